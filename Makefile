@@ -1,0 +1,56 @@
+# Everything a contributor does is one word. Needs python3 with pip, and nothing else.
+
+PORT ?= 8080
+UV   := .uvtool/bin/uv
+BIN  := .venv/bin
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup serve test suite test-core bench lint docs lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/.stamp  ## make .venv as requirements.lock says, by hash
+
+serve: setup  ## run the server on PORT (8080)
+	$(BIN)/syncline serve --port $(PORT)
+
+test: lint suite  ## lint, types and the whole suite
+
+suite: setup  ## the whole suite, on all processors
+	$(BIN)/pytest -n logical --dist worksteal
+
+test-core: setup  ## the core alone, every line and branch of it
+	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report
+
+bench: setup  ## measure, beside the peers
+	$(BIN)/python -m bench
+
+lint: setup  ## rules, format, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: setup  ## build the documentation into site/
+	$(BIN)/zensical build --clean --strict
+
+lock: $(UV)  ## resolve requirements.lock again from pyproject.toml (UPGRADE=--upgrade for the newest)
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
+	    --custom-compile-command "make lock" $(UPGRADE) pyproject.toml -o requirements.lock
+
+clean:  ## remove everything that was made
+	rm -rf .venv .uvtool .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .cache build dist site
+	find . -name node_modules -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(UV):
+	python3 -m pip install -q --target .uvtool uv==0.13.8
+
+.venv/.stamp: requirements.lock pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv -q --python python3 .venv
+	$(UV) pip install -q --require-hashes -r requirements.lock
+	$(UV) pip install -q --no-deps --no-build-isolation -e .
+	touch $@
