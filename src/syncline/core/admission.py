@@ -1,0 +1,142 @@
+"""Admission: which of the pushed events enter the log, and under which seq.
+
+A store opens its transaction, hands a ``Ledger`` what it holds, and stores what the ledger accepted. All judging is
+here, pure and in the order of the protocol: known id, drift, access, node. (Credentials and shape come before, where
+a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or fall together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from syncline.core import stamps
+from syncline.core.events import Event
+from syncline.core.log import Head
+from syncline.errors import (
+    ClockDrift,
+    EventError,
+    EventIdConflict,
+    NodeConflict,
+    ReservedAction,
+    SynclineError,
+    TxRefused,
+    UserMismatch,
+)
+
+Outcome = int | SynclineError
+"""The answer for one event: its seq, or why it was refused."""
+
+
+class Submission(NamedTuple):
+    """Events that one user pushed in one request."""
+
+    events: Sequence[Event]
+    user: str
+
+
+class NodeState(NamedTuple):
+    """What a log knows of a node: whose it is, its greatest counter, and its greatest id (``own``)."""
+
+    user: str
+    n: int
+    own: str
+
+
+LastN = Callable[[str, str], int | None]
+"""``last_n(item, node)``: the node's last counter on an item, 0 if none; None if finding out would take too long."""
+
+
+class Ledger:
+    """One transaction's view of a log: what it holds, and what this transaction has accepted so far."""
+
+    def __init__(
+        self,
+        head: Head,
+        *,
+        known: Mapping[bytes, tuple[int, bytes]],
+        nodes: Mapping[str, NodeState],
+        last_n: LastN,
+        now_ms: int,
+    ) -> None:
+        self.accepted: list[Event] = []
+        self.nodes = dict(nodes)
+        self._known = dict(known)
+        self._last_n = last_n
+        self._late: dict[tuple[str, str], int] = {}
+        self._next_seq = head.seq + 1
+        self._now_ms = now_ms
+        self._too_far = stamps.drift_limit(now_ms)
+
+    def submit(self, submission: Submission) -> list[Outcome]:
+        """The outcome of each event of a submission, in order."""
+        events, user = submission
+        if all(event.tx is None for event in events):
+            return [self._judge(event, user) for event in events]
+        outcomes: list[Outcome] = []
+        for tx, neighbours in groupby(events, key=lambda event: event.tx):
+            group = list(neighbours)
+            outcomes += self._together(group, user) if tx else [self._judge(event, user) for event in group]
+        return outcomes
+
+    def _together(self, events: Sequence[Event], user: str) -> list[Outcome]:
+        """All of a transaction's events, or none of them."""
+        before = len(self.accepted), dict(self.nodes), dict(self._known), dict(self._late)
+        outcomes = [self._judge(event, user) for event in events]
+        if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
+            return outcomes
+        del self.accepted[before[0] :]
+        self.nodes, self._known, self._late = before[1:]
+        refused = TxRefused("Another event of the same transaction was refused.")
+        return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
+
+    def _unless_known(self, event: Event, outcome: Outcome, refused: SynclineError) -> Outcome:
+        if isinstance(outcome, SynclineError) or event.key in self._known:
+            return outcome
+        return refused
+
+    def _judge(self, event: Event, user: str) -> Outcome:
+        held = self._known.get(event.key)
+        if held is not None:
+            return held[0] if held[1] == event.digest else EventIdConflict("This id is taken by another event.")
+        refusal = self._refusal(event, user)
+        return refusal or self._accept(event, user)
+
+    def _refusal(self, event: Event, user: str) -> EventError | None:
+        if event.id >= self._too_far:
+            return ClockDrift("The id is more than five minutes ahead of the server.", time=self._now_ms)
+        if event.user != user:
+            return UserMismatch("The event names another user than the credentials do.")
+        if event.action[0] == "." or event.item[0] == ".":
+            return ReservedAction("Actions and items with a leading dot are written by the system alone.")
+        return self._node_refusal(event)
+
+    def _node_refusal(self, event: Event) -> NodeConflict | None:
+        """A node belongs to one user, and on each item its counter rises; otherwise its file was copied."""
+        state = self.nodes.get(event.node)
+        if state is None:
+            return None
+        if state.user != event.user:
+            return NodeConflict("This node belongs to another user. Take a new node id.")
+        if event.n > state.n:
+            return None
+        place = (event.item, event.node)
+        last = self._late[place] if place in self._late else self._last_n(*place)
+        if last is not None and event.n > last:
+            return None
+        return NodeConflict(
+            "This node's counter did not rise on this item: its replica was copied. Take a new node id."
+        )
+
+    def _accept(self, event: Event, user: str) -> int:
+        seq = self._next_seq + len(self.accepted)
+        state = self.nodes.get(event.node)
+        if state is None:
+            self.nodes[event.node] = NodeState(user, event.n, event.id)
+        else:
+            self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
+        self._late[event.item, event.node] = event.n
+        self._known[event.key] = seq, event.digest
+        self.accepted.append(event)
+        return seq

@@ -1,0 +1,212 @@
+"""Events and entries: what is written, and what a log keeps of it.
+
+``Event`` checks its shape when it is made from values; ``Event.body`` is its canonical form and ``Event.digest``
+that form's SHA-256, computed once. ``Entry`` is an event in a log; it carries the event as the bytes it came
+in and decodes them when somebody looks. Many events at once are decoded by ``core.batch``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from syncline.core import canonical, stamps
+from syncline.core.clocks import NODE, VectorClock
+from syncline.core.limits import (
+    MAX_ACTION_LENGTH,
+    MAX_DEPTH,
+    MAX_EVENT_BYTES,
+    MAX_ITEM_LENGTH,
+    MAX_META_LENGTH,
+    MAX_SAFE_INTEGER,
+    MAX_USER_LENGTH,
+)
+from syncline.errors import EventTooLarge, InvalidEvent, TooDeep
+
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:/-"
+CONTROL_CHARACTERS = "".join(map(chr, [*range(32), 127]))
+
+ITEM = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ITEM_LENGTH}}}")
+ACTION = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ACTION_LENGTH}}}")
+USER = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_USER_LENGTH}}}")
+META_TEXT = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_META_LENGTH}}}")
+
+META_KEYS = frozenset({"schema", "salt", "tx", "group", "undoes", "traceparent"})
+
+
+class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=True):
+    """One immutable event. Its fields stand in canonical order; the optional ones are UNSET when absent."""
+
+    action: str
+    clock: dict[str, int]
+    id: str
+    item: str
+    meta: dict[str, Any] | UnsetType = UNSET
+    node: str
+    ops: list[dict[str, Any]] | UnsetType = UNSET
+    payload: Any = UNSET
+    user: str | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, value: Any) -> Event:
+        """The event of a decoded JSON value (see ``canonical.decode``). Raises an EventError."""
+        _check_fields(value)
+        event = cls(**value)
+        _check_names(event)
+        _check_clock(event)
+        if event.meta is not UNSET:
+            check_meta(event.meta)
+        _check_body(event.body)
+        return event
+
+    @classmethod
+    def read(cls, body: bytes) -> Event:
+        """The event of a canonical form that was checked when it entered the log; unknown fields are kept in it."""
+        event = _reader.decode(body)
+        event.__dict__["body"] = body
+        return event
+
+    @cached_property
+    def body(self) -> bytes:
+        """The canonical form (RFC 8785)."""
+        return canonical.encode(msgspec.to_builtins(self))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical form, 32 bytes."""
+        return canonical.digest(self.body)
+
+    @cached_property
+    def key(self) -> bytes:
+        """The 16 bytes of the id."""
+        return stamps.key(self.id)
+
+    @property
+    def n(self) -> int:
+        """The author's own counter."""
+        return self.clock[self.node]
+
+    @property
+    def tx(self) -> str | None:
+        """The transaction this event belongs to, if any."""
+        return self.meta.get("tx") if self.meta is not UNSET else None
+
+    def with_user(self, user: str) -> Event:
+        """The same event with its user filled in."""
+        return msgspec.structs.replace(self, user=user)
+
+
+class Entry(msgspec.Struct, frozen=True, dict=True):
+    """An event in a log: ``seq``, the server's time ``at`` in milliseconds, and its ``receipt``."""
+
+    seq: int
+    at: int
+    receipt: str
+    raw: Raw = msgspec.field(name="event")
+
+    @classmethod
+    def of(cls, seq: int, at: int, receipt: str, event: Event) -> Entry:
+        """The entry of an event at hand."""
+        entry = cls(seq, at, receipt, Raw(event.body))
+        entry.__dict__["event"] = event
+        return entry
+
+    @classmethod
+    def read(cls, encoded: bytes) -> Entry:
+        """The entry of its encoded form."""
+        return _entry_reader.decode(encoded)
+
+    @cached_property
+    def event(self) -> Event:
+        """The event, decoded when it is first looked at."""
+        return Event.read(bytes(self.raw))
+
+    @property
+    def encoded(self) -> bytes:
+        """The form in which an entry is stored and sent: seq, at, receipt, and the event's canonical form last."""
+        return encode_entry(self.seq, self.at, self.receipt, bytes(self.raw))
+
+
+def encode_entry(seq: int, at: int, receipt: str, body: bytes) -> bytes:
+    """An entry as it is stored and sent."""
+    return b'{"seq":%d,"at":%d,"receipt":"%b","event":%b}' % (seq, at, receipt.encode(), body)
+
+
+_reader = msgspec.json.Decoder(Event)
+_entry_reader = msgspec.json.Decoder(Entry)
+
+
+# The shape of an event, field by field
+
+_REQUIRED = ("action", "clock", "id", "item", "node")
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "action": (str, "a string"),
+    "clock": (dict, "an object"),
+    "id": (str, "a string"),
+    "item": (str, "a string"),
+    "meta": (dict, "an object"),
+    "node": (str, "a string"),
+    "ops": (list, "a list"),
+    "user": (str, "a string"),
+}
+
+
+def _check_fields(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise InvalidEvent("An event is a JSON object.")
+    for field in _REQUIRED:
+        if field not in value:
+            raise InvalidEvent(f"{field}: missing.", field=field)
+    for field, member in value.items():
+        if field == "payload":
+            continue
+        if field not in _TYPES:
+            raise InvalidEvent(f"{field[:64]!r} is not a field of an event.", field=field[:64])
+        kind, name = _TYPES[field]
+        if not isinstance(member, kind):
+            raise InvalidEvent(f"{field}: must be {name}.", field=field)
+    if not all(isinstance(op, dict) for op in value.get("ops", ())):
+        raise InvalidEvent("ops: every op is an object.", field="ops")
+
+
+def _check_names(event: Event) -> None:
+    stamps.check_id(event.id)
+    _match(ITEM, "item", event.item)
+    _match(ACTION, "action", event.action)
+    _match(NODE, "node", event.node)
+    if event.user is not UNSET:
+        _match(USER, "user", event.user)
+
+
+def _match(pattern: re.Pattern[str], field: str, value: str) -> None:
+    if not pattern.fullmatch(value):
+        raise InvalidEvent(f"{field}: {value[:64]!r} does not match {pattern.pattern}.", field=field)
+
+
+def _check_clock(event: Event) -> None:
+    clock = VectorClock(event.clock)
+    if event.node not in clock:
+        raise InvalidEvent("clock: the author's own counter is missing.", field="clock")
+
+
+def check_meta(meta: dict[str, Any]) -> None:
+    """Raises InvalidEvent unless every member of ``meta`` is known and well formed."""
+    for name, value in meta.items():
+        if name not in META_KEYS:
+            raise InvalidEvent(f"meta: {name[:64]!r} is not known.", field="meta")
+        if name == "schema" and type(value) is int and 0 <= value <= MAX_SAFE_INTEGER:
+            continue
+        if not isinstance(value, str) or not META_TEXT.fullmatch(value):
+            raise InvalidEvent(f"meta: {name} must be a string of 1 to {MAX_META_LENGTH}.", field="meta")
+
+
+def _check_body(body: bytes) -> None:
+    if len(body) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"The event has {len(body)} bytes; {MAX_EVENT_BYTES} are allowed.")
+    if canonical.depth(body) > MAX_DEPTH:
+        raise TooDeep(f"The event nests deeper than {MAX_DEPTH}.")

@@ -1,0 +1,89 @@
+"""The log: how events become entries.
+
+Accepted events get the next seqs, the server's time, a link of the hash chain and a receipt. It all happens
+here, for a whole batch, and the same way in every store.
+
+    tail(0) = 8 zero bytes
+    tail(n) = the first 8 bytes of SHA-256(tail(n-1) + digest(n))
+
+So the tail at a seq names the whole history up to it, and two logs that differ anywhere before differ there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from syncline.core.events import Event, encode_entry
+
+TAIL_BYTES = 8
+RECEIPT_BYTES = 18
+RECEIPT_LENGTH = 24
+NO_TAIL = bytes(TAIL_BYTES)
+
+
+class Head(NamedTuple):
+    """The end of a log: its ``epoch`` (32 hex digits), last ``seq`` (0: empty), ``tail`` there, and last ``at``."""
+
+    epoch: str
+    seq: int = 0
+    tail: bytes = NO_TAIL
+    at: int = 0
+
+
+class Row(NamedTuple):
+    """What a log keeps of one event."""
+
+    seq: int
+    tail: bytes
+    event: Event
+    encoded: bytes
+
+
+class Receipts:
+    """Keyed BLAKE2b (RFC 7693) over epoch, seq and digest: proof that this server once gave a digest this seq."""
+
+    def __init__(self, key: bytes) -> None:
+        self._base = hashlib.blake2b(key=key, digest_size=RECEIPT_BYTES, person=b"syncline-receipt")
+
+    def issue(self, epoch: str, first_seq: int, digests: Sequence[bytes]) -> list[str]:
+        """A receipt (24 characters, base64url) for each of several consecutive seqs."""
+        place = bytes.fromhex(epoch)
+        macs = []
+        for seq, digest in enumerate(digests, first_seq):
+            mac = self._base.copy()
+            mac.update(place + seq.to_bytes(8, "big") + digest)
+            macs.append(mac.digest())
+        text = urlsafe_b64encode(b"".join(macs)).decode()
+        return [text[start : start + RECEIPT_LENGTH] for start in range(0, len(text), RECEIPT_LENGTH)]
+
+    def verify(self, epoch: str, seq: int, digest: bytes, receipt: str) -> bool:
+        """Whether this server gave this receipt."""
+        return hmac.compare_digest(self.issue(epoch, seq, [digest])[0].encode(), receipt.encode())
+
+
+def chain(tail: bytes, digests: Sequence[bytes]) -> list[bytes]:
+    """The tails after each of several digests."""
+    tails = []
+    for digest in digests:
+        tail = hashlib.sha256(tail + digest).digest()[:TAIL_BYTES]
+        tails.append(tail)
+    return tails
+
+
+def extend(head: Head, events: Sequence[Event], at: int, receipts: Receipts) -> tuple[Head, list[Row]]:
+    """The log after ``events``: its new head, and a row for each. ``at`` never falls below the head's."""
+    if not events:
+        return head, []
+    at = max(at, head.at)
+    digests = [event.digest for event in events]
+    tails = chain(head.tail, digests)
+    seals = receipts.issue(head.epoch, head.seq + 1, digests)
+    rows = [
+        Row(seq, tail, event, encode_entry(seq, at, receipt, event.body))
+        for seq, (event, tail, receipt) in enumerate(zip(events, tails, seals, strict=True), head.seq + 1)
+    ]
+    return Head(head.epoch, rows[-1].seq, tails[-1], at), rows

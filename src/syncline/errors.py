@@ -1,0 +1,411 @@
+"""Every exception of Syncline, and whose fault each one is.
+
+    SynclineError
+    ├── RequestError                 the sender's: the same request fails again
+    │   ├── BadJson                  bad_json
+    │   ├── BadRequest               bad_request
+    │   ├── BadCursor                bad_cursor
+    │   ├── TooLarge                 too_large
+    │   ├── TooManyEvents            too_many_events
+    │   ├── UnsupportedMedia         unsupported_media_type
+    │   ├── UnsupportedProtocol      unsupported_protocol
+    │   ├── HelloRequired            hello_required
+    │   ├── RequestTimeout           request_timeout
+    │   ├── NotFound                 not_found
+    │   └── MethodNotAllowed         method_not_allowed
+    ├── EventError                   one event's: its neighbours are not touched
+    │   ├── InvalidEvent             invalid_event
+    │   ├── NumberOutOfRange         number_out_of_range
+    │   ├── EventTooLarge            event_too_large
+    │   ├── TooDeep                  too_deep
+    │   ├── EventIdConflict          event_id_conflict
+    │   ├── ClockDrift               clock_drift
+    │   ├── UserMismatch             user_mismatch
+    │   ├── ReservedAction           reserved_action
+    │   ├── NodeConflict             node_conflict
+    │   ├── TxRefused                tx_refused
+    │   └── Withdrawn                withdrawn
+    ├── AccessError                  the credentials' or the space's
+    │   ├── Unauthorized             unauthorized
+    │   ├── Forbidden                forbidden
+    │   ├── UnknownSpace             unknown_space
+    │   ├── SpaceDeleted             space_deleted
+    │   └── SpaceMismatch            space_mismatch
+    ├── LogChanged                   the log is not the one the cursor knew
+    │   ├── CursorReset              cursor_reset
+    │   ├── EpochChanged             epoch_changed
+    │   └── ViewChanged              view_changed
+    ├── Unavailable                  nobody's: try again later (always retryable)
+    │   ├── ConnectionLost           connection_lost
+    │   ├── Overloaded               overloaded
+    │   ├── ShuttingDown             shutting_down
+    │   └── InternalError            internal
+    └── LocalError                   this machine's or this program's
+        ├── StorageFull              storage_full
+        ├── StoreClosed              store_closed
+        ├── StoreLocked              store_locked
+        ├── ForeignFile              foreign_file
+        ├── NewerSchema              newer_schema
+        ├── StoreDamaged             store_damaged
+        ├── UnknownEvent             unknown_event
+        └── BadSettings              bad_settings
+
+A class's ``code`` is its name on the wire and its anchor in the documentation; it never changes.
+``status`` is its HTTP status (RFC 9110), ``retryable`` says whether the same request may succeed later.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class SynclineError(Exception):
+    """Base of all errors. ``details`` are further members of the problem document (RFC 9457)."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def to_wire(self) -> dict[str, Any]:
+        """The error as a JSON object: code, message, retryable and its details."""
+        return {"code": self.code, "message": self.message, "retryable": self.retryable, **self.details}
+
+
+class RequestError(SynclineError):
+    """The request as a whole is wrong; sending it again unchanged fails again."""
+
+
+class BadJson(RequestError):
+    """The body is not one well-formed I-JSON text (RFC 8259, RFC 7493)."""
+
+    code = "bad_json"
+
+
+class BadRequest(RequestError):
+    """A parameter, header or message has the wrong shape."""
+
+    code = "bad_request"
+
+
+class BadCursor(RequestError):
+    """The cursor was not made by this server, or was changed on its way."""
+
+    code = "bad_cursor"
+
+
+class TooLarge(RequestError):
+    """The body is larger than the limit, as sent or after decoding."""
+
+    code = "too_large"
+    status = 413
+
+
+class TooManyEvents(RequestError):
+    """More events in one push than the limit."""
+
+    code = "too_many_events"
+    status = 413
+
+
+class UnsupportedMedia(RequestError):
+    """The content type or content encoding is not one the server reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class UnsupportedProtocol(RequestError):
+    """The peer speaks another version of the protocol."""
+
+    code = "unsupported_protocol"
+
+
+class HelloRequired(RequestError):
+    """The first message of a session must be ``hello``, and there is just one."""
+
+    code = "hello_required"
+
+
+class RequestTimeout(RequestError):
+    """The request's head or body did not arrive in time."""
+
+    code = "request_timeout"
+    status = 408
+    retryable = True
+
+
+class NotFound(RequestError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The address exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class EventError(SynclineError):
+    """One event is refused; the others of the same push are judged on their own."""
+
+    status = 422
+
+
+class InvalidEvent(EventError):
+    """A field of the event is missing, unknown, or has the wrong shape."""
+
+    code = "invalid_event"
+
+
+class NumberOutOfRange(EventError):
+    """A number is not a finite double, or is an integer that no double holds exactly."""
+
+    code = "number_out_of_range"
+
+
+class EventTooLarge(EventError):
+    """The event's canonical form is longer than the limit."""
+
+    code = "event_too_large"
+
+
+class TooDeep(EventError):
+    """The value nests deeper than the limit."""
+
+    code = "too_deep"
+
+
+class EventIdConflict(EventError):
+    """An event with this id and other content is already in the log."""
+
+    code = "event_id_conflict"
+    status = 409
+
+
+class ClockDrift(EventError):
+    """The id's time is too far ahead of the server's; ``time`` is the server's, in milliseconds."""
+
+    code = "clock_drift"
+
+
+class UserMismatch(EventError):
+    """The event names another user than the credentials do."""
+
+    code = "user_mismatch"
+    status = 403
+
+
+class ReservedAction(EventError):
+    """Actions and items with a leading dot belong to the system."""
+
+    code = "reserved_action"
+    status = 403
+
+
+class NodeConflict(EventError):
+    """The node belongs to somebody else, or its counter did not rise: the replica was copied."""
+
+    code = "node_conflict"
+    status = 409
+
+
+class TxRefused(EventError):
+    """A neighbour with the same ``meta.tx`` was refused, so this event was not stored either."""
+
+    code = "tx_refused"
+
+
+class Withdrawn(EventError):
+    """A conflict resolver of this replica chose another event over this one."""
+
+    code = "withdrawn"
+
+
+class AccessError(SynclineError):
+    """The credentials do not allow this, or the space is not there."""
+
+    status = 403
+
+
+class Unauthorized(AccessError):
+    """No credentials, or credentials that are not (or no longer) valid."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(AccessError):
+    """The credentials are valid but do not allow this."""
+
+    code = "forbidden"
+
+
+class UnknownSpace(AccessError):
+    """There is no such space, or not for these credentials."""
+
+    code = "unknown_space"
+    status = 404
+
+
+class SpaceDeleted(AccessError):
+    """The space was deleted, and stays deleted."""
+
+    code = "space_deleted"
+    status = 410
+
+
+class SpaceMismatch(AccessError):
+    """The path and ``X-Tenant-ID`` name different spaces."""
+
+    code = "space_mismatch"
+    status = 400
+
+
+class LogChanged(SynclineError):
+    """The cursor is genuine but its log has changed; the replica has to heal, nothing is skipped."""
+
+    status = 409
+
+
+class CursorReset(LogChanged):
+    """The log does not know the cursor's place: it was restored from an older copy."""
+
+    code = "cursor_reset"
+
+
+class EpochChanged(LogChanged):
+    """The cursor belongs to another log: this one was made anew. A person has to decide."""
+
+    code = "epoch_changed"
+
+
+class ViewChanged(LogChanged):
+    """The cursor was made for other items than the request asks for."""
+
+    code = "view_changed"
+
+
+class Unavailable(SynclineError):
+    """Nobody's fault: the same request may succeed later."""
+
+    status = 503
+    retryable = True
+
+
+class ConnectionLost(Unavailable):
+    """The other end cannot be reached, or went silent."""
+
+    code = "connection_lost"
+
+
+class Overloaded(Unavailable):
+    """Too much at once."""
+
+    code = "overloaded"
+
+
+class ShuttingDown(Unavailable):
+    """The server is stopping; it answers what it has begun and takes nothing new."""
+
+    code = "shutting_down"
+
+
+class InternalError(Unavailable):
+    """A bug or a broken machine at the other end; its log says more."""
+
+    code = "internal"
+    status = 500
+
+
+class LocalError(SynclineError):
+    """Something on this machine or in this program."""
+
+    status = 500
+
+
+class StorageFull(LocalError):
+    """The disk (or its quota) is full; nothing was stored."""
+
+    code = "storage_full"
+    status = 507
+    retryable = True
+
+
+class StoreClosed(LocalError):
+    """The store was closed before."""
+
+    code = "store_closed"
+
+
+class StoreLocked(LocalError):
+    """Another program has this store open for writing."""
+
+    code = "store_locked"
+
+
+class ForeignFile(LocalError):
+    """The file is not a store of this kind."""
+
+    code = "foreign_file"
+
+
+class NewerSchema(LocalError):
+    """The store was written by a newer Syncline."""
+
+    code = "newer_schema"
+
+
+class StoreDamaged(LocalError):
+    """The store contradicts itself."""
+
+    code = "store_damaged"
+
+
+class UnknownEvent(LocalError):
+    """There is no event with this id here."""
+
+    code = "unknown_event"
+
+
+class BadSettings(LocalError):
+    """A setting is unknown or has a value that does not fit."""
+
+    code = "bad_settings"
+
+
+def _tree(root: type[SynclineError]) -> dict[str, type[SynclineError]]:
+    found = {} if root.code == "error" else {root.code: root}
+    for child in root.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+BY_CODE: dict[str, type[SynclineError]] = _tree(SynclineError)
+"""Every error that has a code, by its code."""
+
+
+class UnknownError(SynclineError):
+    """An error code that this version does not know, as a newer peer sent it."""
+
+    def __init__(self, message: str, *, code: str, retryable: bool, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.code = code  # type: ignore[misc]
+        self.retryable = retryable  # type: ignore[misc]
+
+
+def from_wire(wire: dict[str, Any]) -> SynclineError:
+    """The exception for an error object of the wire (see :meth:`SynclineError.to_wire`)."""
+    details = {key: value for key, value in wire.items() if key not in ("code", "message", "retryable")}
+    code, message = str(wire.get("code", "error")), str(wire.get("message", ""))
+    known = BY_CODE.get(code)
+    if known is not None:
+        return known(message, **details)
+    return UnknownError(message, code=code, retryable=bool(wire.get("retryable", False)), **details)

@@ -1,0 +1,174 @@
+"""Stores: where logs are kept. Two seams, each with a memory adapter (the one to read) and a SQLite adapter.
+
+``EventStore`` is one space's log on a server: it numbers what it accepts. ``ReplicaStore`` is one replica's: entries
+come with their seqs, and local events wait in the outbox until a server has answered. Both are synchronous and
+thread-safe. ``syncline.testing`` ships the contract suite of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from syncline.core.admission import NodeState, Outcome, Submission
+from syncline.core.events import Entry, Event
+from syncline.core.limits import MAX_PAGE_BYTES
+from syncline.core.log import Head, Row
+from syncline.core.stamps import NIL_ID
+
+__all__ = [
+    "Appended",
+    "Change",
+    "EventStore",
+    "Outboxed",
+    "ReplicaState",
+    "ReplicaStore",
+    "Slice",
+    "load",
+    "orphan_status",
+]
+
+
+class Appended(NamedTuple):
+    """What an append did: the outcomes of each submission, the rows stored, and the head after them."""
+
+    outcomes: list[list[Outcome]]
+    rows: list[Row]
+    head: Head
+
+
+class Slice(NamedTuple):
+    """A stretch of a log: encoded entries joined by commas, how many, and the place (seq, tail) where it ends.
+
+    ``more`` tells that the log goes on; a slice may be empty and have more when no entry of a stretch was asked for.
+    """
+
+    encoded: bytes
+    length: int
+    seq: int
+    tail: bytes
+    more: bool
+
+
+class EventStore(Protocol):
+    """One space's log. Every method may be called from any thread."""
+
+    def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
+        """Judges and stores events in one durable transaction. Events already held answer the seq they have.
+
+        If anything but a judgement goes wrong, nothing of all submissions is stored and the error is raised.
+        """
+
+    def slice(
+        self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
+    ) -> Slice:
+        """At most ``limit`` entries after seq ``since`` and about ``max_bytes``, at least one if there is one.
+
+        ``items`` are literals or prefixes with one trailing ``*``; none means all. The work is bounded.
+        """
+
+    def head(self) -> Head:
+        """The end of the log."""
+
+    def tail(self, seq: int) -> bytes | None:
+        """The tail at a seq; None beyond the head, or where it is no longer kept."""
+
+    def node(self, node: str) -> NodeState | None:
+        """What the log knows of a node."""
+
+    def close(self) -> None:
+        """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""
+
+
+_entries = msgspec.json.Decoder(list[Entry])
+
+
+def load(store: EventStore, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
+    """The entries after seq ``since``, in order, read slice by slice."""
+    more = True
+    while more and (limit is None or limit > 0):
+        part = store.slice(since, items=items, limit=1_000 if limit is None else min(limit, 1_000))
+        yield from _entries.decode(b"[" + part.encoded + b"]")
+        since, more = part.seq, part.more
+        limit = None if limit is None else limit - part.length
+
+
+class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica knows of itself, persisted with every change."""
+
+    node: str
+    n: int = 0
+    """The node's counter: how many events it has made."""
+    stamp: str = NIL_ID
+    """The greatest id made or seen."""
+    user: str | None = None
+    epoch: str | None = None
+    seq: int = 0
+    """The seq of the last entry applied."""
+    cursor: str | None = None
+    skew_ms: int = 0
+    """What must be added to the local clock, when it is known to be far off."""
+    cursors: tuple[tuple[int, str], ...] = ()
+    """Older cursors with their seqs, ascending, thinned as ``core.cursors.thin`` says."""
+    copied: bool = False
+    """Whether another replica is known to use this node's id: it is replaced before the next push."""
+    synced_at: int | None = None
+    """When the replica last agreed with its server, in milliseconds of the local clock."""
+
+
+class Outboxed(NamedTuple):
+    """A local event that is not an entry yet.
+
+    ``status`` is ``pending`` (to be pushed), ``acked`` (has a seq, its entry is on its way), ``refused`` (with the
+    error), or ``orphan`` (was an entry of a log that was rolled back).
+    """
+
+    event: Event
+    status: str = "pending"
+    error: Mapping[str, Any] | None = None
+
+
+def orphan_status(event: Event, user: str | None) -> str:
+    """What becomes of an entry that was rolled back: one's own is pushed again, another's is kept."""
+    return "pending" if event.user == user else "orphan"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic change of a replica. The parts are carried out in the order in which they stand here."""
+
+    rewind: int | None = None
+    """Entries above this seq become orphans; those of this replica's own user become pending again."""
+    forget: Sequence[str] = ()
+    """Items whose entries are deleted. Local events on them stay."""
+    entries: Sequence[Entry] = ()
+    """Entries to keep, in any order of seq; each settles the local event of the same id."""
+    drop: Sequence[str] = ()
+    """Ids that leave the outbox."""
+    outbox: Sequence[Outboxed] = ()
+    """Local events to add, or whose status changes."""
+    state: ReplicaState | None = None
+    """The new state, if it changes."""
+
+
+class ReplicaStore(Protocol):
+    """One replica's data. Every method may be called from any thread."""
+
+    def commit(self, change: Change) -> None:
+        """Carries out a change, durably and whole, or raises and does nothing."""
+
+    def state(self) -> ReplicaState:
+        """The replica's state."""
+
+    def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
+        """The entries after seq ``since``, in order of seq."""
+
+    def outbox(self, *statuses: str) -> list[Outboxed]:
+        """The local events of these statuses (all if none), in the order of their ids."""
+
+    def holds(self, ids: Iterable[str]) -> set[str]:
+        """Which of these ids are entries or in the outbox."""
+
+    def close(self) -> None:
+        """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""

@@ -1,0 +1,171 @@
+"""A SQLite file of ours: opened durably, recognised, migrated, locked, and never used by two threads at once.
+
+The only module that knows apsw, which brings its own fixed SQLite. Every file carries an application id that says what
+kind it is and a schema version; WAL with ``synchronous=FULL`` makes a commit survive a power cut.
+"""
+
+from __future__ import annotations
+
+from array import array as integers
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock, RLock
+from typing import Any, NamedTuple
+
+import apsw
+
+from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged, StoreLocked
+
+CHECKPOINT_PAGES = 4_000
+BLOCKING_CHECKPOINT_PAGES = 40_000
+BUSY_MS = 5_000
+
+
+class Schema(NamedTuple):
+    """A kind of file: its application id, and a script for each version, which leads from the one before to it."""
+
+    name: str
+    application_id: int
+    migrations: Sequence[str]
+
+
+class Database:
+    """One file with one writing connection, and as many reading ones as threads read at the same time."""
+
+    def __init__(self, path: Path, schema: Schema, *, checkpoint_apart: bool = False) -> None:
+        self._path = path
+        self._writer_lock = RLock()
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = Lock()
+        self._checkpoint_lock = Lock()
+        self._checkpoint_apart = checkpoint_apart
+        self._wal_pages = 0
+        self._closed = False
+        self._lock = _lock(path)
+        try:
+            with _translated(path):
+                self._writer = _connect(path, pages=0 if checkpoint_apart else CHECKPOINT_PAGES)
+                if checkpoint_apart:
+                    self._writer.set_wal_hook(self._note_wal)
+                _migrate(self._writer, path, schema)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """A transaction: committed durably when the block ends, undone if it raises."""
+        with self._writer_lock, _translated(self._path):
+            self._check_open()
+            cursor = self._writer.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                with suppress(apsw.Error):  # SQLite has undone it by itself when the disk is full
+                    cursor.execute("ROLLBACK")
+                raise
+        if self._wal_pages > BLOCKING_CHECKPOINT_PAGES:
+            self._finish_checkpoint()
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """A consistent view of what is committed."""
+        with _translated(self._path):
+            with self._readers_lock:
+                self._check_open()
+                connection = self._readers.pop() if self._readers else None
+            connection = connection or _connect(self._path, pages=0)
+            try:
+                yield connection.cursor()
+            finally:
+                with self._readers_lock:
+                    self._readers.append(connection)
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether ``checkpoint`` has something to do."""
+        return self._wal_pages > CHECKPOINT_PAGES and not self._closed
+
+    def checkpoint(self) -> None:
+        """Moves pages from the WAL into the file without stopping the writer; call it from another thread."""
+        with self._checkpoint_lock, _translated(self._path), self.reading() as cursor:
+            self._wal_pages = 0
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _finish_checkpoint(self) -> None:
+        """Empties a WAL that grows faster than it can be checkpointed beside the writer."""
+        with self._writer_lock, _translated(self._path):
+            self._wal_pages = 0
+            self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def close(self) -> None:
+        """Closes every connection and gives the file free. Closing twice does nothing."""
+        with self._checkpoint_lock, self._writer_lock, self._readers_lock:
+            if not self._closed:
+                self._closed = True
+                for connection in (*self._readers, self._writer, self._lock):
+                    connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(f"{self._path.name} was closed.")
+
+    def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+
+def array(values: Iterable[bytes] | Iterable[int]) -> Any:
+    """A parameter for ``IN carray(?)``: many keys, or many seqs, in one statement. There must be at least one."""
+    listed = tuple(values)
+    return apsw.carray(integers("q", listed) if isinstance(listed[0], int) else listed)
+
+
+def _connect(path: Path, *, pages: int) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_MS)
+    for setting in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {pages}"):
+        connection.execute(f"PRAGMA {setting}").fetchall()
+    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768")
+    return connection
+
+
+def _lock(path: Path) -> apsw.Connection:
+    """Holds ``<file>.lock`` for as long as the store is open; the system frees it when a process dies."""
+    lock = apsw.Connection(f"{path}.lock")
+    try:
+        lock.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+    except apsw.BusyError:
+        lock.close()
+        raise StoreLocked(f"{path.name} is open in another program. Close that one first.") from None
+    return lock
+
+
+def _migrate(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    found = connection.pragma("application_id"), connection.pragma("user_version")
+    is_empty = not connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if found[0] != schema.application_id and not (is_empty and found == (0, 0)):
+        raise ForeignFile(f"{path.name} is not a {schema.name} of Syncline; it was left as it is.")
+    if found[1] > len(schema.migrations):
+        raise NewerSchema(f"{path.name} was written by a newer Syncline (schema {found[1]}). Upgrade this one.")
+    for version, script in enumerate(schema.migrations[found[1] :], found[1] + 1):
+        connection.execute(
+            f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {schema.application_id};"
+            f"PRAGMA user_version = {version}; COMMIT"
+        )
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Errors of SQLite as ours."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StorageFull(f"The disk is full; nothing was stored in {path.name}.") from error
+    except apsw.NotADBError as error:
+        raise ForeignFile(f"{path.name} is not a SQLite file; it was left as it is.") from error
+    except apsw.CorruptError as error:
+        raise StoreDamaged(f"{path.name} is damaged: {error}") from error

@@ -1,0 +1,163 @@
+"""A replica's data in one SQLite file: its entries, the outbox of what no server has answered yet, and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from syncline.core import stamps
+from syncline.core.events import Entry, Event
+from syncline.stores import Change, Outboxed, ReplicaState, orphan_status
+from syncline.stores.sqlite import item_index
+from syncline.stores.sqlite.database import Database, Schema, array
+
+SCHEMA = Schema(
+    "replica",
+    0x53594E32,
+    [
+        """
+        CREATE TABLE entries (
+            seq INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            id BLOB NOT NULL UNIQUE,
+            item TEXT NOT NULL,
+            node INTEGER NOT NULL REFERENCES nodes (ref),
+            n INTEGER NOT NULL,
+            digest BLOB,
+            entry BLOB
+        );
+        CREATE TABLE nodes (ref INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);
+        CREATE TABLE outbox (
+            id BLOB PRIMARY KEY, status TEXT NOT NULL, error TEXT, event BLOB NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE state (state TEXT NOT NULL);
+        """
+        + item_index.TABLES
+    ],
+)
+
+KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry) VALUES (?, ?, ?, ?, ?, ?, ?)"
+INDEX_LATE = "INSERT OR REPLACE INTO item_index VALUES (?, ?, ?, ?)"
+SETTLE = "DELETE FROM outbox WHERE id IN carray(?)"
+PUT_OUTBOX = "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?)"
+OUTBOX = "SELECT event, status, error FROM outbox ORDER BY id"
+HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
+REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
+ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
+LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+ENTRIES = "SELECT entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
+FORGET = """
+    DELETE FROM entries WHERE seq IN (SELECT seq FROM item_index WHERE item = ?1) OR (seq > ?2 AND item = ?1)
+"""
+FORGET_INDEX = "DELETE FROM item_index WHERE item = ?"
+LAST = "SELECT max(seq) FROM entries"
+
+CHUNK = 1_000
+
+
+class SqliteReplicaStore:
+    """One replica's data; see ``ReplicaStore``. ``node`` is used when the file is made, and ignored after that."""
+
+    def __init__(self, path: Path | str, node: str) -> None:
+        self._db = Database(Path(path), SCHEMA)
+        with self._db.writing() as cursor:
+            state = cursor.execute("SELECT state FROM state").get
+            if state is None:
+                state = msgspec.json.encode(ReplicaState(node=node)).decode()
+                cursor.execute("INSERT INTO state VALUES (?)", (state,))
+            self._indexed = item_index.indexed(cursor)
+        self._state = msgspec.json.decode(state, type=ReplicaState)
+
+    def commit(self, change: Change) -> None:
+        """See ``ReplicaStore.commit``."""
+        with self._db.writing() as cursor:
+            reach = self._indexed
+            if change.rewind is not None:
+                reach = _rewind(cursor, change.rewind, reach, self._state.user)
+            for item in change.forget:
+                cursor.execute(FORGET, (item, reach))
+                cursor.execute(FORGET_INDEX, (item,))
+            if change.entries:
+                reach = _keep(cursor, change.entries, reach)
+            if change.drop:
+                cursor.execute(SETTLE, (array(map(stamps.key, change.drop)),))
+            cursor.executemany(PUT_OUTBOX, map(_outbox_row, change.outbox))
+            if change.state is not None:
+                cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(change.state).decode(),))
+        self._indexed, self._state = reach, change.state or self._state
+
+    def state(self) -> ReplicaState:
+        """See ``ReplicaStore.state``."""
+        return self._state
+
+    def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
+        """See ``ReplicaStore.load``. Reads in chunks, so that a slow reader holds nothing."""
+        more = True
+        while more and (limit is None or limit > 0):
+            wanted = CHUNK if limit is None else min(limit, CHUNK)
+            found, since, more = self._chunk(since, items, wanted)
+            yield from found
+            limit = None if limit is None else limit - len(found)
+
+    def _chunk(self, since: int, items: Sequence[str], limit: int) -> tuple[list[Entry], int, bool]:
+        with self._db.reading() as cursor:
+            if not items:
+                rows = cursor.execute(LOAD, (since, limit)).fetchall()
+                return [Entry.read(entry) for _, entry in rows], rows[-1][0] if rows else since, len(rows) == limit
+            last = cursor.execute(LAST).get or 0
+            seqs, end = item_index.find(cursor, items, since, limit, self._indexed, last)
+            wanted = seqs[:limit]
+            rows = cursor.execute(ENTRIES, (array(wanted),)) if wanted else ()
+            end = wanted[-1] if len(seqs) > limit else end
+            return [Entry.read(entry) for (entry,) in rows], end, end < last
+
+    def outbox(self, *statuses: str) -> list[Outboxed]:
+        """See ``ReplicaStore.outbox``."""
+        with self._db.reading() as cursor:
+            rows = [row for row in cursor.execute(OUTBOX) if not statuses or row[1] in statuses]
+        return [
+            Outboxed(Event.read(event), status, error and msgspec.json.decode(error)) for event, status, error in rows
+        ]
+
+    def holds(self, ids: Iterable[str]) -> set[str]:
+        """See ``ReplicaStore.holds``."""
+        keys = [stamps.key(id) for id in ids]
+        if not keys:
+            return set()
+        with self._db.reading() as cursor:
+            return {stamps.from_key(key) for (key,) in cursor.execute(HELD, (array(keys),))}
+
+    def close(self) -> None:
+        """See ``ReplicaStore.close``."""
+        self._db.close()
+
+
+def _keep(cursor: Any, entries: Sequence[Entry], reach: int) -> int:
+    """Stores entries, settles the outbox, and brings the index along; the seq up to which that then reaches."""
+    events = [entry.event for entry in entries]
+    refs = {node: cursor.execute(REF, (node,)).get for node in {event.node for event in events}}
+    cursor.execute(SETTLE, (array(event.key for event in events),))
+    rows = [
+        (entry.seq, entry.at, event.key, event.item, refs[event.node], event.n, entry.encoded)
+        for entry, event in zip(entries, events, strict=True)
+    ]
+    cursor.executemany(KEEP, rows)
+    late = [(item, seq, node, n) for seq, _, _, item, node, n, _ in rows if seq <= reach]
+    cursor.executemany(INDEX_LATE, late)
+    return item_index.extend(cursor, reach, cursor.execute(LAST).get)
+
+
+def _rewind(cursor: Any, seq: int, reach: int, user: str | None) -> int:
+    for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall():
+        event = Entry.read(entry).event
+        cursor.execute(PUT_OUTBOX, _outbox_row(Outboxed(event, orphan_status(event, user))))
+    cursor.execute("DELETE FROM entries WHERE seq > ?", (seq,))
+    return item_index.rewind(cursor, seq, reach)
+
+
+def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, str | None, bytes]:
+    event, status, error = outboxed
+    return event.key, status, msgspec.json.encode(error).decode() if error else None, event.body
