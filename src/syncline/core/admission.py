@@ -64,7 +64,6 @@ class Ledger:
         self.nodes = dict(nodes)
         self._known = dict(known)
         self._last_n = last_n
-        self._late: dict[tuple[str, str], int] = {}
         self._next_seq = head.seq + 1
         self._now_ms = now_ms
         self._too_far = stamps.drift_limit(now_ms)
@@ -82,12 +81,12 @@ class Ledger:
 
     def _together(self, events: Sequence[Event], user: str) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
-        before = len(self.accepted), dict(self.nodes), dict(self._known), dict(self._late)
+        before = len(self.accepted), dict(self.nodes), dict(self._known)
         outcomes = [self._judge(event, user) for event in events]
         if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
             return outcomes
         del self.accepted[before[0] :]
-        self.nodes, self._known, self._late = before[1:]
+        self.nodes, self._known = before[1:]
         refused = TxRefused("Another event of the same transaction was refused.")
         return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
 
@@ -121,8 +120,8 @@ class Ledger:
             return NodeConflict("This node belongs to another user. Take a new node id.")
         if event.n > state.n:
             return None
-        place = (event.item, event.node)
-        last = self._late[place] if place in self._late else self._last_n(*place)
+        here = [each.n for each in self.accepted if each.item == event.item and each.node == event.node]
+        last = here[-1] if here else self._last_n(event.item, event.node)
         if last is not None and event.n > last:
             return None
         return NodeConflict(
@@ -136,7 +135,6 @@ class Ledger:
             self.nodes[event.node] = NodeState(user, event.n, event.id)
         else:
             self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
-        self._late[event.item, event.node] = event.n
         self._known[event.key] = seq, event.digest
         self.accepted.append(event)
         return seq

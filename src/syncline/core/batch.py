@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from syncline.core import canonical
+from syncline.core.canonical import digest
 from syncline.core.events import CONTROL_CHARACTERS, NAME_CHARACTERS, Event, check_meta
 from syncline.core.limits import (
     MAX_ACTION_LENGTH,
@@ -87,7 +88,7 @@ def _decode_canonical(array: bytes) -> list[Event]:
     _check_texts(events)
     for event, body, key in zip(events, bodies, _keys([event.id for event in events]), strict=True):
         cache = event.__dict__
-        cache["body"], cache["key"] = body, key
+        cache["body"], cache["key"], cache["digest"] = body, key, digest(body)
     return events
 
 

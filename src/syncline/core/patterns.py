@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from syncline.core.events import ITEM
 from syncline.core.limits import MAX_ITEM_PATTERNS
@@ -19,8 +19,10 @@ def check(patterns: Sequence[str]) -> tuple[str, ...]:
     return () if "*" in patterns else tuple(sorted(set(patterns)))
 
 
-def matches(patterns: Sequence[str], item: str) -> bool:
-    """Whether an item is asked for."""
-    return not patterns or any(
-        item.startswith(pattern[:-1]) if pattern.endswith("*") else item == pattern for pattern in patterns
-    )
+def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """A function that tells whether an item is asked for."""
+    if not patterns:
+        return lambda item: True
+    literals = frozenset(pattern for pattern in patterns if not pattern.endswith("*"))
+    prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+    return lambda item: item in literals or item.startswith(prefixes)

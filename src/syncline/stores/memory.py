@@ -9,7 +9,7 @@ from syncline.core.admission import Ledger, NodeState, Submission
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
-from syncline.core.patterns import matches
+from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
 from syncline.stores import Appended, Change, Outboxed, ReplicaState, Slice, orphan_status
 
@@ -58,9 +58,9 @@ class MemoryEventStore:
         with self._lock:
             self._check_open()
             found: list[bytes] = []
-            size, seq = 0, since
+            size, seq, wanted = 0, since, matcher(items)
             for row in self._rows[since : since + SCANNED_ROWS]:
-                if matches(items, row.event.item):
+                if wanted(row.event.item):
                     size += len(row.encoded) + 1
                     if len(found) == limit or (found and size > max_bytes):
                         break
@@ -129,7 +129,8 @@ class MemoryReplicaStore:
     def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
         """See ``ReplicaStore.load``."""
         self._check_open()
-        seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and matches(items, entry.event.item))
+        wanted = matcher(items)
+        seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and wanted(entry.event.item))
         return iter([self._entries[seq] for seq in seqs[:limit]])
 
     def outbox(self, *statuses: str) -> list[Outboxed]:

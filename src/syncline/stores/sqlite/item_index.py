@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from syncline.core.patterns import matches
+from syncline.core.patterns import matcher
 
 RUN = 8_192
 """Entries in a run. Larger runs make pushes cheaper and the scan of the rest longer (about 1 ms here)."""
@@ -59,22 +60,22 @@ def last_n(cursor: Any, item: str, node: str, since: int) -> int | None:
 
 
 def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, head: int) -> tuple[list[int], int]:
-    """Seqs after ``since`` of the items asked for, and the seq up to which this answer is complete.
+    """Up to ``limit`` seqs after ``since`` of the items asked for, and the seq up to which this answer is complete.
 
     Through the index while they are few, otherwise by a scan of the next stretch of the log.
     """
     if since >= reach:
-        return _scan(cursor, items, since, min(since + SCANNED, head))
+        return _scan(cursor, items, since, min(since + SCANNED, head), limit)
     seqs: set[int] = set()
     for pattern in items:
         found = _indexed_seqs(cursor, pattern, since, limit)
         if len(found) == SCANNED:
-            return _scan(cursor, items, since, min(since + SCANNED, head))
+            return _scan(cursor, items, since, min(since + SCANNED, head), limit)
         seqs.update(found)
-    first = sorted(seqs)[: limit + 1]
-    if len(first) > limit:
+    first = sorted(seqs)[:limit]
+    if len(first) == limit:
         return first, first[-1]
-    recent, end = _scan(cursor, items, reach, head)
+    recent, end = _scan(cursor, items, reach, head, limit - len(first))
     return first + recent, end
 
 
@@ -82,13 +83,15 @@ def _indexed_seqs(cursor: Any, pattern: str, since: int, limit: int) -> list[int
     if pattern.endswith("*"):  # a range over several items is not in order of seq: take it whole, or not at all
         rows = cursor.execute(SEQS_OF_PREFIX, (pattern[:-1], pattern[:-1] + "\x7f", since, SCANNED))
     else:
-        rows = cursor.execute(SEQS_OF_ITEM, (pattern, since, min(limit + 1, SCANNED - 1)))
+        rows = cursor.execute(SEQS_OF_ITEM, (pattern, since, min(limit, SCANNED - 1)))
     return [seq for (seq,) in rows]
 
 
-def _scan(cursor: Any, items: Sequence[str], since: int, end: int) -> tuple[list[int], int]:
+def _scan(cursor: Any, items: Sequence[str], since: int, end: int, limit: int) -> tuple[list[int], int]:
+    wanted = matcher(items)
     rows = cursor.execute(ITEMS_OF_STRETCH, (since, end))
-    return [seq for seq, item in rows if matches(items, item)], end
+    seqs = list(islice((seq for seq, item in rows if wanted(item)), limit))
+    return seqs, seqs[-1] if len(seqs) == limit else end
 
 
 def rewind(cursor: Any, seq: int, reach: int) -> int:

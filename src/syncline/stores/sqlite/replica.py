@@ -109,9 +109,7 @@ class SqliteReplicaStore:
                 return [Entry.read(entry) for _, entry in rows], rows[-1][0] if rows else since, len(rows) == limit
             last = cursor.execute(LAST).get or 0
             seqs, end = item_index.find(cursor, items, since, limit, self._indexed, last)
-            wanted = seqs[:limit]
-            rows = cursor.execute(ENTRIES, (array(wanted),)) if wanted else ()
-            end = wanted[-1] if len(seqs) > limit else end
+            rows = cursor.execute(ENTRIES, (array(seqs),)) if seqs else ()
             return [Entry.read(entry) for (entry,) in rows], end, end < last
 
     def outbox(self, *statuses: str) -> list[Outboxed]:
