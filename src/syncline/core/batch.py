@@ -62,6 +62,9 @@ def _read(value: Any) -> Event | EventError:
     try:
         return Event.of(value)
     except EventError as error:
+        id = value.get("id") if isinstance(value, dict) else None
+        if isinstance(id, str):
+            error.details["id"] = id[:64]
         return error
 
 

@@ -121,12 +121,13 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
 class Outboxed(NamedTuple):
     """A local event that is not an entry yet.
 
-    ``status`` is ``pending`` (to be pushed), ``acked`` (has a seq, its entry is on its way), ``refused`` (with the
-    error), or ``orphan`` (was an entry of a log that was rolled back).
+    ``status`` is ``pending`` (to be pushed), ``acked`` (has a ``seq``, its entry is on its way), ``refused`` (with an
+    ``error`` object), or ``orphan`` (was an entry of a log that was rolled back).
     """
 
     event: Event
     status: str = "pending"
+    seq: int | None = None
     error: Mapping[str, Any] | None = None
 
 
@@ -155,8 +156,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class ReplicaStore(Protocol):
     """One replica's data. Every method may be called from any thread."""
 
-    def commit(self, change: Change) -> None:
-        """Carries out a change, durably and whole, or raises and does nothing."""
+    def commit(self, change: Change) -> Mapping[str, int]:
+        """Carries out a change, durably and whole, or raises and does nothing.
+
+        Returns by how many the outbox's events of each status became more (or, negative, fewer).
+        """
 
     def state(self) -> ReplicaState:
         """The replica's state."""
@@ -164,8 +168,8 @@ class ReplicaStore(Protocol):
     def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
         """The entries after seq ``since``, in order of seq."""
 
-    def outbox(self, *statuses: str) -> list[Outboxed]:
-        """The local events of these statuses (all if none), in the order of their ids."""
+    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
+        """The first ``limit`` local events of these statuses (all if none), in the order of their ids."""
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """Which of these ids are entries or in the outbox."""

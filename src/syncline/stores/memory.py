@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
 
 from syncline.core.admission import Ledger, NodeState, Submission
@@ -105,10 +106,11 @@ class MemoryReplicaStore:
         self._lock = RLock()
         self._closed = False
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``."""
         with self._lock:
             self._check_open()
+            before = Counter(each.status for each in self._outbox.values())
             if change.rewind is not None:
                 self._rewind(change.rewind)
             for item in change.forget:
@@ -120,6 +122,8 @@ class MemoryReplicaStore:
             for outboxed in change.outbox:
                 self._outbox[outboxed.event.id] = outboxed
             self._state = change.state or self._state
+            after = Counter(each.status for each in self._outbox.values())
+            return {status: after[status] - before[status] for status in after | before}
 
     def state(self) -> ReplicaState:
         """See ``ReplicaStore.state``."""
@@ -133,11 +137,12 @@ class MemoryReplicaStore:
         seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and wanted(entry.event.item))
         return iter([self._entries[seq] for seq in seqs[:limit]])
 
-    def outbox(self, *statuses: str) -> list[Outboxed]:
+    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         self._check_open()
         with self._lock:
-            return [each for _, each in sorted(self._outbox.items()) if not statuses or each.status in statuses]
+            found = [each for _, each in sorted(self._outbox.items()) if not statuses or each.status in statuses]
+            return found[:limit]
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""

@@ -33,7 +33,8 @@ class Schema(NamedTuple):
 class Database:
     """One file with one writing connection, and as many reading ones as threads read at the same time."""
 
-    def __init__(self, path: Path, schema: Schema, *, checkpoint_apart: bool = False) -> None:
+    def __init__(self, path: Path, schema: Schema, *, checkpoint_apart: bool = False, shared: bool = False) -> None:
+        """``checkpoint_apart``: somebody calls ``checkpoint``. ``shared``: other programs may write too."""
         self._path = path
         self._writer_lock = RLock()
         self._readers: list[apsw.Connection] = []
@@ -42,7 +43,7 @@ class Database:
         self._checkpoint_apart = checkpoint_apart
         self._wal_pages = 0
         self._closed = False
-        self._lock = _lock(path)
+        self._lock = None if shared else hold(Path(f"{path}.lock"))
         try:
             with _translated(path):
                 self._writer = _connect(path, pages=0 if checkpoint_apart else CHECKPOINT_PAGES)
@@ -50,7 +51,8 @@ class Database:
                     self._writer.set_wal_hook(self._note_wal)
                 _migrate(self._writer, path, schema)
         except BaseException:
-            self._lock.close()
+            if self._lock is not None:
+                self._lock.close()
             raise
 
     @contextmanager
@@ -106,7 +108,7 @@ class Database:
         with self._checkpoint_lock, self._writer_lock, self._readers_lock:
             if not self._closed:
                 self._closed = True
-                for connection in (*self._readers, self._writer, self._lock):
+                for connection in (*self._readers, self._writer, *([self._lock] if self._lock else [])):
                     connection.close()
 
     def _check_open(self) -> None:
@@ -133,14 +135,14 @@ def _connect(path: Path, *, pages: int) -> apsw.Connection:
     return connection
 
 
-def _lock(path: Path) -> apsw.Connection:
-    """Holds ``<file>.lock`` for as long as the store is open; the system frees it when a process dies."""
-    lock = apsw.Connection(f"{path}.lock")
+def hold(path: Path) -> apsw.Connection:
+    """Holds a lock file until it is closed; the system frees it when a process dies. Raises StoreLocked."""
+    lock = apsw.Connection(str(path))
     try:
         lock.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
     except apsw.BusyError:
         lock.close()
-        raise StoreLocked(f"{path.name} is open in another program. Close that one first.") from None
+        raise StoreLocked(f"{path} is held by another program. Close that one first.") from None
     return lock
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ SCHEMA = Schema(
         );
         CREATE TABLE nodes (ref INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);
         CREATE TABLE outbox (
-            id BLOB PRIMARY KEY, status TEXT NOT NULL, error TEXT, event BLOB NOT NULL
+            id BLOB PRIMARY KEY, status TEXT NOT NULL, seq INTEGER, error TEXT, event BLOB NOT NULL
         ) WITHOUT ROWID;
+        CREATE INDEX outbox_by_status ON outbox (status, id);
         CREATE TABLE state (state TEXT NOT NULL);
         """
         + item_index.TABLES
@@ -41,9 +43,9 @@ SCHEMA = Schema(
 
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry) VALUES (?, ?, ?, ?, ?, ?, ?)"
 INDEX_LATE = "INSERT OR REPLACE INTO item_index VALUES (?, ?, ?, ?)"
-SETTLE = "DELETE FROM outbox WHERE id IN carray(?)"
-PUT_OUTBOX = "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?)"
-OUTBOX = "SELECT event, status, error FROM outbox ORDER BY id"
+TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING status"
+PUT = "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)"
+OUTBOX = "SELECT event, status, seq, error FROM outbox {where} ORDER BY id LIMIT ?"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
 REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
 ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
@@ -71,23 +73,24 @@ class SqliteReplicaStore:
             self._indexed = item_index.indexed(cursor)
         self._state = msgspec.json.decode(state, type=ReplicaState)
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``."""
+        moved: Counter[str] = Counter()
         with self._db.writing() as cursor:
             reach = self._indexed
             if change.rewind is not None:
-                reach = _rewind(cursor, change.rewind, reach, self._state.user)
+                reach = _rewind(cursor, change.rewind, reach, self._state.user, moved)
             for item in change.forget:
                 cursor.execute(FORGET, (item, reach))
                 cursor.execute(FORGET_INDEX, (item,))
             if change.entries:
-                reach = _keep(cursor, change.entries, reach)
-            if change.drop:
-                cursor.execute(SETTLE, (array(map(stamps.key, change.drop)),))
-            cursor.executemany(PUT_OUTBOX, map(_outbox_row, change.outbox))
+                reach = _keep(cursor, change.entries, reach, moved)
+            _take_out(cursor, [stamps.key(id) for id in change.drop], moved)
+            _put(cursor, change.outbox, moved)
             if change.state is not None:
                 cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(change.state).decode(),))
         self._indexed, self._state = reach, change.state or self._state
+        return moved
 
     def state(self) -> ReplicaState:
         """See ``ReplicaStore.state``."""
@@ -112,13 +115,15 @@ class SqliteReplicaStore:
             rows = cursor.execute(ENTRIES, (array(seqs),)) if seqs else ()
             return [Entry.read(entry) for (entry,) in rows], end, end < last
 
-    def outbox(self, *statuses: str) -> list[Outboxed]:
+    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
+        where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
         with self._db.reading() as cursor:
-            rows = [row for row in cursor.execute(OUTBOX) if not statuses or row[1] in statuses]
-        return [
-            Outboxed(Event.read(event), status, error and msgspec.json.decode(error)) for event, status, error in rows
-        ]
+            rows = cursor.execute(OUTBOX.format(where=where), (*statuses, -1 if limit is None else limit))
+            return [
+                Outboxed(Event.read(event), status, seq, msgspec.json.decode(error) if error else None)
+                for event, status, seq, error in rows
+            ]
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
@@ -133,11 +138,11 @@ class SqliteReplicaStore:
         self._db.close()
 
 
-def _keep(cursor: Any, entries: Sequence[Entry], reach: int) -> int:
+def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]) -> int:
     """Stores entries, settles the outbox, and brings the index along; the seq up to which that then reaches."""
     events = [entry.event for entry in entries]
     refs = {node: cursor.execute(REF, (node,)).get for node in {event.node for event in events}}
-    cursor.execute(SETTLE, (array(event.key for event in events),))
+    _take_out(cursor, [event.key for event in events], moved)
     rows = [
         (entry.seq, entry.at, event.key, event.item, refs[event.node], event.n, entry.encoded)
         for entry, event in zip(entries, events, strict=True)
@@ -148,14 +153,24 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int) -> int:
     return item_index.extend(cursor, reach, cursor.execute(LAST).get)
 
 
-def _rewind(cursor: Any, seq: int, reach: int, user: str | None) -> int:
-    for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall():
-        event = Entry.read(entry).event
-        cursor.execute(PUT_OUTBOX, _outbox_row(Outboxed(event, orphan_status(event, user))))
+def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> None:
+    if keys:
+        moved.subtract(status for (status,) in cursor.execute(TAKE_OUT, (array(keys),)))
+
+
+def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> None:
+    _take_out(cursor, [each.event.key for each in outbox], moved)
+    cursor.executemany(PUT, map(_outbox_row, outbox))
+    moved.update(each.status for each in outbox)
+
+
+def _rewind(cursor: Any, seq: int, reach: int, user: str | None, moved: Counter[str]) -> int:
+    events = [Entry.read(entry).event for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall()]
+    _put(cursor, [Outboxed(event, orphan_status(event, user)) for event in events], moved)
     cursor.execute("DELETE FROM entries WHERE seq > ?", (seq,))
     return item_index.rewind(cursor, seq, reach)
 
 
-def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, str | None, bytes]:
-    event, status, error = outboxed
-    return event.key, status, msgspec.json.encode(error).decode() if error else None, event.body
+def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, int | None, str | None, bytes]:
+    event, status, seq, error = outboxed
+    return event.key, status, seq, msgspec.json.encode(error).decode() if error else None, event.body

@@ -1,0 +1,217 @@
+"""The messages of a session: one class each, told apart by ``type``; ``spec/PROTOCOL.md`` shows examples.
+
+Every request carries a ``ref``, any number the sender likes; its answer carries the same. Messages with a ``ref`` of
+their own (pages of a live session, pings) need no answer to match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from syncline.core import canonical
+from syncline.core.events import Entry, Event
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, Limits
+from syncline.errors import BadJson, BadRequest, SynclineError, from_wire
+
+PROTOCOL = 1
+ENVELOPE_DEPTH = 8
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type"):
+    """Base of all messages."""
+
+
+# From a replica to its server
+
+
+class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello"):
+    """The first message: who is there, in which space, and by what right."""
+
+    protocol: int = msgspec.field(default_factory=lambda: PROTOCOL)
+    node: str
+    space: str = "default"
+    token: str | None = None
+
+
+class Push(Message, frozen=True, kw_only=True, omit_defaults=True, tag="push"):
+    """Events to store, as canonical bytes in one JSON array."""
+
+    ref: int = 0
+    events: Raw
+
+    @classmethod
+    def of(cls, events: Sequence[Event], *, ref: int = 0) -> Push:
+        """A push of these events."""
+        return cls(ref=ref, events=Raw(b"[" + b",".join(event.body for event in events) + b"]"))
+
+
+class Pull(Message, frozen=True, kw_only=True, omit_defaults=True, tag="pull"):
+    """Asks for the entries after a cursor (from the start without one), up to ``limit``, of these items."""
+
+    ref: int = 0
+    cursor: str | None = None
+    limit: int = 1_000
+    items: tuple[str, ...] = ()
+
+
+class Live(Message, frozen=True, kw_only=True, omit_defaults=True, tag="live"):
+    """Asks for the entries after a cursor, and for those to come. A session has one live subscription."""
+
+    cursor: str | None = None
+    items: tuple[str, ...] = ()
+
+
+class Ping(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ping"):
+    """Asks for a ``pong``, in either direction."""
+
+    ref: int = 0
+
+
+class Pong(Message, frozen=True, kw_only=True, omit_defaults=True, tag="pong"):
+    """Answers a ``ping``."""
+
+    ref: int = 0
+
+
+# From a server to its replica
+
+
+class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
+    """Answers ``hello``: which log this is, where it ends, and what the server knows of the replica."""
+
+    epoch: str
+    head: int
+    time: int
+    """The server's time in milliseconds."""
+    user: str
+    own: str | None = None
+    """The greatest id the server holds from this node."""
+    limits: Limits = msgspec.field(default_factory=Limits)
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer for one pushed event: its seq, or an error object. ``id`` is None if the event had none."""
+
+    id: str | None = None
+    seq: int | None = None
+    error: dict[str, Any] | None = None
+
+
+class Ack(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ack"):
+    """Answers ``push``: a result for each event, in order, and the head after them."""
+
+    ref: int = 0
+    results: list[Result]
+    head: int
+
+
+class Page(Message, frozen=True, kw_only=True, omit_defaults=True, tag="page"):
+    """Entries in order of seq, and the cursor after them; ``more`` says that there are more already.
+
+    ``forget`` names items to delete, ``late`` holds older entries that became visible; both come first.
+    """
+
+    ref: int | None = None
+    entries: list[Entry]
+    late: list[Entry] = []
+    forget: list[str] = []
+    cursor: str
+    more: bool = False
+
+
+class ErrorMessage(Message, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
+    """Answers a request that failed as a whole, or (without ``ref``) says why the session ends."""
+
+    ref: int | None = None
+    code: str
+    message: str
+    retryable: bool = False
+    details: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, error: SynclineError, ref: int | None = None) -> ErrorMessage:
+        """The message for an error."""
+        return cls(
+            ref=ref, code=error.code, message=error.message, retryable=error.retryable, details=dict(error.details)
+        )
+
+    @property
+    def error(self) -> SynclineError:
+        """The error as an exception."""
+        return from_wire({**self.details, "code": self.code, "message": self.message, "retryable": self.retryable})
+
+
+Request = Hello | Push | Pull | Live | Ping | Pong
+Answer = Welcome | Ack | Page | ErrorMessage | Ping | Pong
+
+_request = msgspec.json.Decoder(Request)
+_answer = msgspec.json.Decoder(Answer)
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(message: Message) -> bytes:
+    """The message as JSON."""
+    return _encode(message)
+
+
+def decode_request(text: bytes) -> Request:
+    """What a server may receive. Raises BadJson or BadRequest; the events of a push are not looked into."""
+    try:
+        return _checked(_request.decode(text))
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"Not a message of this protocol: {error}") from None
+    except (msgspec.DecodeError, RecursionError):
+        canonical.decode(text, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
+        raise BadJson("Not JSON.") from None
+
+
+def _checked(request: Request) -> Request:
+    if isinstance(request, Pull) and not 1 <= request.limit <= MAX_PAGE_ENTRIES:
+        raise BadRequest(f"limit: must be between 1 and {MAX_PAGE_ENTRIES}.")
+    return request
+
+
+def decode_answer(text: bytes) -> Answer:
+    """What a replica may receive. Raises BadRequest for what this version cannot read."""
+    try:
+        answer: Answer = _answer.decode(text)
+        return answer
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BadRequest(f"The server sent something that is not a message of this protocol: {error}") from None
+
+
+AnswerKind = TypeVar("AnswerKind", Welcome, Ack, Page)
+
+
+def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
+    """The answer of the kind that was asked for. Raises the server's error, or BadRequest for another message."""
+    answer = decode_answer(text)
+    if isinstance(answer, ErrorMessage):
+        raise answer.error
+    if not isinstance(answer, kind):
+        raise BadRequest(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
+    return answer
+
+
+def encode_page(encoded: bytes, cursor: str, *, more: bool, ref: int | None = None) -> bytes:
+    """A page of entries that are encoded already; the same bytes as ``encode(Page(…))``, without the work."""
+    head = b'{"type":"page",' if ref is None else b'{"type":"page","ref":%d,' % ref
+    tail = b',"more":true}' if more else b"}"
+    return b'%b"entries":[%b],"cursor":"%b"%b' % (head, encoded, cursor.encode(), tail)
+
+
+def encode_ack(events: Sequence[Event | SynclineError], outcomes: Sequence[int | SynclineError], head: int) -> bytes:
+    """The members ``results`` and ``head`` of an ``ack``, without the braces around them."""
+    results = [_result(event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
+    return b'"results":[%b],"head":%d' % (b",".join(results), head)
+
+
+def _result(event: Event | SynclineError, outcome: int | SynclineError) -> bytes:
+    if isinstance(outcome, int):
+        return b'{"id":"%b","seq":%d}' % (event.id.encode(), outcome)  # type: ignore[union-attr]
+    id = event.id if isinstance(event, Event) else event.details.get("id")
+    return _encode(Result(id=id, error=outcome.to_wire()))

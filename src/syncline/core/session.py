@@ -1,0 +1,336 @@
+"""The sync session, both sides, as state machines without I/O.
+
+A replica's shell asks ``ClientSession.next`` for the next step and carries it out: a message goes over the transport,
+its answer comes back through ``receive``, which returns what the replica must do. A server's shell feeds
+``ServerSession.receive`` with what arrives and carries out what it returns. Neither knows what carries the messages.
+
+Invariants of a replica's session:
+
+- one request is under way at a time, so pending events arrive in the order they were made;
+- a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
+  event which the server already holds is settled and never stored again under another id;
+- an event leaves ``pending`` by an answer of the server alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec import Raw
+
+from syncline.core import stamps
+from syncline.core.events import Event
+from syncline.core.limits import MAX_PUSH_EVENTS, Limits
+from syncline.core.messages import (
+    PROTOCOL,
+    Ack,
+    Answer,
+    ErrorMessage,
+    Hello,
+    Live,
+    Message,
+    Page,
+    Ping,
+    Pong,
+    Pull,
+    Push,
+    Welcome,
+    decode_request,
+    encode,
+)
+from syncline.errors import (
+    BadCursor,
+    BadRequest,
+    ClockDrift,
+    CursorReset,
+    HelloRequired,
+    NodeConflict,
+    RequestError,
+    SynclineError,
+    UnsupportedProtocol,
+    from_wire,
+)
+
+# A replica's side: what it must do
+
+
+class Greet(NamedTuple):
+    """Take note of what the server said of itself and of this replica."""
+
+    welcome: Welcome
+
+
+class Settle(NamedTuple):
+    """Events have their answers: a seq, or the error that refused them."""
+
+    answers: Sequence[tuple[Event, int | SynclineError]]
+
+
+class Apply(NamedTuple):
+    """Store a page, which was asked for with these item patterns."""
+
+    page: Page
+    items: tuple[str, ...]
+
+
+class Rewind(NamedTuple):
+    """The log does not know the cursor: go back to an older one."""
+
+
+class Restamp(NamedTuple):
+    """Give the pending events new ids from ``now_ms`` on; after a copy was noticed, under a new node id."""
+
+    now_ms: int
+
+
+class MarkCopied(NamedTuple):
+    """Remember that another replica uses this node id."""
+
+
+Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied
+
+
+class Local(NamedTuple):
+    """What a session has to know of its replica before each step."""
+
+    node: str
+    cursor: str | None
+    copied: bool
+    pending: Sequence[Event]
+
+
+class ClientSession:
+    """A replica's half of one conversation with a server."""
+
+    def __init__(
+        self,
+        *,
+        space: str,
+        token: str | None = None,
+        items: tuple[str, ...] = (),
+        push: bool = True,
+        pull: bool = True,
+        batch_size: int = MAX_PUSH_EVENTS,
+    ) -> None:
+        self.live = False
+        self.caught_up = False
+        self._space, self._token, self._items = space, token, items
+        self._may_push, self._may_pull = push, pull
+        self._batch_size = batch_size
+        self._limits = Limits()
+        self._server_ms: int | None = None
+        self._held_items: set[str] = set()
+        self._request: Hello | Push | Pull | None = None
+        self._pushed: Sequence[Event] = ()
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the server has answered ``hello``."""
+        return self._server_ms is not None
+
+    def next(self, local: Local) -> Hello | Push | Pull | Restamp | None:
+        """The next step; None when there is nothing to do until something is recorded or arrives."""
+        if self._request is not None:
+            return None
+        self._pushed = ()
+        step = self._step(local)
+        self._request = None if isinstance(step, Restamp) else step
+        return step
+
+    def release(self) -> None:
+        """Lets the items be pushed again whose events had a retryable answer."""
+        self._held_items.clear()
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether pending events wait for ``release``."""
+        return bool(self._held_items)
+
+    def _step(self, local: Local) -> Hello | Push | Pull | Restamp | None:
+        if self._server_ms is None:
+            return Hello(node=local.node, space=self._space, token=self._token)
+        pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
+        pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
+        if pending and (local.copied or self._ahead(pending, self._server_ms)):
+            return Restamp(self._server_ms) if self.caught_up else pull
+        if pending:
+            self._pushed = self._batch(pending)
+            return Push.of(self._pushed)
+        return pull if self._may_pull and not self.caught_up and not self.live else None
+
+    @staticmethod
+    def _ahead(pending: Sequence[Event], server_ms: int) -> bool:
+        return max(event.id for event in pending) >= stamps.drift_limit(server_ms)
+
+    def _batch(self, pending: Sequence[Event]) -> Sequence[Event]:
+        """As many events as one push may carry, without tearing a transaction apart."""
+        size, count = 64, 0
+        for event in pending[: min(self._batch_size, self._limits.push_events)]:
+            size += len(event.body) + 1
+            if count and size > self._limits.body_bytes:
+                break
+            count += 1
+        if count < len(pending) and (tx := pending[count].tx) and pending[count - 1].tx == tx:
+            start = next(place for place in range(count) if all(each.tx == tx for each in pending[place:count]))
+            count = start or count
+        return pending[:count]
+
+    def receive(self, answer: Answer) -> list[Effect]:
+        """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
+        request, pushed = self._request, self._pushed
+        if not (self.live and isinstance(answer, Page)):
+            self._request = None
+        match answer:
+            case Welcome():
+                self._server_ms, self._limits = answer.time, answer.limits
+                return [Greet(answer)]
+            case Ack():
+                return self._settle(pushed, answer)
+            case Page():
+                self.caught_up = not answer.more
+                return [Apply(answer, self._items)]
+            case ErrorMessage():
+                return self._failed(request, pushed, answer.error)
+            case _:
+                return []
+
+    def _settle(self, pushed: Sequence[Event], ack: Ack) -> list[Effect]:
+        if len(ack.results) != len(pushed):
+            raise BadRequest("The server answered another number of events than were pushed.")
+        self.caught_up = False
+        answers: list[tuple[Event, int | SynclineError]] = []
+        effects: list[Effect] = [Settle(answers)]
+        for event, result in zip(pushed, ack.results, strict=True):
+            error = from_wire(result.error) if result.error is not None else None
+            if error is None:
+                answers.append((event, result.seq or 0))
+            elif isinstance(error, NodeConflict):
+                effects.append(MarkCopied())
+            elif isinstance(error, ClockDrift):
+                self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
+            elif error.retryable:
+                self._held_items.add(event.item)
+            else:
+                answers.append((event, error))
+        return effects
+
+    def _failed(
+        self, request: Hello | Push | Pull | None, pushed: Sequence[Event], error: SynclineError
+    ) -> list[Effect]:
+        if isinstance(error, CursorReset | BadCursor):
+            self.caught_up = self.live = False
+            return [Rewind()]
+        if isinstance(request, Push) and isinstance(error, RequestError) and not error.retryable:
+            if len(pushed) == 1:
+                return [Settle([(pushed[0], error)])]
+            self._batch_size = len(pushed) // 2  # find the event that the server cannot read
+            return []
+        raise error
+
+
+# A server's side: what its shell must do
+
+
+class Authenticate(NamedTuple):
+    """Check the credentials; answer with ``ServerSession.welcome`` or ``ServerSession.reject``."""
+
+    hello: Hello
+
+
+class Commit(NamedTuple):
+    """Store what may be stored of a JSON array of events; answer with an ``ack`` of this ref."""
+
+    ref: int
+    events: Raw
+
+
+class Read(NamedTuple):
+    """Answer a pull with one page."""
+
+    pull: Pull
+
+
+class Follow(NamedTuple):
+    """Send pages from a cursor on, for as long as the session lasts."""
+
+    live: Live
+
+
+class Send(NamedTuple):
+    """Send these bytes as one text message."""
+
+    text: bytes
+
+
+class Close(NamedTuple):
+    """End the session with a WebSocket close code of the private range."""
+
+    code: int
+    reason: str
+
+
+Deed = Authenticate | Commit | Read | Follow | Send | Close
+
+CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403, "unknown_space": 4404, "request_timeout": 4408}
+CLOSE_OTHERWISE = 4400
+
+
+class ServerSession:
+    """A server's half of one conversation with a replica."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._greeted = False
+        self._follows = False
+
+    def receive(self, text: bytes) -> list[Deed]:
+        """What to do about a message. Whatever is wrong with it is answered, never raised."""
+        try:
+            request = decode_request(text)
+            if isinstance(request, Hello):
+                return [self._greet(request)]
+            if not self.is_open:
+                raise HelloRequired("The first message of a session is hello.")
+            return self._dispatch(request)
+        except SynclineError as error:
+            return [Send(encode(ErrorMessage.of(error)))] if self.is_open else self.reject(error)
+
+    def _greet(self, hello: Hello) -> Deed:
+        if self._greeted:
+            raise HelloRequired("A session has one hello.")
+        if hello.protocol != PROTOCOL:
+            raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {hello.protocol}.")
+        self._greeted = True
+        return Authenticate(hello)
+
+    def _dispatch(self, request: Message) -> list[Deed]:
+        match request:
+            case Push():
+                return [Commit(request.ref, request.events)]
+            case Pull():
+                return [Read(request)]
+            case Live():
+                if self._follows:
+                    raise BadRequest("This session is live already.")
+                self._follows = True
+                return [Follow(request)]
+            case Ping():
+                return [Send(encode(Pong(ref=request.ref)))]
+            case _:
+                return []
+
+    def welcome(self, welcome: Welcome) -> list[Deed]:
+        """The credentials are good: the session is open."""
+        self.is_open = True
+        return [Send(encode(welcome))]
+
+    def reject(self, error: SynclineError) -> list[Deed]:
+        """The session ends because of an error."""
+        self.is_open = False
+        code = CLOSE_CODES.get(error.code, CLOSE_OTHERWISE)
+        return [Send(encode(ErrorMessage.of(error))), Close(code, error.code)]
+
+    def unfollow(self) -> None:
+        """The live subscription ended with an error; another may begin."""
+        self._follows = False

@@ -1,0 +1,299 @@
+"""The local half: record events offline, read them, and carry out what a sync session says.
+
+A ``Replica`` is a plain, thread-safe object over a ``ReplicaStore``. Everything it does is local and durable when it
+returns; it never waits for a network. What the server says reaches it as effects (``perform``).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from threading import RLock
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from syncline.core import session as steps
+from syncline.core.events import Entry, Event
+from syncline.core.limits import KEPT_CLOCK_NODES, MAX_PUSH_EVENTS
+from syncline.core.messages import Page
+from syncline.core.patterns import matcher
+from syncline.core.session import Local
+from syncline.core.stamps import StampClock
+from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
+from syncline.replica.effects import Surroundings, change_for, saw
+from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
+
+__all__ = ["Draft", "Refused", "Replica", "Status", "new_node"]
+
+CACHED_CLOCKS = 1_000
+
+
+class Draft(NamedTuple):
+    """An event to be: everything of it that its author decides."""
+
+    item: str
+    action: str
+    payload: Any = UNSET
+    ops: Any = UNSET
+    meta: Mapping[str, Any] | None = None
+
+
+class Refused(NamedTuple):
+    """An event the server refused (or a resolver withdrew), and why."""
+
+    event: Event
+    error: Mapping[str, Any]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How a replica stands to its server."""
+
+    state: str = "offline"
+    """``offline``, ``connecting``, ``syncing``, ``live`` or ``needs_auth``."""
+    pending: int = 0
+    """Events that no server has answered."""
+    refused: int = 0
+    """Events in the refused inbox."""
+    last_synced: int | None = None
+    """When both last agreed, in milliseconds of the local clock."""
+    error: Mapping[str, Any] | None = None
+    """Why the last attempt failed, if it did."""
+
+
+def new_node() -> str:
+    """A random node id."""
+    return secrets.token_hex(10)
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Replica:
+    """One replica of one space. ``now_ms``, ``entropy`` (32 random bits) and ``make_node`` can be given by tests."""
+
+    def __init__(
+        self,
+        store: ReplicaStore,
+        *,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        entropy: Callable[[], int] = lambda: secrets.randbits(32),
+        make_node: Callable[[], str] = new_node,
+    ) -> None:
+        self._store = store
+        self._now_ms, self._entropy, self._make_node = now_ms, entropy, make_node
+        self._lock = RLock()
+        self._clocks: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._watchers: list[tuple[Callable[[str], bool], Callable[[list[Event]], Any]]] = []
+        self._status_watchers: list[Callable[[Status], Any]] = []
+        self._connection = "offline"
+        self._error: Mapping[str, Any] | None = None
+        self._counts = {status: len(store.outbox(status)) for status in ("pending", "refused")}
+
+    # Writing
+
+    def record(self, item: str, action: str, payload: Any = UNSET, **more: Any) -> Event:
+        """Records one event; it is durable when this returns. Raises an EventError if it could never be accepted.
+
+        ``more`` may hold ``ops`` and ``meta``, see ``Draft``.
+        """
+        return self.record_many([Draft(item, action, payload, **more)])[0]
+
+    def record_many(self, drafts: Iterable[Draft], *, together: bool = False) -> list[Event]:
+        """Records several events in one durable step. ``together``: the server stores all of them or none."""
+        tx = self._make_node() if together else None
+        with self._lock:
+            state = self._state
+            clock = StampClock(state.node, state.stamp)
+            events = [self._event(draft, clock, n, tx) for n, draft in enumerate(drafts, state.n + 1)]
+            if together and len(events) > MAX_PUSH_EVENTS:
+                raise InvalidEvent(f"At most {MAX_PUSH_EVENTS} events can be stored together.")
+            change = Change(
+                outbox=list(map(Outboxed, events)), state=replace(state, n=state.n + len(events), stamp=clock.last)
+            )
+            try:
+                self._commit(change)
+            except BaseException:
+                self._clocks.clear()
+                raise
+        self._tell(events)
+        return events
+
+    def _event(self, draft: Draft, clock: StampClock, n: int, tx: str | None) -> Event:
+        meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
+        seen = self._seen(draft.item)
+        counters = {**dict(list(seen.items())[-KEPT_CLOCK_NODES + 1 :]), self.node: n}
+        members = {"meta": meta or UNSET, "ops": draft.ops, "payload": draft.payload, "user": self._state.user or UNSET}
+        event = Event.of(
+            {
+                "id": clock.next(self._now_ms() + self._state.skew_ms, self._entropy()),
+                "item": draft.item,
+                "action": draft.action,
+                "node": self.node,
+                "clock": counters,
+                **{name: value for name, value in members.items() if value is not UNSET},
+            }
+        )
+        saw(seen, event)
+        return event
+
+    # Reading
+
+    @property
+    def node(self) -> str:
+        """This replica's node id."""
+        return self._state.node
+
+    @property
+    def user(self) -> str | None:
+        """Whose replica this is; None before it first met its server."""
+        return self._state.user
+
+    def entries(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
+        """The confirmed entries after seq ``since``, in order of seq."""
+        return self._store.load(since, items=items, limit=limit)
+
+    def events(self, *, items: Sequence[str] = ()) -> Iterator[Event]:
+        """All events: the confirmed ones in order of seq, then the local ones that are on their way."""
+        wanted = matcher(items)
+        for entry in self.entries(items=items):
+            yield entry.event
+        for outboxed in self._store.outbox("acked", "pending"):
+            if wanted(outboxed.event.item):
+                yield outboxed.event
+
+    def pending(self, limit: int | None = None) -> list[Event]:
+        """The events no server has answered, in the order they were recorded."""
+        return [outboxed.event for outboxed in self._store.outbox("pending", limit=limit)]
+
+    # The refused inbox
+
+    def refused(self) -> list[Refused]:
+        """The events that were refused, with the reason."""
+        return [Refused(outboxed.event, outboxed.error or {}) for outboxed in self._store.outbox("refused")]
+
+    def retry(self, id: str, **mended: Any) -> Event:
+        """Records a refused event again, as a new one, with parts of its ``Draft`` changed; returns the new event."""
+        old = self._find_refused(id)
+        meta = None if old.meta is UNSET else {key: value for key, value in old.meta.items() if key != "tx"}
+        event = self.record_many([Draft(old.item, old.action, old.payload, old.ops, meta)._replace(**mended)])[0]
+        self.drop(id)
+        return event
+
+    def drop(self, id: str) -> None:
+        """Forgets a refused event for good."""
+        with self._lock:
+            self._find_refused(id)
+            self._commit(Change(drop=[id]))
+        self._tell([])
+
+    def withdraw(self, events: Iterable[Event], error: SynclineError) -> None:
+        """Moves pending events to the refused inbox."""
+        with self._lock:
+            pending = {event.id for event in self.pending()}
+            gone = [Outboxed(event, "refused", None, error.to_wire()) for event in events if event.id in pending]
+            self._commit(Change(outbox=gone))
+        self._tell([])
+
+    def _find_refused(self, id: str) -> Event:
+        for refused in self.refused():
+            if refused.event.id == id:
+                return refused.event
+        raise UnknownEvent(f"No event {id} is in the refused inbox.")
+
+    # Watching
+
+    @property
+    def status(self) -> Status:
+        """How this replica stands to its server."""
+        return Status(state=self._connection, **self._counts, last_synced=self._state.synced_at, error=self._error)
+
+    def set_connection(self, state: str, error: SynclineError | None = None) -> None:
+        """For whoever syncs this replica: how the connection is."""
+        wire = error.to_wire() if error else None
+        if (state, wire) != (self._connection, self._error):
+            self._connection, self._error = state, wire
+            self._tell([])
+
+    def watch(self, callback: Callable[[list[Event]], Any], *, items: Sequence[str] = ()) -> Callable[[], None]:
+        """Calls back with events as they are recorded or arrive, in whose thread that is; returns the way to stop."""
+        watcher = (matcher(items), callback)
+        self._watchers.append(watcher)
+        return lambda: _remove(self._watchers, watcher)
+
+    def watch_status(self, callback: Callable[[Status], Any]) -> Callable[[], None]:
+        """Calls back whenever ``status`` may have changed; returns the way to stop."""
+        self._status_watchers.append(callback)
+        return lambda: _remove(self._status_watchers, callback)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for wanted, callback in tuple(self._watchers):
+            if found := [event for event in events if wanted(event.item)]:
+                callback(found)
+        for watcher in tuple(self._status_watchers):
+            watcher(self.status)
+
+    # Syncing: what a session asks and says
+
+    def local(self, limit: int | None = None) -> Local:
+        """What a session has to know before its next step."""
+        state = self._state
+        return Local(state.node, state.cursor, state.copied, self.pending(limit))
+
+    def perform(self, effect: steps.Effect) -> None:
+        """Carries out what a session said."""
+        arrived: list[Event] = []
+        with self._lock:
+            self._commit(change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node)))
+            match effect:
+                case steps.Apply(page):
+                    arrived = [entry.event for entry in page.entries]
+                    self._saw_page(page)
+                case steps.Rewind() | steps.Restamp():
+                    self._clocks.clear()
+        self._tell(arrived)
+
+    def _saw_page(self, page: Page) -> None:
+        for entry in (*page.late, *page.entries):
+            if entry.event.item in self._clocks:
+                saw(self._clocks[entry.event.item], entry.event)
+        for item in page.forget:
+            self._clocks.pop(item, None)
+
+    # Small things
+
+    @property
+    def _state(self) -> ReplicaState:
+        return self._store.state()
+
+    def _seen(self, item: str) -> dict[str, int]:
+        """The item's vector clock as this replica knows it; the nodes in the order in which they last wrote."""
+        if item not in self._clocks:
+            seen: dict[str, int] = {}
+            for event in self.events(items=[item]):
+                saw(seen, event)
+            self._clocks[item] = seen
+            if len(self._clocks) > CACHED_CLOCKS:
+                self._clocks.popitem(last=False)
+        self._clocks.move_to_end(item)
+        return self._clocks[item]
+
+    def _commit(self, change: Change) -> None:
+        moved = self._store.commit(change)
+        self._counts.update({status: self._counts[status] + moved.get(status, 0) for status in self._counts})
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+
+def _remove(listeners: list[Any], listener: Any) -> None:
+    with suppress(ValueError):
+        listeners.remove(listener)

@@ -1,0 +1,184 @@
+"""What a replica does about what a session says: for each effect the one atomic ``Change`` of its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from syncline.core import session as steps
+from syncline.core.cursors import thin
+from syncline.core.events import Event
+from syncline.core.limits import MAX_DRIFT_MS
+from syncline.core.messages import Page, Welcome
+from syncline.core.patterns import matcher
+from syncline.core.stamps import NIL_ID, StampClock
+from syncline.errors import EpochChanged, SynclineError, UserMismatch
+from syncline.stores import Change, Outboxed, ReplicaStore
+
+
+class Surroundings(NamedTuple):
+    """What is not in the store: the local time, randomness, and new names."""
+
+    now_ms: int
+    entropy: Callable[[], int]
+    make_node: Callable[[], str]
+
+
+def change_for(effect: steps.Effect, store: ReplicaStore, around: Surroundings) -> Change:
+    """The change an effect means. Raises if this cannot be this replica's log or user."""
+    match effect:
+        case steps.Greet(welcome):
+            return _greet(store, welcome, around.now_ms)
+        case steps.Settle(answers):
+            return _settle(store, answers)
+        case steps.Apply(page, items):
+            return _apply(store, page, items, around.now_ms)
+        case steps.Rewind():
+            return _rewind(store)
+        case steps.Restamp(now_ms):
+            return _restamp(store, now_ms, around)
+        case steps.MarkCopied():
+            return Change(state=replace(store.state(), copied=True))
+
+
+def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
+    """Adopts what the server says. Events recorded before the first welcome get their user now; events that were
+    acknowledged beyond the server's head were lost with it and are pushed again."""
+    state = store.state()
+    if state.epoch not in (None, welcome.epoch):
+        raise EpochChanged("The server's log is not the one this replica knows; a person has to decide.")
+    if state.user not in (None, welcome.user):
+        raise UserMismatch(f"This replica belongs to {state.user}; open another file for {welcome.user}.")
+    pending = (each.event for each in store.outbox("pending")) if state.user is None else ()
+    named = [Outboxed(event.with_user(welcome.user)) for event in pending if event.user is UNSET]
+    lost = [Outboxed(each.event) for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
+    state = replace(
+        state,
+        user=welcome.user,
+        epoch=welcome.epoch,
+        skew_ms=_skew(welcome.time, now_ms),
+        copied=state.copied or (welcome.own is not None and not store.holds([welcome.own])),
+    )
+    return Change(outbox=[*named, *lost], state=state)
+
+
+def _skew(server_ms: int, now_ms: int) -> int:
+    """What to add to the local clock: nothing unless it is so far off that ids could be refused."""
+    skew = server_ms - now_ms
+    return skew if abs(skew) > MAX_DRIFT_MS // 2 else 0
+
+
+def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineError]]) -> Change:
+    """Stored events wait for their entries; refused ones go to the inbox, with every pending event that names them."""
+    acked = [Outboxed(event, "acked", answer) for event, answer in answers if isinstance(answer, int)]
+    refused = {event.id: answer for event, answer in answers if not isinstance(answer, int)}
+    if not refused:
+        return Change(outbox=acked)
+    gone = []
+    for event in (each.event for each in store.outbox("pending")):
+        reason = next((id for id in refused if id.encode() in event.body), None)
+        if reason is not None:
+            refused[event.id] = refused[reason]
+            gone.append(Outboxed(event, "refused", None, refused[reason].to_wire()))
+    return Change(outbox=[*acked, *gone])
+
+
+def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:
+    """Stores a page. An entry of this node that it never made shows that its file was copied."""
+    state = store.state()
+    entries = [*page.late, *page.entries]
+    ids = {entry.event.id for entry in entries}
+    mine = [entry.event.id for entry in entries if entry.event.node == state.node]
+    seq = max([state.seq, *(entry.seq for entry in page.entries)])
+    state = replace(
+        state,
+        seq=seq,
+        cursor=page.cursor,
+        cursors=_keep_cursor(state.cursors, seq, page.cursor),
+        stamp=max([state.stamp, *ids]),
+        copied=state.copied or (bool(mine) and len(store.holds(mine)) < len(mine)),
+        synced_at=state.synced_at if page.more else now_ms,
+    )
+    overdue = [] if page.more else _overdue(store, seq, ids, items)
+    return Change(forget=page.forget, entries=entries, outbox=overdue, state=state)
+
+
+def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) -> tuple[tuple[int, str], ...]:
+    known = {**dict(cursors), seq: cursor}
+    return tuple((each, known[each]) for each in thin(sorted(known)))
+
+
+def _overdue(store: ReplicaStore, seq: int, arrived: set[str], items: Sequence[str]) -> list[Outboxed]:
+    """Acknowledged events whose entries should have come by now: the log lost them, so they are pushed again."""
+    in_view = matcher(items)
+    return [
+        Outboxed(each.event)
+        for each in store.outbox("acked")
+        if (each.seq or 0) <= seq and each.event.id not in arrived and in_view(each.event.item)
+    ]
+
+
+def _rewind(store: ReplicaStore) -> Change:
+    """Back to the next older cursor. What came after it is kept until it comes again, or is pushed again."""
+    state = store.state()
+    older = tuple(each for each in state.cursors if each[1] != state.cursor)
+    seq, cursor = older[-1] if older else (0, None)
+    acked = [Outboxed(each.event) for each in store.outbox("acked")]
+    return Change(rewind=seq, outbox=acked, state=replace(state, seq=seq, cursor=cursor, cursors=older))
+
+
+def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
+    """New ids for the pending events, in their order, and a new node id if this one was copied."""
+    state = store.state()
+    pending = [each.event for each in store.outbox("pending")]
+    node = around.make_node() if state.copied else state.node
+    confirmed = _confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
+    clock = StampClock(node, max((entry.event.id for entry in store.load()), default=NIL_ID))
+    renamed: dict[str, str] = {}
+    outbox = []
+    first = 1 if state.copied else state.n + 1
+    for n, event in enumerate(pending, first):
+        renamed[event.id] = clock.next(now_ms, around.entropy())
+        seen = {each: count for each, count in event.clock.items() if each != event.node} | confirmed.get(
+            event.item, {}
+        )
+        outbox.append(Outboxed(_renamed(event, renamed, node, {**seen, node: n})))
+    state = replace(
+        state,
+        node=node,
+        n=first - 1 + len(pending),
+        stamp=clock.last,
+        copied=False,
+        skew_ms=_skew(now_ms, around.now_ms),
+    )
+    return Change(drop=[event.id for event in pending], outbox=outbox, state=state)
+
+
+def _confirmed(store: ReplicaStore, node: str, items: set[str]) -> dict[str, dict[str, int]]:
+    """The last counter of a node on each of several items, as a clock of that node alone."""
+    events = (
+        (entry.event for entry in store.load(items=sorted(items)))
+        if len(items) < 100
+        else (entry.event for entry in store.load())
+    )
+    return {event.item: {node: event.n} for event in events if event.node == node and event.item in items}
+
+
+def _renamed(event: Event, renamed: Mapping[str, str], node: str, clock: dict[str, int]) -> Event:
+    """The event under its new id; its ops and meta name the new ids of what was renamed before it."""
+    value = msgspec.to_builtins(event) | {"id": renamed[event.id], "node": node, "clock": clock}
+    for field in {"ops", "meta"} & set(value):
+        text = msgspec.json.encode(value[field]).decode()
+        for old, new in renamed.items():
+            text = text.replace(old, new)
+        value[field] = msgspec.json.decode(text)
+    return Event.of(value)
+
+
+def saw(clock: dict[str, int], event: Event) -> None:
+    """Notes an event in an item's clock, whose nodes stand in the order in which they last wrote."""
+    clock[event.node] = max(clock.pop(event.node, 0), event.n)

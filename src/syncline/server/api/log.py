@@ -1,0 +1,171 @@
+"""The log over HTTP: hello, push, pull, and live as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+
+import msgspec
+from msgspec import Raw
+
+from syncline.core import canonical
+from syncline.core.batch import ENVELOPE_DEPTH
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
+from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, encode
+from syncline.errors import BadJson, BadRequest, SynclineError, UnsupportedProtocol
+from syncline.server.http import Request
+from syncline.server.hub import Frame
+from syncline.server.registry import DEFAULT_SPACE
+from syncline.server.space import Space
+
+KEEP_ALIVE_SECONDS = 15.0
+EVENT_STREAM = b"text/event-stream"
+
+
+class PushBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a push."""
+
+    events: Raw
+
+
+_push_body = msgspec.json.Decoder(PushBody)
+_hello = msgspec.json.Decoder(Hello)
+
+
+async def push(request: Request) -> None:
+    """``POST push``: stores events; 200 with a result for each."""
+    user = request.user
+    array = read_push(await request.body())
+    async with request.service.use(request.space) as space:
+        await request.answer(b"{%b}" % await space.push(array, user))
+
+
+def read_push(body: bytes) -> bytes:
+    """The array of events in the body of a push. Raises BadJson or BadRequest."""
+    try:
+        array = bytes(_push_body.decode(body).events)
+    except msgspec.ValidationError as error:
+        canonical.decode(body, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
+        raise BadRequest(f'The body must be {{"events": […]}}: {error}') from None
+    except (msgspec.DecodeError, RecursionError):
+        canonical.decode(body, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
+        raise BadJson("The body is not JSON.") from None
+    if len(array) + len(b'{"events":}') != len(body):
+        canonical.decode(body.replace(array, b"[]", 1), max_depth=MAX_DEPTH)  # finds a key that stands twice
+    return array
+
+
+async def hello(request: Request) -> None:
+    """``POST hello``: the welcome of a session whose requests follow one by one."""
+    user = request.user
+    try:
+        message = _hello.decode(await request.body())
+    except msgspec.MsgspecError as error:
+        raise BadRequest(f"The body must be a hello message: {error}") from None
+    if message.protocol != PROTOCOL:
+        raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
+    if message.space not in (DEFAULT_SPACE, request.space):
+        raise BadRequest("The hello names another space than the request.")
+    async with request.service.use(request.space) as space:
+        await request.answer(encode(await space.welcome(message.node, user)))
+
+
+async def pull(request: Request) -> None:
+    """``GET pull``: a page after the cursor ``since``; with ``wait``, when there is one, or after so many seconds."""
+    _ = request.user
+    query = request.query
+    wait = _number(query, "wait", 0, low=0, high=MAX_WAIT_SECONDS)
+    message = Pull(
+        cursor=_one(query, "since"),
+        limit=_number(query, "limit", 1_000, low=1, high=MAX_PAGE_ENTRIES),
+        items=_items(query),
+    )
+    async with request.service.use(request.space) as space:
+        if wait:
+            await _wait(request, space, message, wait)
+        await request.answer(await space.pull(message))
+
+
+async def _wait(request: Request, space: Space, pull: Pull, seconds: int) -> None:
+    """Waits for news, or for the client to go."""
+    gone = asyncio.create_task(_until_gone(request))
+    news = asyncio.create_task(space.wait(pull.cursor, pull.items, seconds))
+    try:
+        await asyncio.wait([gone, news], return_when=asyncio.FIRST_COMPLETED)
+        if news.done():
+            news.result()
+    finally:
+        gone.cancel()
+        news.cancel()
+
+
+async def live(request: Request) -> None:
+    """``GET live``: pages as server-sent events; each has its cursor as its id, so a browser resumes by itself."""
+    _ = request.user
+    query = request.query
+    last = request.headers.get(b"last-event-id", b"").decode("latin-1")
+    message = Live(cursor=last or _one(query, "since"), items=_items(query))
+    async with request.service.use(request.space) as space:
+        pages = space.follow(message)
+        first = await anext(pages)  # a bad cursor is an ordinary error
+        await request.begin_stream(EVENT_STREAM)
+        await request.stream(_event("page", first.text, first.cursor))
+        tasks = [
+            asyncio.create_task(_until_gone(request)),
+            asyncio.create_task(_keep_alive(request)),
+            asyncio.create_task(_stream_pages(request, pages)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await pages.aclose()
+        with suppress(OSError):
+            await request.stream(b"", more=False)
+
+
+async def _stream_pages(request: Request, pages: AsyncGenerator[Frame, None]) -> None:
+    try:
+        async for frame in pages:
+            await request.stream(_event("page", frame.text, frame.cursor))
+    except SynclineError as error:
+        await request.stream(_event("error", encode(ErrorMessage.of(error)).decode()))
+
+
+async def _keep_alive(request: Request) -> None:
+    while True:
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        await request.stream(b": still here\n\n")
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _event(kind: str, data: str, id: str | None = None) -> bytes:
+    first = f"id: {id}\n" if id else ""
+    return f"{first}event: {kind}\ndata: {data}\n\n".encode()
+
+
+def _one(query: Mapping[str, list[str]], name: str) -> str | None:
+    values = query.get(name, [])
+    if len(values) > 1:
+        raise BadRequest(f"{name}: given more than once.")
+    return values[0] if values and values[0] else None
+
+
+def _number(query: Mapping[str, list[str]], name: str, default: int, *, low: int, high: int) -> int:
+    text = _one(query, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
+        raise BadRequest(f"{name}: {text[:40]!r} is not a whole number between {low} and {high}.")
+    return int(text)
+
+
+def _items(query: Mapping[str, list[str]]) -> tuple[str, ...]:
+    return tuple(pattern for value in query.get("items", []) for pattern in value.split(","))

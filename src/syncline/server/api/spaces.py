@@ -1,0 +1,70 @@
+"""Spaces and the server's health over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from syncline.errors import BadRequest, Forbidden
+from syncline.server.http import Request
+from syncline.server.registry import check_space
+from syncline.server.service import ANYONE, ROOT
+
+
+class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
+    """The body that asks for a new space."""
+
+    name: str
+
+
+_create = msgspec.json.Decoder(CreateSpace)
+
+
+async def list_spaces(request: Request) -> None:
+    """``GET spaces``: the names of all spaces."""
+    _check_administrator(request)
+    await request.answer(msgspec.json.encode({"spaces": request.service.registry.spaces()}))
+
+
+async def create_space(request: Request) -> None:
+    """``POST spaces``: makes a space; 201, or 200 if it was there."""
+    _check_administrator(request)
+    try:
+        name = check_space(_create.decode(await request.body()).name)
+    except msgspec.MsgspecError as error:
+        raise BadRequest(f'The body must be {{"name": "…"}}: {error}') from None
+    is_new = request.service.registry.create_space(name)
+    await request.answer(msgspec.json.encode({"name": name}), status=201 if is_new else 200)
+
+
+async def show_space(request: Request) -> None:
+    """``GET spaces/{space}``: its epoch and head."""
+    _ = request.user
+    async with request.service.spaces.use(request.space, create=False) as space:
+        head = space.hub.head
+        answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
+    await request.answer(msgspec.json.encode(answer))
+
+
+async def delete_space(request: Request) -> None:
+    """``DELETE spaces/{space}``: deletes it for ever."""
+    _check_administrator(request)
+    await request.service.spaces.delete(request.space)
+    await request.answer(b"{}")
+
+
+async def alive(request: Request) -> None:
+    """``GET /livez``: the process answers."""
+    await request.answer(b'{"status":"alive"}')
+
+
+async def ready(request: Request) -> None:
+    """``GET /readyz``: the data directory can be read, and requests are taken."""
+    await asyncio.to_thread(request.service.registry.spaces)
+    await request.answer(b'{"status":"ready"}')
+
+
+def _check_administrator(request: Request) -> None:
+    if request.user not in (ROOT, ANYONE):
+        raise Forbidden("Only an administrator may do this.")

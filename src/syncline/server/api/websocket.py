@@ -1,0 +1,130 @@
+"""The log over one WebSocket: the session's messages as text frames."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from syncline.core.messages import ErrorMessage, Live, Welcome, encode
+from syncline.core.session import (
+    Authenticate,
+    Close,
+    Commit,
+    Deed,
+    Follow,
+    Read,
+    ServerSession,
+)
+from syncline.core.session import Send as SendText
+from syncline.errors import BadRequest, InternalError, RequestTimeout, SynclineError
+from syncline.server.http import Receive, Scope, Send
+from syncline.server.registry import DEFAULT_SPACE, check_space
+from syncline.server.service import Service
+from syncline.server.space import Space
+
+log = logging.getLogger("syncline.websocket")
+
+
+class WebSocketEndpoint:
+    """An ASGI app that accepts a WebSocket and holds one session on it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Holds one session, from its hello to its end."""
+        await receive()
+        await send({"type": "websocket.accept"})
+        async with AsyncExitStack() as stack:
+            await _Conversation(self._service, scope, receive, send, stack).run()
+
+
+class _Conversation:
+    """The shell around one ``ServerSession``."""
+
+    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send, stack: AsyncExitStack) -> None:
+        self._service, self._receive, self._send, self._stack = service, receive, send, stack
+        self._session = ServerSession()
+        self._path_space = scope.get("path_params", {}).get("space")
+        self._space: Space
+        self._user = ""
+        self._follower: asyncio.Task[None] | None = None
+        self._is_over = False
+
+    async def run(self) -> None:
+        try:
+            while not self._is_over:
+                text = await self._next_text()
+                if text is None:
+                    return
+                await self._carry_out(self._session.receive(text))
+        except TimeoutError:
+            await self._carry_out(self._session.reject(RequestTimeout("Nothing was heard for too long.")))
+        except Exception:
+            log.exception("a session failed")
+            await self._carry_out(self._session.reject(InternalError("The server failed; its log says why.")))
+        finally:
+            if self._follower is not None:
+                self._follower.cancel()
+                await asyncio.gather(self._follower, return_exceptions=True)
+
+    async def _next_text(self) -> bytes | None:
+        """The next message, or None when the client has gone."""
+        settings = self._service.settings
+        async with asyncio.timeout(settings.idle_seconds if self._session.is_open else settings.hello_seconds):
+            message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        text: str | None = message.get("text")
+        return bytes(message["bytes"]) if text is None else text.encode("utf-8", "surrogatepass")
+
+    async def _carry_out(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            try:
+                await self._carry_out_one(deed)
+            except SynclineError as error:
+                if isinstance(deed, Authenticate):
+                    await self._carry_out(self._session.reject(error))
+                else:
+                    ref = deed.ref if isinstance(deed, Commit) else deed.pull.ref if isinstance(deed, Read) else None
+                    await self._send_text(encode(ErrorMessage.of(error, ref)))
+
+    async def _carry_out_one(self, deed: Deed) -> None:
+        match deed:
+            case SendText(text):
+                await self._send_text(text)
+            case Commit(ref, events):
+                await self._send_text(
+                    b'{"type":"ack","ref":%d,%b}' % (ref, await self._space.push(bytes(events), self._user))
+                )
+            case Read(pull):
+                await self._send_text(await self._space.pull(pull))
+            case Follow(live):
+                self._follower = asyncio.create_task(self._follow(live))
+            case Authenticate(hello):
+                await self._carry_out(self._session.welcome(await self._admit(hello.token, hello.space, hello.node)))
+            case Close(code, reason):
+                self._is_over = True
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _admit(self, token: str | None, space: str, node: str) -> Welcome:
+        self._user = self._service.user_of(token)
+        if self._path_space and space not in (DEFAULT_SPACE, self._path_space):
+            raise BadRequest("The hello names another space than the path.")
+        name = check_space(self._path_space or space)
+        self._space = await self._stack.enter_async_context(self._service.use(name))
+        return await self._space.welcome(node, self._user)
+
+    async def _follow(self, live: Live) -> None:
+        try:
+            async for frame in self._space.follow(live):
+                await self._send({"type": "websocket.send", "text": frame.text})
+        except SynclineError as error:
+            self._session.unfollow()
+            await self._send_text(encode(ErrorMessage.of(error)))
+        except OSError:
+            return  # the client has gone; the reader will notice
+
+    async def _send_text(self, text: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": text.decode()})

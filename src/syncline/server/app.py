@@ -1,0 +1,117 @@
+"""The ASGI app: every route, in one table. A host app mounts ``create_app``; ``syncline serve`` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+
+from syncline.errors import NotFound, SynclineError
+from syncline.server.api import log, openapi, spaces
+from syncline.server.api.websocket import WebSocketEndpoint
+from syncline.server.http import Endpoint, Handler, Receive, Request, Scope, Send
+from syncline.server.service import Service
+from syncline.server.settings import Settings
+
+
+class Address(NamedTuple):
+    """An address of the server, and who handles which method there."""
+
+    path: str
+    handlers: Mapping[str, Handler]
+    is_per_space: bool = True
+    """Whether it stands under ``/v1/spaces/{space}/`` as well as under ``/v1/``."""
+
+
+ADDRESSES = (
+    Address("hello", {"POST": log.hello}),
+    Address("push", {"POST": log.push}),
+    Address("pull", {"GET": log.pull}),
+    Address("live", {"GET": log.live}),
+    Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
+    Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
+    Address("/livez", {"GET": spaces.alive}, is_per_space=False),
+    Address("/readyz", {"GET": spaces.ready}, is_per_space=False),
+    Address("/openapi.json", {"GET": openapi.document}, is_per_space=False),
+)
+WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
+
+
+def paths(address: Address) -> list[str]:
+    """Where an address stands."""
+    if not address.is_per_space:
+        return [address.path]
+    return [f"/v1/{address.path}", f"/v1/spaces/{{space}}/{address.path}"]
+
+
+class App:
+    """The server as an ASGI app. It starts with its host's lifespan, or with the first request if that sends none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.service = Service(settings)
+        self.failure: SynclineError | None = None
+        """Why the app could not start, if it could not."""
+        self._is_started = False
+        websocket = WebSocketEndpoint(self.service)
+        routes: list[BaseRoute] = [WebSocketRoute(path, websocket) for path in WEBSOCKETS]
+        self._exact: dict[str, Endpoint] = {}
+        for address in ADDRESSES:
+            endpoint = Endpoint(self.service, address.handlers)
+            for path in paths(address):
+                routes.append(Route(path, endpoint))
+                if "{" not in path:
+                    self._exact[path] = endpoint
+        self._router = Router(routes, default=self._not_found, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection's request, WebSocket or lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        self.start()
+        endpoint = self._exact.get(scope["path"]) if scope["type"] == "http" else None
+        await (endpoint or self._router)(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self.start()
+        except SynclineError as error:
+            self.failure = error
+            await send({"type": "lifespan.startup.failed", "message": error.message})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4404, "reason": NotFound.code})
+            return
+        await Request(self.service, scope, receive, send).refuse(NotFound("There is nothing at this address."))
+
+    def start(self) -> None:
+        """Opens the data directory; starting twice does nothing."""
+        if not self._is_started:
+            self.service.start()
+            self._is_started = True
+
+    def stop_following(self) -> None:
+        """Ends live sessions, so that a server can wait for what is left."""
+        if self._is_started:
+            self.service.spaces.stop_following()
+
+    async def stop(self) -> None:
+        """Finishes what was begun and closes everything. A host without lifespan calls it at its end."""
+        if self._is_started:
+            self._is_started = False
+            await self.service.stop()
+
+
+def create_app(settings: Settings | None = None, **changes: object) -> App:
+    """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``."""
+    values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
+    return App(Settings(**{**values, **changes}))

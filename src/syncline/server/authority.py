@@ -1,0 +1,126 @@
+"""The authority over one space's log: concurrent pushes share a commit, and each is answered after it.
+
+Submissions wait in a list; a thread of the pool takes all that wait, hands them to the store as one transaction, and
+looks again. If a group fails as a whole (a poisoned submission, a full disk), it is retried one by one, so that only
+the guilty ones get the error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from threading import Condition
+from typing import NamedTuple
+
+from syncline.core.admission import Outcome, Submission
+from syncline.core.log import Head, Row
+from syncline.errors import InternalError, ShuttingDown, SynclineError
+from syncline.stores import Appended, EventStore
+
+log = logging.getLogger("syncline.authority")
+
+GROUP_EVENTS = 10_000
+"""A group takes no further submission once it holds this many events."""
+
+
+class Committed(NamedTuple):
+    """The outcomes of one submission, and the head after its commit."""
+
+    outcomes: list[Outcome]
+    head: Head
+
+
+class _Waiting(NamedTuple):
+    submission: Submission
+    future: asyncio.Future[Committed]
+
+
+class Authority:
+    """The one writer of a store. ``announce`` is called in the event loop with the rows of each commit."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        executor: Executor,
+        announce: Callable[[Sequence[Row], Head], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store, self._executor, self._announce, self._now_ms = store, executor, announce, now_ms
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[_Waiting] = []
+        self._changed = Condition()
+        self._draining = self._closed = False
+
+    async def submit(self, submission: Submission) -> Committed:
+        """Judges and stores events; returns after the durable commit."""
+        future: asyncio.Future[Committed] = self._loop.create_future()
+        with self._changed:
+            if self._closed:
+                raise ShuttingDown("The server is stopping; push again in a moment.")
+            self._waiting.append(_Waiting(submission, future))
+            idle, self._draining = not self._draining, True
+        if idle:
+            self._executor.submit(self._drain)
+        return await future
+
+    def _drain(self) -> None:
+        while group := self._take():
+            results = self._commit(group)
+            self._loop.call_soon_threadsafe(self._deliver, group, results)
+
+    def _take(self) -> list[_Waiting]:
+        with self._changed:
+            count = events = 0
+            while count < len(self._waiting) and events < GROUP_EVENTS:
+                events += len(self._waiting[count].submission.events)
+                count += 1
+            group, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._draining = bool(group)
+            self._changed.notify_all()
+            return group
+
+    def _commit(self, group: Sequence[_Waiting]) -> list[Appended | SynclineError]:
+        """One result for the whole group, or one for each member."""
+        try:
+            return [self._store.append([each.submission for each in group], now_ms=self._now_ms())]
+        except Exception as error:
+            if len(group) == 1:
+                return [_known(error)]
+            log.warning("a group of %d pushes failed and is retried one by one", len(group), exc_info=error)
+        return [self._commit([each])[0] for each in group]
+
+    def _deliver(self, group: Sequence[_Waiting], results: Sequence[Appended | SynclineError]) -> None:
+        together = len(results) < len(group)
+        for place, result in enumerate(results):
+            members = group if together else [group[place]]
+            if isinstance(result, SynclineError):
+                _settle(members[0].future, result)
+                continue
+            if result.rows:
+                self._announce(result.rows, result.head)
+            for each, outcomes in zip(members, result.outcomes, strict=True):
+                _settle(each.future, Committed(outcomes, result.head))
+
+    def close(self) -> None:
+        """Takes nothing new, finishes what waits, and returns when it is stored. Call it from another thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._draining)
+
+
+def _settle(future: asyncio.Future[Committed], result: Committed | SynclineError) -> None:
+    if future.done():  # whoever waited has gone
+        return
+    if isinstance(result, SynclineError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
+def _known(error: Exception) -> SynclineError:
+    if isinstance(error, SynclineError):
+        return error
+    log.error("a push failed", exc_info=error)
+    return InternalError("The server failed to store this; its log says why.")

@@ -1,0 +1,196 @@
+"""Requests and responses in bare ASGI: what every route needs, and nothing a hot route would pay for in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from syncline.core.limits import MAX_BODY_BYTES, MAX_INFLATED_BYTES
+from syncline.errors import (
+    BadRequest,
+    InternalError,
+    MethodNotAllowed,
+    RequestTimeout,
+    SpaceMismatch,
+    SynclineError,
+    TooLarge,
+    UnsupportedMedia,
+)
+from syncline.server import zstd
+from syncline.server.registry import DEFAULT_SPACE, check_space
+from syncline.server.service import Service
+
+log = logging.getLogger("syncline.http")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+INLINE_BYTES = 16 * 1024
+
+
+class Disconnected(Exception):
+    """The client has gone; nobody is left to answer."""
+
+
+class Request:
+    """One request: its headers, parameters and body, read when they are asked for."""
+
+    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
+        self.service = service
+        self.scope, self.receive, self._send = scope, receive, send
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.has_answered = False
+
+    @property
+    def user(self) -> str:
+        """Whose request this is. Raises Unauthorized."""
+        return self.service.user_of(self.token)
+
+    @property
+    def token(self) -> str | None:
+        """The credentials that came with the request, if any."""
+        authorization = self.headers.get(b"authorization", b"").decode("latin-1")
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return self.headers.get(b"x-api-key", b"").decode("latin-1") or None
+
+    @property
+    def space(self) -> str:
+        """The space, from the path or ``X-Tenant-ID``. Raises BadRequest or SpaceMismatch."""
+        in_path = self.scope.get("path_params", {}).get("space")
+        in_header = self.headers.get(b"x-tenant-id", b"").decode("latin-1") or None
+        if in_path and in_header and in_path != in_header:
+            raise SpaceMismatch("The path and X-Tenant-ID name different spaces.")
+        return check_space(in_path or in_header or DEFAULT_SPACE)
+
+    @property
+    def query(self) -> Mapping[str, list[str]]:
+        """The parameters of the query. Raises BadRequest."""
+        try:
+            return parse_qs(self.scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=200)
+        except ValueError:
+            raise BadRequest("The query cannot be read.") from None
+
+    async def body(self) -> bytes:
+        """The body, decoded. Raises TooLarge, UnsupportedMedia, RequestTimeout or BadRequest."""
+        if self.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower() != JSON:
+            raise UnsupportedMedia("The content type must be application/json.")
+        try:
+            async with asyncio.timeout(self.service.settings.body_seconds):
+                body = await self._collect()
+        except TimeoutError:
+            raise RequestTimeout("The body did not arrive in time.") from None
+        encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
+        if encoding == b"identity":
+            return body
+        return await asyncio.to_thread(_inflate, body, encoding)
+
+    async def _collect(self) -> bytes:
+        length = self.headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
+        parts, size, more = [], 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > MAX_BODY_BYTES:
+                raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
+            more = message.get("more_body", False)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def answer(self, body: bytes, *, status: int = 200, kind: bytes = JSON, **headers: str) -> None:
+        """Sends the whole response."""
+        lines = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        lines += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self.has_answered = True
+        await self._send({"type": "http.response.start", "status": status, "headers": lines})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def begin_stream(self, kind: bytes) -> None:
+        """Begins a response that has no end yet."""
+        self.has_answered = True
+        lines = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        await self._send({"type": "http.response.start", "status": 200, "headers": lines})
+
+    async def stream(self, body: bytes, *, more: bool = True) -> None:
+        """Sends a part of such a response; waits while the client does not read."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def refuse(self, error: SynclineError) -> None:
+        """Answers with a problem document (RFC 9457)."""
+        title = type(error).__doc__ or ""
+        problem = {
+            "type": f"urn:syncline:error:{error.code}",
+            "title": title.partition("\n")[0],
+            "status": error.status,
+            "detail": error.message,
+            **error.to_wire(),
+        }
+        headers = {401: {"www_authenticate": "Bearer"}, 503: {"retry_after": "1"}}.get(error.status, {})
+        if error.status in (408, 413):
+            headers = {"connection": "close"}  # what is left of the body is not worth reading
+        await self.answer(msgspec.json.encode(problem), status=error.status, kind=PROBLEM, **headers)
+
+
+Handler = Callable[[Request], Awaitable[None]]
+
+
+class Endpoint:
+    """An ASGI app for one address: a handler for each method, errors as problem documents."""
+
+    def __init__(self, service: Service, handlers: Mapping[str, Handler]) -> None:
+        self._service, self._handlers = service, handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        request = Request(self._service, scope, receive, send)
+        try:
+            handler = self._handlers.get(scope["method"])
+            if handler is None:
+                allowed = ", ".join(sorted(self._handlers))
+                raise MethodNotAllowed(f"{scope['method']} is not possible here; {allowed} is.", allow=allowed)
+            await handler(request)
+        except Disconnected:
+            return
+        except SynclineError as error:
+            await self._refuse(request, error)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await self._refuse(request, InternalError("The server failed to answer; its log says why."))
+
+    @staticmethod
+    async def _refuse(request: Request, error: SynclineError) -> None:
+        if not request.has_answered:
+            await request.refuse(error)
+
+
+def _inflate(body: bytes, encoding: bytes) -> bytes:
+    """The decoded body, never more than the limit in memory."""
+    try:
+        if encoding == b"gzip":
+            inflater = zlib.decompressobj(wbits=31)
+            data, complete = inflater.decompress(body, MAX_INFLATED_BYTES + 1), inflater.eof
+        elif encoding == b"zstd":
+            data, complete = zstd.decompress(body, MAX_INFLATED_BYTES + 1)
+        else:
+            raise UnsupportedMedia("The content encoding must be gzip, zstd or identity.")
+    except (zlib.error, zstd.Error):
+        raise BadRequest(f"The body is not {encoding.decode('latin-1')}.") from None
+    if len(data) > MAX_INFLATED_BYTES:
+        raise TooLarge(f"The decoded body may have {MAX_INFLATED_BYTES} bytes.")
+    if not complete:
+        raise BadRequest("The body ends too early.")
+    return data

@@ -1,0 +1,97 @@
+"""Runs the app on uvicorn: with deadlines for request heads, and a shutdown that finishes what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from syncline.core.limits import MAX_BODY_BYTES
+from syncline.server.app import App
+from syncline.server.settings import Settings
+
+SWITCH_SECONDS = 0.0002
+"""How long a thread keeps the interpreter when another waits: short, so that commits and requests alternate."""
+SWEEP_SECONDS = 1.0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which also knows since when it has been waiting for the rest of a request's head."""
+
+    waiting_since: float | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A new connection owes a request."""
+        super().connection_made(transport)
+        self.waiting_since = self.loop.time()
+
+    def on_message_begin(self) -> None:
+        """A head has begun."""
+        super().on_message_begin()
+        self.waiting_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        super().on_headers_complete()
+        self.waiting_since = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with a sweep over slow connections and an end to live sessions before it waits for the rest."""
+
+    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._app, self._on_ready = app, on_ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Listens, and says where."""
+        await super().startup(sockets)
+        if self.started:
+            self._sweeper = asyncio.create_task(self._sweep())
+            self._on_ready(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Ends live sessions, then waits for requests under way."""
+        self._app.stop_following()
+        await super().shutdown(sockets)
+        self._sweeper.cancel()
+
+    async def _sweep(self) -> None:
+        patience = self._app.service.settings.head_seconds
+        while True:
+            await asyncio.sleep(min(SWEEP_SECONDS, patience))
+            limit = asyncio.get_running_loop().time() - patience
+            for protocol in list(self.server_state.connections):
+                since = getattr(protocol, "waiting_since", None)
+                if since is not None and since < limit:
+                    protocol.transport.close()
+
+
+def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
+    """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = App(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=GuardedProtocol,
+        ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        lifespan="on",
+        log_level=settings.log_level if settings.log_level != "info" else "warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=int(settings.idle_seconds),
+        timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
+    )
+    Server(config, app, lambda port: on_ready(app, port)).run()
+    if app.failure is not None:
+        raise app.failure

@@ -1,0 +1,132 @@
+"""The server's settings: from a TOML file, ``SYNCLINE_*`` variables and flags, each overruling the one before."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from syncline.core import limits
+from syncline.errors import BadSettings
+
+PREFIX = "SYNCLINE_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, with its default."""
+
+    data: str = "syncline-data"
+    """Directory of the spaces and the server's register."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one."""
+    open: bool = False
+    """Whether requests without credentials are served. On loopback addresses only."""
+    create_spaces: bool = True
+    """Whether a space is made when it is first used. Otherwise only ``syncline spaces create`` makes spaces."""
+    max_open_spaces: int = 256
+    """Spaces held open at a time."""
+    head_seconds: float = limits.HEAD_SECONDS
+    """Time a request's head may take to arrive."""
+    body_seconds: float = limits.BODY_SECONDS
+    """Time a request's body may take to arrive."""
+    hello_seconds: float = limits.HELLO_SECONDS
+    """Time a WebSocket may take to say hello."""
+    idle_seconds: float = limits.IDLE_SECONDS
+    """Time after which a silent connection is closed."""
+    shutdown_seconds: float = 10.0
+    """Time that requests under way have to end when the server stops."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+
+class Setting(NamedTuple):
+    """One setting's value, and where it came from."""
+
+    name: str
+    value: Any
+    source: str
+
+
+def gather(
+    *, file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]
+) -> tuple[Settings, list[Setting]]:
+    """The settings, and the source of each. ``flags`` that are None were not given. Raises BadSettings."""
+    found = {field: Setting(field, getattr(Settings(), field), "default") for field in Settings.__struct_fields__}
+    layers = [
+        (_from_file(file), f"file {file}"),
+        (_from_environment(environment), "environment"),
+        ({name: value for name, value in flags.items() if value is not None}, "flag"),
+    ]
+    for layer, source in layers:
+        for name, value in layer.items():
+            if name not in found:
+                known = ", ".join(sorted(found))
+                raise BadSettings(f"{name}: there is no such setting ({source}). There are: {known}.")
+            origin = f"environment {PREFIX}{name.upper()}" if source == "environment" else source
+            found[name] = Setting(name, _converted(name, value, origin), origin)
+    settings = Settings(**{name: setting.value for name, setting in found.items()})
+    _check(settings)
+    return settings, list(found.values())
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise BadSettings(f"{file} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file} is not TOML: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    names = {PREFIX + field.upper(): field for field in Settings.__struct_fields__}
+    return {names[name]: value for name, value in environment.items() if name in names}
+
+
+def _converted(name: str, value: Any, source: str) -> Any:
+    kind = type(getattr(Settings(), name))
+    if kind is bool and isinstance(value, str):
+        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
+            value.lower(), value
+        )
+    try:
+        return msgspec.convert(value, kind, strict=not isinstance(value, str))
+    except msgspec.ValidationError:
+        raise BadSettings(f"{name}: {value!r} is not {kind.__name__} ({source}).") from None
+
+
+def _check(settings: Settings) -> None:
+    if not 0 <= settings.port <= 65535:
+        raise BadSettings(f"port: {settings.port} is not between 0 and 65535.")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise BadSettings(f"log_level: {settings.log_level!r} is not debug, info, warning or error.")
+    for name in (
+        "head_seconds",
+        "body_seconds",
+        "hello_seconds",
+        "idle_seconds",
+        "shutdown_seconds",
+        "max_open_spaces",
+    ):
+        if not getattr(settings, name) > 0:
+            raise BadSettings(f"{name}: must be greater than 0.")
+    if settings.open and not is_loopback(settings.host):
+        raise BadSettings(
+            f"open: refused on {settings.host}, where anybody could write. Serve on 127.0.0.1, or without --open."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,158 @@
+"""One space of a running server: its store, its authority, its hub, and the answers to a session's requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, TypeVar
+
+from syncline.core import patterns
+from syncline.core.admission import Submission
+from syncline.core.batch import decode_events
+from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
+from syncline.core.events import Event
+from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
+from syncline.errors import EventError, ShuttingDown, TooManyEvents
+from syncline.server.authority import Authority
+from syncline.server.hub import Frame, Hub
+from syncline.stores import Slice
+from syncline.stores.sqlite import SqliteEventStore
+
+T = TypeVar("T")
+
+INLINE_BYTES = 16 * 1024
+"""Larger pushes are decoded in a thread, so that they hold up nobody."""
+SKIPPED_ENTRIES = 1_000
+"""A follower who sees none of this many entries is sent an empty page, to keep its cursor near the head."""
+
+
+class Crew(NamedTuple):
+    """The server's threads: few writers for all spaces, and readers."""
+
+    writers: Executor
+    readers: Executor
+
+
+class Space:
+    """One space. Make it in the event loop; its methods belong there."""
+
+    def __init__(
+        self, name: str, store: SqliteEventStore, codec: CursorCodec, crew: Crew, now_ms: Callable[[], int]
+    ) -> None:
+        self.name = name
+        self.users = 0
+        """How many requests and sessions use this space just now."""
+        self.store = store
+        self.hub = Hub(store.head(), codec)
+        self._codec, self._crew, self._now_ms = codec, crew, now_ms
+        self._authority = Authority(store, crew.writers, self.hub.announce, now_ms)
+        self._stopping = False
+
+    async def welcome(self, node: str, user: str) -> Welcome:
+        """The answer to a hello."""
+        state = await self._read(self.store.node, node)
+        own = state.own if state is not None and state.user == user else None
+        head = self.hub.head
+        return Welcome(epoch=head.epoch, head=head.seq, time=self._now_ms(), user=user, own=own)
+
+    async def push(self, array: bytes, user: str) -> bytes:
+        """Stores what may be stored of a JSON array of events; the members of the answer, encoded."""
+        if len(array) <= INLINE_BYTES:
+            events = _prepare(array, user)
+        else:
+            events = await self._read(_prepare, array, user)
+        good = [event for event in events if isinstance(event, Event)]
+        outcomes, head = await self._authority.submit(Submission(good, user)) if good else ([], self.hub.head)
+        if len(good) < len(events):
+            stored = iter(outcomes)
+            outcomes = [next(stored) if isinstance(event, Event) else event for event in events]
+        return encode_ack(events, outcomes, head.seq)
+
+    async def pull(self, pull: Pull) -> bytes:
+        """One encoded page."""
+        items = patterns.check(pull.items)
+        view = view_of(items)
+        since = await self._resume(pull.cursor, view)
+        part = await self._read(self._slice, since, items, pull.limit)
+        return encode_page(part.encoded, self._cursor(part, view), more=part.more, ref=pull.ref or None)
+
+    async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
+        """Returns when there may be entries after a cursor, or after some seconds."""
+        since = await self._resume(cursor, view_of(patterns.check(items)))
+        try:
+            async with asyncio.timeout(seconds):
+                while self.hub.head.seq <= since and not self._stopping:
+                    await self.hub.wait()
+        except TimeoutError:
+            return
+
+    async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
+        """Pages from a cursor on, for ever. Ends with ShuttingDown when the server stops."""
+        items = patterns.check(live.items)
+        view = view_of(items)
+        first = await self._stored(await self._resume(live.cursor, view), items, view)
+        since = sent = first.seq
+        yield first  # at once, even if it is empty: the follower learns that it is live
+        while not self._stopping:
+            if since >= self.hub.head.seq:
+                await self.hub.wait()
+                continue
+            frame = self.hub.frame(since, items, view) or await self._stored(since, items, view)
+            since = frame.seq
+            if not frame.is_empty or since - sent >= SKIPPED_ENTRIES:
+                sent = since
+                yield frame
+        raise ShuttingDown("The server is stopping; connect again in a moment.")
+
+    async def _stored(self, since: int, items: Sequence[str], view: bytes) -> Frame:
+        part = await self._read(self._slice, since, items, 1_000)
+        cursor = self._cursor(part, view)
+        text = encode_page(part.encoded, cursor, more=part.more).decode()
+        return Frame(text, cursor, part.seq, not part.length)
+
+    def _slice(self, since: int, items: Sequence[str], limit: int) -> Slice:
+        return self.store.slice(since, items=items, limit=limit)
+
+    def _cursor(self, part: Slice, view: bytes) -> str:
+        return self._codec.encode(Cursor(self.hub.head.epoch, part.seq, part.tail, view))
+
+    async def _resume(self, text: str | None, view: bytes) -> int:
+        if not text:
+            return 0
+        cursor = self._codec.decode(text)
+        head = self.store.head()
+        if cursor == (head.epoch, head.seq, head.tail, view):
+            return head.seq
+        return await self._read(resume, cursor, head, view, self.store.tail)
+
+    async def _read(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._crew.readers, function, *args)
+
+    def stop_following(self) -> None:
+        """Ends all followers; pushes go on."""
+        self._stopping = True
+        self.hub.wake()
+
+    def close(self) -> None:
+        """Finishes what was begun and closes the store. Call it from a thread."""
+        self._authority.close()
+        self.store.close()
+
+
+def _prepare(array: bytes, user: str) -> list[Event | EventError]:
+    """The events of a push, each with its user."""
+    events = decode_events(array)
+    if len(events) > MAX_PUSH_EVENTS:
+        raise TooManyEvents(f"{len(events)} events in one push; {MAX_PUSH_EVENTS} are allowed.")
+    return [_named(event, user) if isinstance(event, Event) else event for event in events]
+
+
+def _named(event: Event, user: str) -> Event | EventError:
+    if isinstance(event.user, str):
+        return event
+    try:
+        return event.with_user(user)
+    except EventError as error:
+        return error

@@ -1,0 +1,119 @@
+"""The spaces of a running server: opened when they are used, at most so many at a time, closed when they are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from syncline.core.cursors import CursorCodec
+from syncline.core.log import Receipts
+from syncline.errors import Overloaded, ShuttingDown, SynclineError
+from syncline.server.registry import Registry
+from syncline.server.space import Crew, Space
+from syncline.stores.sqlite import SqliteEventStore
+
+MAX_OPEN_SPACES = 256
+WRITERS = 4
+READERS = 4
+CHECKPOINT_SECONDS = 0.2
+FILE_SUFFIXES = ("", "-wal", "-shm", ".lock")
+
+
+class Spaces:
+    """Opens and closes the spaces of one data directory. Belongs to the event loop."""
+
+    def __init__(
+        self, directory: Path, registry: Registry, now_ms: Callable[[], int], *, max_open: int = MAX_OPEN_SPACES
+    ) -> None:
+        self._directory = directory
+        self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
+        self._receipts = Receipts(registry.secret("receipts"))
+        self._codec = CursorCodec(registry.secret("cursors"))
+        self._crew = Crew(
+            ThreadPoolExecutor(WRITERS, "syncline-writer"), ThreadPoolExecutor(READERS, "syncline-reader")
+        )
+        self._open: OrderedDict[str, Space] = OrderedDict()
+        self._opening = asyncio.Lock()
+        self._checkpoints = asyncio.create_task(self._checkpoint())
+        self._stopping = False
+        directory.mkdir(parents=True, exist_ok=True)
+
+    @asynccontextmanager
+    async def use(self, name: str, *, create: bool) -> AsyncIterator[Space]:
+        """The space, open for as long as the block lasts. ``create``: made if it does not exist yet."""
+        space = self._open.get(name) or await self._get(name, create=create)
+        self._open.move_to_end(name)
+        space.users += 1
+        try:
+            yield space
+        finally:
+            space.users -= 1
+
+    async def _get(self, name: str, *, create: bool) -> Space:
+        async with self._opening:
+            if name in self._open:
+                return self._open[name]
+            if self._stopping:
+                raise ShuttingDown("The server is stopping.")
+            if create:
+                self._registry.create_space(name)
+            self._registry.check_exists(name)
+            await self._make_room()
+            store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
+            self._open[name] = Space(name, store, self._codec, self._crew, self._now_ms)
+            return self._open[name]
+
+    async def _make_room(self) -> None:
+        """Closes the space that was used longest ago and is not in use now."""
+        if len(self._open) < self._max_open:
+            return
+        idle = next((space for space in self._open.values() if not space.users), None)
+        if idle is None:
+            raise Overloaded(f"{self._max_open} spaces are in use; try again in a moment.")
+        del self._open[idle.name]
+        await asyncio.to_thread(idle.close)
+
+    async def delete(self, name: str) -> None:
+        """Deletes a space and its file; its name is not used again."""
+        self._registry.delete_space(name)
+        async with self._opening:
+            space = self._open.pop(name, None)
+            if space is not None:
+                space.stop_following()
+                await asyncio.to_thread(space.close)
+            await asyncio.to_thread(self._remove_files, name)
+
+    def _remove_files(self, name: str) -> None:
+        for suffix in FILE_SUFFIXES:
+            Path(f"{self._path(name)}{suffix}").unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.db"
+
+    async def _checkpoint(self) -> None:
+        """Moves pages from the WALs into the files, beside the writers."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            for space in [each for each in self._open.values() if each.store.wants_checkpoint]:
+                with suppress(SynclineError):  # the space was closed, or its disk is full: its writer will say so
+                    await asyncio.to_thread(space.store.checkpoint)
+
+    def stop_following(self) -> None:
+        """Ends all live sessions; what was pushed is still stored and answered."""
+        self._stopping = True
+        for space in self._open.values():
+            space.stop_following()
+
+    async def close(self) -> None:
+        """Finishes what was begun and closes every space."""
+        self.stop_following()
+        self._checkpoints.cancel()
+        spaces: Sequence[Space] = list(self._open.values())
+        self._open.clear()
+        await asyncio.gather(*(asyncio.to_thread(space.close) for space in spaces))
+        for executor in self._crew:
+            executor.shutdown()

@@ -1,0 +1,33 @@
+"""Transports: what carries a session's messages. One seam; the memory adapter is the one to read.
+
+A transport is one conversation with one server. It is asynchronous, and it raises the server's error where a request
+fails as a whole, or ConnectionLost where nobody answers. ``syncline.testing`` ships the contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Welcome
+
+__all__ = ["Transport"]
+
+
+class Transport(Protocol):
+    """One conversation. ``hello`` comes first; after an error of the connection it may be said again."""
+
+    async def hello(self, hello: Hello) -> Welcome:
+        """Opens the conversation."""
+
+    async def push(self, push: Push) -> Ack:
+        """Delivers events; when this returns, what the answer calls stored is durable."""
+
+    async def pull(self, pull: Pull) -> Page:
+        """One page of the log."""
+
+    def subscribe(self, live: Live) -> AsyncIterator[Page]:
+        """Pages from a cursor on, as they come, until the connection or the caller ends."""
+
+    async def close(self) -> None:
+        """Ends the conversation; closing twice does nothing."""
