@@ -1,10 +1,57 @@
-"""Syncline: a local-first sync engine. Events in a log, documents as folds of it, every node a replica."""
+"""Syncline: a local-first sync engine. Events in a log, documents as folds of it, every node a replica.
+
+import syncline
+
+with syncline.open("notes.db", server="http://localhost:8080", token=token) as notes:
+    notes.record("task.milk", "create", {"title": "Milk"})     # offline too, durable at once
+    notes.sync()
+"""
 
 from __future__ import annotations
 
 from importlib.metadata import version as _version
 
-__all__ = ["__version__"]
+from syncline.core.clocks import VectorClock
+from syncline.core.events import Entry, Event
+from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
+from syncline.errors import SynclineError
+from syncline.replica import Draft, Replica, Status
+from syncline.stores import EventStore, ReplicaStore
+from syncline.sync import (
+    ConflictResolver,
+    LastWriteWins,
+    SyncedReplica,
+    SyncManager,
+    SyncOptions,
+    SyncResult,
+    open,
+)
+from syncline.transports import Transport
+
+__all__ = [
+    "ConflictResolver",
+    "Draft",
+    "Entry",
+    "Event",
+    "EventStore",
+    "LastWriteWins",
+    "Ordering",
+    "Replica",
+    "ReplicaStore",
+    "SequenceVersion",
+    "StampVersion",
+    "Status",
+    "SyncManager",
+    "SyncOptions",
+    "SyncResult",
+    "SyncedReplica",
+    "SynclineError",
+    "Transport",
+    "VectorClock",
+    "Version",
+    "__version__",
+    "open",
+]
 
 __version__ = _version("syncline")
 """The version of this package."""

@@ -1,0 +1,146 @@
+"""A replica that syncs by itself, for programs without an event loop: a thread with one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, Self, TypeVar
+
+from syncline.errors import BadSettings
+from syncline.replica import Replica, new_node
+from syncline.stores import ReplicaStore
+from syncline.stores.memory import MemoryReplicaStore
+from syncline.stores.sqlite import SqliteReplicaStore
+from syncline.sync.manager import SyncManager
+from syncline.sync.options import SyncOptions, SyncResult
+from syncline.transports import Transport
+from syncline.transports.http import HttpTransport
+from syncline.transports.websocket import WebSocketTransport
+
+T = TypeVar("T")
+
+
+class SyncedReplica(Replica):
+    """A replica with a server: ``sync`` once, or ``start`` and stay live. A context manager; otherwise ``close`` it."""
+
+    def __init__(
+        self,
+        store: ReplicaStore,
+        make_transport: Callable[[], Transport] | None,
+        options: SyncOptions | None = None,
+        *,
+        space: str = "default",
+        token: str | None = None,
+    ) -> None:
+        super().__init__(store)
+        self._make_transport, self._options = make_transport, options
+        self._space, self._token = space, token
+        self._thread: _LoopThread | None = None
+        self._starting = Lock()
+
+    def sync(self) -> SyncResult:
+        """Pushes what is pending and pulls what is new. Errors are in the result; nothing is lost by them."""
+        return self._do(SyncManager.sync)
+
+    def push(self) -> SyncResult:
+        """Pushes what is pending."""
+        return self._do(SyncManager.push)
+
+    def pull(self) -> SyncResult:
+        """Pulls what is new."""
+        return self._do(SyncManager.pull)
+
+    def start(self) -> None:
+        """Stays live from now on, in the background; ``status`` and ``watch`` tell what happens."""
+        self._do(SyncManager.start_auto_sync)
+
+    def stop(self) -> None:
+        """Stops syncing in the background; recording goes on."""
+        if self._thread is not None:
+            self._do(SyncManager.stop_auto_sync)
+
+    def authenticate(self, token: str) -> None:
+        """New credentials, after ``status`` said ``needs_auth``."""
+        self._token = token
+        if self._thread is not None:
+            self._thread.manager.token = token
+
+    def close(self) -> None:
+        """Stops syncing and closes the store."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+        super().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _do(self, action: Callable[[SyncManager], Coroutine[Any, Any, T]]) -> T:
+        with self._starting:
+            if self._thread is None:
+                if self._make_transport is None:
+                    raise BadSettings("This replica has no server: open it with server=…")
+                self._thread = _LoopThread(self._make_manager)
+        thread = self._thread
+        return thread.call(action(thread.manager))
+
+    def _make_manager(self) -> SyncManager:
+        assert self._make_transport is not None
+        return SyncManager(self, self._make_transport(), self._options, space=self._space, token=self._token)
+
+
+class _LoopThread:
+    """An event loop in a thread of its own, and a manager that belongs to it."""
+
+    def __init__(self, make_manager: Callable[[], SyncManager]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="syncline-sync", daemon=True)
+        self._thread.start()
+        self.manager = self.call(_made(make_manager))
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine that runs over there."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def end(self) -> None:
+        """Closes the manager and ends the thread."""
+        self.call(self.manager.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        with contextlib.suppress(RuntimeError):
+            self._loop.close()
+
+
+async def _made(make: Callable[[], T]) -> T:
+    return make()
+
+
+def open(
+    path: Path | str | None,
+    *,
+    server: str | None = None,
+    space: str = "default",
+    token: str | None = None,
+    transport: str = "websocket",
+    options: SyncOptions | None = None,
+) -> SyncedReplica:
+    """Opens the replica in the file at ``path`` (made if it is not there; None keeps everything in memory).
+
+    ``server`` is a URL such as ``http://localhost:8080``; without one the replica is local for now. ``token`` is an API
+    key. ``transport`` is ``websocket`` or ``http``. Raises StoreLocked if another program has the file open,
+    ForeignFile or NewerSchema if it is not one this version can read.
+    """
+    kinds: dict[str, Callable[[str], Transport]] = {"websocket": WebSocketTransport, "http": HttpTransport}
+    if transport not in kinds:
+        raise BadSettings(f"transport: {transport!r} is not one of {', '.join(sorted(kinds))}.")
+    if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://")):
+        raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
+    store = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
+    make = None if server is None else lambda: kinds[transport](server)
+    return SyncedReplica(store, make, options, space=space, token=token)

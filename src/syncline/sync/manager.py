@@ -1,0 +1,219 @@
+"""The SyncManager: brings a replica and a server to agreement, once, every so often, or live."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from syncline.core.session import ClientSession
+from syncline.errors import SynclineError, Unauthorized
+from syncline.replica import Replica
+from syncline.stores import ReplicaStore
+from syncline.sync.conversation import Conversation
+from syncline.sync.options import SyncOptions, SyncResult, pause_seconds
+from syncline.transports import Transport
+
+HELD_SECONDS = 2.0
+"""How long a live session holds back the items whose events had a retryable answer."""
+
+
+class SyncManager:
+    """Syncs a replica (or its store) over a transport. Its methods belong to one event loop."""
+
+    def __init__(
+        self,
+        replica: Replica | ReplicaStore,
+        transport: Transport,
+        options: SyncOptions | None = None,
+        *,
+        space: str = "default",
+        token: str | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.replica = replica if isinstance(replica, Replica) else Replica(replica)
+        self.token = token
+        """The credentials; when the status says ``needs_auth``, set new ones and start again."""
+        self._transport, self._options, self._space = transport, options or SyncOptions(), space
+        self._chance = chance
+        self._callbacks: list[Callable[[SyncResult], Any]] = []
+        self._automatic: asyncio.Task[None] | None = None
+        self._busy = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._rounds: list[asyncio.Future[SyncResult]] = []
+        self._is_live = False
+
+    # Once
+
+    async def sync(self) -> SyncResult:
+        """Pushes what is pending and pulls what is new. Errors are in the result, not raised."""
+        if self._is_live:
+            return await self._next_round()
+        return await self._once(push=not self._options.pull_only, pull=not self._options.push_only)
+
+    async def push(self) -> SyncResult:
+        """Pushes what is pending."""
+        return await (self._next_round() if self._is_live else self._once(push=True, pull=False))
+
+    async def pull(self) -> SyncResult:
+        """Pulls what is new."""
+        return await (self._next_round() if self._is_live else self._once(push=False, pull=True))
+
+    async def _once(self, *, push: bool, pull: bool) -> SyncResult:
+        began = time.monotonic()
+        async with self._busy:
+            for attempt in range(self._options.attempts):
+                conversation = self._begin(push=push, pull=pull)
+                error = await _outcome(conversation.run())
+                if error is None or not error.retryable or attempt == self._options.attempts - 1:
+                    break
+                await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
+            await self._transport.close()
+        self._show(error)
+        return self._report(conversation, began, error)
+
+    def _begin(self, *, push: bool, pull: bool) -> Conversation:
+        self.replica.set_connection("connecting")
+        session = ClientSession(
+            space=self._space,
+            token=self.token,
+            items=tuple(self._options.items),
+            push=push,
+            pull=pull,
+            batch_size=self._options.batch_size,
+        )
+        return Conversation(self.replica, self._transport, self._options, session)
+
+    def _show(self, error: SynclineError | None) -> None:
+        self.replica.set_connection("needs_auth" if isinstance(error, Unauthorized) else "offline", error)
+
+    def _report(self, conversation: Conversation, began: float, error: SynclineError | None = None) -> SyncResult:
+        """Closes the books of what a conversation did since the last report."""
+        result, conversation.result = conversation.result, SyncResult()
+        result.errors += [error] if error is not None else []
+        result.duration = time.monotonic() - began
+        for callback in tuple(self._callbacks):
+            callback(result)
+        return result
+
+    # Automatically
+
+    def subscribe(self, callback: Callable[[SyncResult], Any]) -> Callable[[], None]:
+        """Calls back with the result of every sync, and of every exchange while live; returns the way to stop."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    async def start_auto_sync(self) -> None:
+        """Syncs from now on, in the background: live, or every ``sync_interval`` seconds."""
+        if self._automatic is None or self._automatic.done():
+            self._automatic = asyncio.create_task(self._stay_in_sync())
+
+    async def stop_auto_sync(self) -> None:
+        """Stops syncing; what was begun is finished by the next sync."""
+        if self._automatic is not None:
+            automatic, self._automatic = self._automatic, None
+            automatic.cancel()
+            with suppress(asyncio.CancelledError):
+                await automatic
+            self._show(None)
+
+    async def _stay_in_sync(self) -> None:
+        """Goes on until stopped, or until only a person can help: new credentials, another log, another user."""
+        attempt = 0
+        while True:
+            if self._options.sync_interval is not None:
+                result = await self.sync()
+                error: SynclineError | None = next(
+                    (each for each in result.errors if isinstance(each, Unauthorized)), None
+                )
+                await asyncio.sleep(self._options.sync_interval)
+            else:
+                error, was_live = await self._live()
+                attempt = 0 if was_live else attempt + 1
+                self._show(error)
+                await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
+            if error is not None and not error.retryable:
+                return
+
+    async def _live(self) -> tuple[SynclineError | None, bool]:
+        """One connection, for as long as it lasts: why it ended (None: to begin anew), and whether it ever was live."""
+        began = time.monotonic()
+        was_live = False
+        async with self._busy:
+            conversation = self._begin(push=not self._options.pull_only, pull=True)
+            error = await _outcome(conversation.run())
+            if error is None:
+                self._is_live = was_live = conversation.session.live = True
+                self._report(conversation, began)
+                self.replica.set_connection("live")
+                error = await _outcome(self._exchange(conversation))
+            self._is_live = conversation.session.live = False
+            await self._transport.close()
+        result = self._report(conversation, began, error)
+        self._answer_rounds(result)
+        return error, was_live
+
+    async def _exchange(self, conversation: Conversation) -> None:
+        """Applies pages as they come and pushes events as they are recorded."""
+        loop = asyncio.get_running_loop()
+        unwatch = self.replica.watch(lambda _: loop.call_soon_threadsafe(self._wake.set))
+        follower = asyncio.create_task(conversation.follow())
+        try:
+            while not follower.done():
+                began = time.monotonic()
+                self._wake.clear()
+                await conversation.run()
+                if conversation.session.holds_back:
+                    loop.call_later(HELD_SECONDS, self._release, conversation.session)
+                result = conversation.result
+                if self._rounds or result.pushed or result.pulled or result.errors:
+                    self._answer_rounds(self._report(conversation, began))
+                await _first(follower, self._wake.wait())
+            follower.result()
+        finally:
+            unwatch()
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+
+    def _release(self, session: ClientSession) -> None:
+        session.release()
+        self._wake.set()
+
+    async def _next_round(self) -> SyncResult:
+        """While live: the result of the next exchange."""
+        future: asyncio.Future[SyncResult] = asyncio.get_running_loop().create_future()
+        self._rounds.append(future)
+        self._wake.set()
+        return await future
+
+    def _answer_rounds(self, result: SyncResult) -> None:
+        rounds, self._rounds = self._rounds, []
+        for future in rounds:
+            if not future.done():
+                future.set_result(result)
+
+    async def close(self) -> None:
+        """Stops syncing and closes the transport; the replica stays open."""
+        await self.stop_auto_sync()
+        await self._transport.close()
+
+
+async def _outcome(steps: Any) -> SynclineError | None:
+    """The error that ended some steps, if one did."""
+    try:
+        await steps
+    except SynclineError as error:
+        return error
+    return None
+
+
+async def _first(task: asyncio.Task[None], other: Any) -> None:
+    """Returns when one of both is done; the task goes on."""
+    waiting = asyncio.ensure_future(other)
+    try:
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()

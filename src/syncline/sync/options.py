@@ -1,0 +1,87 @@
+"""What a sync does and what it did: options, results, and the seam for resolving conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from syncline.core.events import Event
+from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.errors import BadSettings, SynclineError
+from syncline.replica import Draft
+
+
+class ConflictResolver(Protocol):
+    """Decides about local events that no server has yet, when concurrent ones of others arrive on the same item."""
+
+    def resolve(self, local: Sequence[Event], remote: Sequence[Event]) -> Sequence[Event | Draft]:
+        """What stands: of the local events those that are returned; the others are withdrawn to the refused inbox.
+
+        Drafts among the answer are recorded as new events. Remote events stand in any case.
+        """
+
+
+class LastWriteWins:
+    """Keeps the local events if the last of all is a local one, otherwise none."""
+
+    def resolve(self, local: Sequence[Event], remote: Sequence[Event]) -> Sequence[Event | Draft]:
+        """See ``ConflictResolver.resolve``."""
+        last_local, last_remote = max(event.id for event in local), max(event.id for event in remote)
+        return local if last_local > last_remote else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions:
+    """How to sync. Raises BadSettings for options that contradict each other."""
+
+    push_only: bool = False
+    pull_only: bool = False
+    filter: Callable[[Event], bool] | None = None
+    """Which events take part: of the local ones those to push (others stay pending), of others' those to keep."""
+    items: Sequence[str] = ()
+    """Item patterns; the server sends only these. Literals, or prefixes with one trailing ``*``; none means all."""
+    batch_size: int = MAX_PUSH_EVENTS
+    """Events in one push, at most."""
+    sync_interval: float | None = None
+    """Seconds between automatic syncs; None stays connected and syncs at once."""
+    resolver: ConflictResolver | None = None
+    attempts: int = 3
+    """How often one ``sync`` tries when errors are retryable."""
+    backoff_seconds: float = 0.25
+    """Upper bound of the first pause after a retryable error; doubled each time, up to ``max_backoff_seconds``."""
+    max_backoff_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.push_only and self.pull_only:
+            raise BadSettings("push_only and pull_only exclude each other.")
+        if not 1 <= self.batch_size <= MAX_PUSH_EVENTS:
+            raise BadSettings(f"batch_size: must be between 1 and {MAX_PUSH_EVENTS}.")
+        if self.attempts < 1 or self.backoff_seconds < 0 or (self.sync_interval or 1) <= 0:
+            raise BadSettings("attempts, backoff_seconds and sync_interval must be positive.")
+
+
+@dataclass
+class SyncResult:
+    """What one sync did."""
+
+    pushed: int = 0
+    """Events the server stored, or had already."""
+    pulled: int = 0
+    """Entries that arrived."""
+    conflicts: int = 0
+    """Items on which pending local events met concurrent events of others."""
+    errors: list[SynclineError] = field(default_factory=list)
+    """Refusals of single events, and what ended the sync if it did not end well."""
+    duration: float = 0.0
+    """Seconds it took."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything went well."""
+        return not self.errors
+
+
+def pause_seconds(attempt: int, options: SyncOptions, chance: float) -> float:
+    """Full jitter: a random part of a bound that doubles with each attempt. ``chance`` is from [0, 1)."""
+    return chance * min(options.max_backoff_seconds, options.backoff_seconds * 2.0 ** min(attempt, 32))

@@ -1,0 +1,117 @@
+"""Over HTTP: one request for each message, and server-sent events for live pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import msgspec
+
+from syncline.core.limits import PING_SECONDS, PONG_SECONDS
+from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Result, Welcome, encode, expect
+from syncline.errors import BadRequest, ConnectionLost, HelloRequired, InternalError, SynclineError, from_wire
+
+__all__ = ["HttpTransport"]
+
+SILENCE_SECONDS = PING_SECONDS + PONG_SECONDS
+"""A server that sends nothing for so long, not even a comment on a stream, is gone."""
+CONNECT_SECONDS = 5.0
+PROBLEM_MEMBERS = ("type", "title", "status", "detail")
+"""What a problem document (RFC 9457) says beside the error itself."""
+
+
+class _Pushed(msgspec.Struct):
+    results: list[Result]
+    head: int
+
+
+_pushed = msgspec.json.Decoder(_Pushed)
+
+
+class HttpTransport:
+    """A conversation over HTTP; see ``Transport``. ``url`` is the server's, such as ``http://localhost:8080``."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._client: httpx2.AsyncClient | None = None
+
+    async def hello(self, hello: Hello) -> Welcome:
+        """See ``Transport.hello``."""
+        await self.close()
+        headers = {"X-Tenant-ID": hello.space, "X-Node-ID": hello.node}
+        if hello.token:
+            headers["Authorization"] = f"Bearer {hello.token}"
+        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        self._client = httpx2.AsyncClient(base_url=self._url + "/v1/", headers=headers, timeout=timeout)
+        body = encode(Hello(node=hello.node, space=hello.space, protocol=hello.protocol))
+        return expect(await self._request("POST", "hello", content=body), Welcome)
+
+    async def push(self, push: Push) -> Ack:
+        """See ``Transport.push``."""
+        response = await self._request("POST", "push", content=b'{"events":%b}' % bytes(push.events))
+        try:
+            pushed = _pushed.decode(response)
+        except msgspec.MsgspecError as error:
+            raise BadRequest(f"The server's answer to a push cannot be read: {error}") from None
+        return Ack(ref=push.ref, results=pushed.results, head=pushed.head)
+
+    async def pull(self, pull: Pull) -> Page:
+        """See ``Transport.pull``."""
+        parameters = {"limit": pull.limit, **_place(pull.cursor, pull.items)}
+        return expect(await self._request("GET", "pull", params=parameters), Page)
+
+    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+        """See ``Transport.subscribe``."""
+        try:
+            async with self._ready().stream("GET", "live", params=_place(live.cursor, live.items)) as response:
+                if response.status_code != 200:
+                    raise _problem(response.status_code, await response.aread())
+                async for line in response.aiter_lines():
+                    if line.startswith("data: "):
+                        yield expect(line[6:].encode(), Page)
+        except httpx2.HTTPError as error:
+            raise ConnectionLost(f"The stream from {self._url} broke: {_words(error)}") from None
+        raise ConnectionLost(f"{self._url} ended the stream.")
+
+    async def close(self) -> None:
+        """See ``Transport.close``."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
+
+    def _ready(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            raise HelloRequired("Say hello first.")
+        return self._client
+
+    async def _request(self, method: str, path: str, **more: Any) -> bytes:
+        headers = {"Content-Type": "application/json"} if "content" in more else {}
+        try:
+            response = await self._ready().request(method, path, headers=headers, **more)
+        except httpx2.HTTPError as error:
+            raise ConnectionLost(f"{self._url} cannot be reached: {_words(error)}") from None
+        if response.status_code != 200:
+            raise _problem(response.status_code, response.content)
+        return response.content
+
+
+def _place(cursor: str | None, items: tuple[str, ...]) -> dict[str, str]:
+    parameters = {"since": cursor} if cursor else {}
+    return {**parameters, "items": ",".join(items)} if items else parameters
+
+
+def _problem(status: int, body: bytes) -> SynclineError:
+    """The error of a problem document, or of an answer that is none (from a proxy, say)."""
+    try:
+        problem = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        problem = {}
+    if "code" in problem:
+        return from_wire({name: value for name, value in problem.items() if name not in PROBLEM_MEMBERS})
+    words = f"The server (or a proxy before it) answered with HTTP status {status}."
+    return InternalError(words) if status >= 500 else BadRequest(words)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
