@@ -1,0 +1,17 @@
+"""The figures, one module each, in the order in which they are measured."""
+
+from collections.abc import Callable
+
+from bench.figures import history, initial_sync, live, memory, pull, push, rows
+from bench.plan import Plan
+from bench.results import Figure
+
+FIGURES: dict[str, Callable[[Plan], Figure]] = {
+    "push": push.measure,
+    "pull": pull.measure,
+    "live": live.measure,
+    "memory": memory.measure,
+    "history": history.measure,
+    "initial_sync": initial_sync.measure,
+    "rows": rows.measure,
+}

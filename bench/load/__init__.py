@@ -1,0 +1,1 @@
+"""The load generators: each is a program of its own, takes one JSON argument and prints one JSON line."""
