@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from syncline.core import canonical, stamps
 from syncline.core.clocks import NODE, VectorClock
+from syncline.core.lazy import lazy
 from syncline.core.limits import (
     MAX_ACTION_LENGTH,
     MAX_DEPTH,
@@ -71,17 +71,17 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         event.__dict__["body"] = body
         return event
 
-    @cached_property
+    @lazy
     def body(self) -> bytes:
         """The canonical form (RFC 8785)."""
         return canonical.encode(msgspec.to_builtins(self))
 
-    @cached_property
+    @lazy
     def digest(self) -> bytes:
         """SHA-256 of the canonical form, 32 bytes."""
         return canonical.digest(self.body)
 
-    @cached_property
+    @lazy
     def key(self) -> bytes:
         """The 16 bytes of the id."""
         return stamps.key(self.id)
@@ -121,7 +121,7 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
         """The entry of its encoded form."""
         return _entry_reader.decode(encoded)
 
-    @cached_property
+    @lazy
     def event(self) -> Event:
         """The event, decoded when it is first looked at."""
         return Event.read(bytes(self.raw))

@@ -9,6 +9,7 @@ Invariants of a replica's session:
 - one request is under way at a time, so pending events arrive in the order they were made;
 - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
   event which the server already holds is settled and never stored again under another id;
+- what was pushed is pulled before more is pushed, so that a replica need not remember many acknowledgements;
 - an event leaves ``pending`` by an answer of the server alone.
 """
 
@@ -123,6 +124,7 @@ class ClientSession:
         self._held_items: set[str] = set()
         self._request: Hello | Push | Pull | None = None
         self._pushed: Sequence[Event] = ()
+        self._has_pushed = False
 
     @property
     def greeted(self) -> bool:
@@ -154,10 +156,11 @@ class ClientSession:
         pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
         if pending and (local.copied or self._ahead(pending, self._server_ms)):
             return Restamp(self._server_ms) if self.caught_up else pull
-        if pending:
-            self._pushed = self._batch(pending)
+        may_pull = self._may_pull and not self.live
+        if pending and not (self._has_pushed and may_pull and not self.caught_up):
+            self._pushed, self._has_pushed = self._batch(pending), True
             return Push.of(self._pushed)
-        return pull if self._may_pull and not self.caught_up and not self.live else None
+        return pull if may_pull and not self.caught_up else None
 
     @staticmethod
     def _ahead(pending: Sequence[Event], server_ms: int) -> bool:

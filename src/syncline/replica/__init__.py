@@ -32,6 +32,7 @@ from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
 __all__ = ["Draft", "Refused", "Replica", "Status", "new_node"]
 
 CACHED_CLOCKS = 1_000
+NOTHING = Change()
 
 
 class Draft(NamedTuple):
@@ -95,6 +96,8 @@ class Replica:
         self._status_watchers: list[Callable[[Status], Any]] = []
         self._connection = "offline"
         self._error: Mapping[str, Any] | None = None
+        self._acked: dict[str, int] = {}
+        self._early: set[str] = set()
         self._counts = {status: len(store.outbox(status)) for status in ("pending", "refused")}
 
     # Writing
@@ -171,7 +174,9 @@ class Replica:
 
     def pending(self, limit: int | None = None) -> list[Event]:
         """The events no server has answered, in the order they were recorded."""
-        return [outboxed.event for outboxed in self._store.outbox("pending", limit=limit)]
+        acked = self._acked
+        limit = None if limit is None else limit + len(acked)
+        return [each.event for each in self._store.outbox("pending", limit=limit) if each.event.id not in acked]
 
     # The refused inbox
 
@@ -251,19 +256,45 @@ class Replica:
         """Carries out what a session said."""
         arrived: list[Event] = []
         with self._lock:
-            self._commit(change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node)))
-            match effect:
-                case steps.Apply(page):
-                    arrived = [entry.event for entry in page.entries]
-                    self._saw_page(page)
-                case steps.Rewind() | steps.Restamp():
-                    self._clocks.clear()
+            if isinstance(effect, steps.Settle):
+                self._note_acks(effect.answers)
+            if isinstance(effect, steps.Rewind | steps.Restamp):
+                self.keep_acks()
+                self._clocks.clear()
+            change = change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node))
+            if change != NOTHING:
+                self._commit(change)
+            if isinstance(effect, steps.Apply):
+                arrived = [entry.event for entry in effect.page.entries]
+                self._saw_page(effect.page, arrived)
         self._tell(arrived)
 
-    def _saw_page(self, page: Page) -> None:
-        for entry in (*page.late, *page.entries):
-            if entry.event.item in self._clocks:
-                saw(self._clocks[entry.event.item], entry.event)
+    def keep_acks(self) -> None:
+        """Writes down which pending events are acknowledged but have not come back as entries yet.
+
+        Most acknowledgements are followed by the entry at once, so they are kept in memory until a conversation ends;
+        one that a crash forgets costs another push, which changes nothing.
+        """
+        with self._lock:
+            if self._acked:
+                waiting = [each.event for each in self._store.outbox("pending") if each.event.id in self._acked]
+                self._commit(Change(outbox=[Outboxed(event, "acked", self._acked[event.id]) for event in waiting]))
+            self._acked.clear()
+            self._early.clear()
+
+    def _note_acks(self, answers: Sequence[tuple[Event, int | SynclineError]]) -> None:
+        for event, answer in answers:
+            if event.id in self._early:
+                self._early.discard(event.id)
+            elif isinstance(answer, int):
+                self._acked[event.id] = answer
+
+    def _saw_page(self, page: Page, events: Sequence[Event]) -> None:
+        for event in (*(entry.event for entry in page.late), *events):
+            if event.item in self._clocks:
+                saw(self._clocks[event.item], event)
+            if event.node == self.node and self._acked.pop(event.id, None) is None:
+                self._early.add(event.id)  # live, an entry may arrive before the answer to its push
         for item in page.forget:
             self._clocks.pop(item, None)
 

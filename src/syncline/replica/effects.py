@@ -73,18 +73,15 @@ def _skew(server_ms: int, now_ms: int) -> int:
 
 
 def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineError]]) -> Change:
-    """Stored events wait for their entries; refused ones go to the inbox, with every pending event that names them."""
-    acked = [Outboxed(event, "acked", answer) for event, answer in answers if isinstance(answer, int)]
+    """Refused events go to the inbox, with every pending event that names one of them."""
     refused = {event.id: answer for event, answer in answers if not isinstance(answer, int)}
-    if not refused:
-        return Change(outbox=acked)
     gone = []
-    for event in (each.event for each in store.outbox("pending")):
+    for event in (each.event for each in store.outbox("pending")) if refused else ():
         reason = next((id for id in refused if id.encode() in event.body), None)
         if reason is not None:
             refused[event.id] = refused[reason]
             gone.append(Outboxed(event, "refused", None, refused[reason].to_wire()))
-    return Change(outbox=[*acked, *gone])
+    return Change(outbox=gone)
 
 
 def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:

@@ -93,11 +93,11 @@ class Conversation:
 
     def _meet(self, page: Page) -> None:
         """Counts the items on which pending events meet concurrent ones, and asks the resolver about each."""
-        if not self._replica.status.pending:
+        node = self._replica.node
+        remote = _by_item([entry.event for entry in page.entries if entry.event.node != node])
+        if not remote or not self._replica.status.pending:
             return
-        arrived = {entry.event.id for entry in page.entries}
-        local = _by_item([event for event in self._replica.pending() if event.id not in arrived])
-        remote = _by_item([entry.event for entry in page.entries if entry.event.node != self._replica.node])
+        local = _by_item([event for event in self._replica.pending() if event.item in remote])
         for item in local.keys() & remote.keys():
             if _are_concurrent(local[item], remote[item]):
                 self.result.conflicts += 1

@@ -71,7 +71,7 @@ class SyncManager:
                 if error is None or not error.retryable or attempt == self._options.attempts - 1:
                     break
                 await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
-            await self._transport.close()
+            await self._hang_up()
         self._show(error)
         return self._report(conversation, began, error)
 
@@ -86,6 +86,10 @@ class SyncManager:
             batch_size=self._options.batch_size,
         )
         return Conversation(self.replica, self._transport, self._options, session)
+
+    async def _hang_up(self) -> None:
+        self.replica.keep_acks()
+        await self._transport.close()
 
     def _show(self, error: SynclineError | None) -> None:
         self.replica.set_connection("needs_auth" if isinstance(error, Unauthorized) else "offline", error)
@@ -151,7 +155,7 @@ class SyncManager:
                 self.replica.set_connection("live")
                 error = await _outcome(self._exchange(conversation))
             self._is_live = conversation.session.live = False
-            await self._transport.close()
+            await self._hang_up()
         result = self._report(conversation, began, error)
         self._answer_rounds(result)
         return error, was_live
