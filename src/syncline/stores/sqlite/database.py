@@ -33,9 +33,21 @@ class Schema(NamedTuple):
 class Database:
     """One file with one writing connection, and as many reading ones as threads read at the same time."""
 
-    def __init__(self, path: Path, schema: Schema, *, checkpoint_apart: bool = False, shared: bool = False) -> None:
-        """``checkpoint_apart``: somebody calls ``checkpoint``. ``shared``: other programs may write too."""
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        checkpoint_apart: bool = False,
+        shared: bool = False,
+        read_only: bool = False,
+    ) -> None:
+        """``checkpoint_apart``: somebody calls ``checkpoint``. ``shared``: other programs may write too.
+
+        ``read_only``: nothing is written, and another program may have the file open.
+        """
         self._path = path
+        self._read_only = read_only
         self._writer_lock = RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = Lock()
@@ -43,13 +55,14 @@ class Database:
         self._checkpoint_apart = checkpoint_apart
         self._wal_pages = 0
         self._closed = False
-        self._lock = None if shared else hold(Path(f"{path}.lock"))
+        self._lock = None if shared or read_only else hold(Path(f"{path}.lock"))
         try:
             with _translated(path):
-                self._writer = _connect(path, pages=0 if checkpoint_apart else CHECKPOINT_PAGES)
+                pages = 0 if checkpoint_apart else CHECKPOINT_PAGES
+                self._writer = _connect(path, pages=pages, read_only=read_only)
                 if checkpoint_apart:
                     self._writer.set_wal_hook(self._note_wal)
-                _migrate(self._writer, path, schema)
+                _migrate(self._writer, path, schema, read_only=read_only)
         except BaseException:
             if self._lock is not None:
                 self._lock.close()
@@ -79,7 +92,7 @@ class Database:
             with self._readers_lock:
                 self._check_open()
                 connection = self._readers.pop() if self._readers else None
-            connection = connection or _connect(self._path, pages=0)
+            connection = connection or _connect(self._path, pages=0, read_only=self._read_only)
             try:
                 yield connection.cursor()
             finally:
@@ -126,11 +139,13 @@ def array(values: Iterable[bytes] | Iterable[int]) -> Any:
     return apsw.carray(integers("q", listed) if isinstance(listed[0], int) else listed)
 
 
-def _connect(path: Path, *, pages: int) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
+def _connect(path: Path, *, pages: int, read_only: bool = False) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_MS)
-    for setting in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {pages}"):
-        connection.execute(f"PRAGMA {setting}").fetchall()
+    if not read_only:
+        for setting in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {pages}"):
+            connection.execute(f"PRAGMA {setting}").fetchall()
     connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768")
     return connection
 
@@ -146,13 +161,15 @@ def hold(path: Path) -> apsw.Connection:
     return lock
 
 
-def _migrate(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+def _migrate(connection: apsw.Connection, path: Path, schema: Schema, *, read_only: bool) -> None:
     found = connection.pragma("application_id"), connection.pragma("user_version")
     is_empty = not connection.execute("SELECT count(*) FROM sqlite_schema").get
     if found[0] != schema.application_id and not (is_empty and found == (0, 0)):
         raise ForeignFile(f"{path.name} is not a {schema.name} of Syncline; it was left as it is.")
     if found[1] > len(schema.migrations):
         raise NewerSchema(f"{path.name} was written by a newer Syncline (schema {found[1]}). Upgrade this one.")
+    if read_only and found[1] < len(schema.migrations):
+        raise ForeignFile(f"{path.name} is not (or not yet) a {schema.name} of this version: let it be opened once.")
     for version, script in enumerate(schema.migrations[found[1] :], found[1] + 1):
         connection.execute(
             f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {schema.application_id};"

@@ -61,11 +61,14 @@ CHUNK = 1_000
 
 
 class SqliteReplicaStore:
-    """One replica's data; see ``ReplicaStore``. ``node`` is used when the file is made, and ignored after that."""
+    """One replica's data; see ``ReplicaStore``. ``node`` is used when the file is made, and ignored after that.
 
-    def __init__(self, path: Path | str, node: str) -> None:
-        self._db = Database(Path(path), SCHEMA)
-        with self._db.writing() as cursor:
+    ``read_only`` looks at a file that another program may have open; ``state`` stays as it was at the opening.
+    """
+
+    def __init__(self, path: Path | str, node: str, *, read_only: bool = False) -> None:
+        self._db = Database(Path(path), SCHEMA, read_only=read_only)
+        with self._db.reading() if read_only else self._db.writing() as cursor:
             state = cursor.execute("SELECT state FROM state").get
             if state is None:
                 state = msgspec.json.encode(ReplicaState(node=node)).decode()
