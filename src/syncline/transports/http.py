@@ -42,8 +42,7 @@ class HttpTransport:
         headers = {"X-Tenant-ID": hello.space, "X-Node-ID": hello.node}
         if hello.token:
             headers["Authorization"] = f"Bearer {hello.token}"
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-        self._client = httpx2.AsyncClient(base_url=self._url + "/v1/", headers=headers, timeout=timeout)
+        self._client = open_client(self._url + "/v1/", headers)
         body = encode(Hello(node=hello.node, space=hello.space, protocol=hello.protocol))
         return expect(await self._request("POST", "hello", content=body), Welcome)
 
@@ -86,14 +85,28 @@ class HttpTransport:
         return self._client
 
     async def _request(self, method: str, path: str, **more: Any) -> bytes:
-        headers = {"Content-Type": "application/json"} if "content" in more else {}
-        try:
-            response = await self._ready().request(method, path, headers=headers, **more)
-        except httpx2.HTTPError as error:
-            raise ConnectionLost(f"{self._url} cannot be reached: {_words(error)}") from None
-        if response.status_code != 200:
-            raise _problem(response.status_code, response.content)
-        return response.content
+        return (await request(self._ready(), method, path, **more)).content
+
+
+def open_client(url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
+    """A client for the addresses under a URL. Raises BadRequest if it is none."""
+    try:
+        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout)
+    except (httpx2.InvalidURL, UnicodeError) as error:
+        raise BadRequest(f"{url} is not a URL, or its credentials are not text of ASCII: {_words(error)}") from None
+
+
+async def request(client: httpx2.AsyncClient, method: str, path: str, **more: Any) -> httpx2.Response:
+    """A successful response. Raises the server's error, or ConnectionLost."""
+    headers = {"Content-Type": "application/json"} if "content" in more else {}
+    try:
+        response = await client.request(method, path, headers=headers, **more)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise ConnectionLost(f"{client.base_url} cannot be reached: {_words(error)}") from None
+    if not response.is_success:
+        raise _problem(response.status_code, response.content)
+    return response
 
 
 def _place(cursor: str | None, items: tuple[str, ...]) -> dict[str, str]:
