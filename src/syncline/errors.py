@@ -66,7 +66,7 @@ class SynclineError(Exception):
     status: ClassVar[int] = 400
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.details = details
@@ -154,9 +154,13 @@ class MethodNotAllowed(RequestError):
 
 
 class EventError(SynclineError):
-    """One event is refused; the others of the same push are judged on their own."""
+    """One event is refused; the others of the same push are judged on their own.
+
+    ``tx`` is the transaction of a malformed event, as far as it could be read: its neighbours are refused too.
+    """
 
     status = 422
+    tx: str | None = None
 
 
 class InvalidEvent(EventError):
@@ -395,7 +399,7 @@ BY_CODE: dict[str, type[SynclineError]] = _tree(SynclineError)
 class UnknownError(SynclineError):
     """An error code that this version does not know, as a newer peer sent it."""
 
-    def __init__(self, message: str, *, code: str, retryable: bool, **details: Any) -> None:
+    def __init__(self, message: str, /, *, code: str, retryable: bool, **details: Any) -> None:
         super().__init__(message, **details)
         self.code = code  # type: ignore[misc]
         self.retryable = retryable  # type: ignore[misc]

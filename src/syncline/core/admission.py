@@ -30,10 +30,15 @@ Outcome = int | SynclineError
 
 
 class Submission(NamedTuple):
-    """Events that one user pushed in one request."""
+    """What one user pushed in one request, in order; a malformed event is there as its error."""
 
-    events: Sequence[Event]
+    events: Sequence[Event | EventError]
     user: str
+
+    @property
+    def good(self) -> list[Event]:
+        """The events without the malformed ones."""
+        return [event for event in self.events if isinstance(event, Event)]
 
 
 class NodeState(NamedTuple):
@@ -79,7 +84,7 @@ class Ledger:
             outcomes += self._together(group, user) if tx else [self._judge(event, user) for event in group]
         return outcomes
 
-    def _together(self, events: Sequence[Event], user: str) -> list[Outcome]:
+    def _together(self, events: Sequence[Event | EventError], user: str) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
         before = len(self.accepted), dict(self.nodes), dict(self._known)
         outcomes = [self._judge(event, user) for event in events]
@@ -90,12 +95,14 @@ class Ledger:
         refused = TxRefused("Another event of the same transaction was refused.")
         return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
 
-    def _unless_known(self, event: Event, outcome: Outcome, refused: SynclineError) -> Outcome:
-        if isinstance(outcome, SynclineError) or event.key in self._known:
+    def _unless_known(self, event: Event | EventError, outcome: Outcome, refused: SynclineError) -> Outcome:
+        if isinstance(outcome, SynclineError) or isinstance(event, EventError) or event.key in self._known:
             return outcome
         return refused
 
-    def _judge(self, event: Event, user: str) -> Outcome:
+    def _judge(self, event: Event | EventError, user: str) -> Outcome:
+        if isinstance(event, EventError):
+            return event
         held = self._known.get(event.key)
         if held is not None:
             return held[0] if held[1] == event.digest else EventIdConflict("This id is taken by another event.")

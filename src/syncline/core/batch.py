@@ -9,11 +9,12 @@ this way takes the readable one, event by event, which also finds the words for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from syncline.core import canonical
 from syncline.core.canonical import digest
@@ -25,10 +26,11 @@ from syncline.core.limits import (
     MAX_EVENT_BYTES,
     MAX_ITEM_LENGTH,
     MAX_NODE_LENGTH,
+    MAX_PUSH_EVENTS,
     MAX_SAFE_INTEGER,
     MAX_USER_LENGTH,
 )
-from syncline.errors import BadRequest, EventError, SynclineError
+from syncline.errors import BadRequest, EventError, SynclineError, TooManyEvents
 
 ENVELOPE_DEPTH = 8
 """Room for what surrounds an event, so that one that nests too deep is refused alone."""
@@ -47,25 +49,43 @@ def decode_events(array: bytes) -> list[Event | EventError]:
     """The events of a JSON array, or for each one that is refused its error. Raises if the array itself is wrong."""
     try:
         return list(_decode_canonical(array))
-    except (_Unusual, msgspec.MsgspecError, UnicodeError, SynclineError):
+    except (_Unusual, msgspec.MsgspecError, UnicodeError, RecursionError, SynclineError):
         return _decode_each(array)
 
 
 def _decode_each(array: bytes) -> list[Event | EventError]:
-    values = canonical.decode(array, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
-    if not isinstance(values, list):
-        raise BadRequest("The events must be a list.")
-    return [_read(value) for value in values]
-
-
-def _read(value: Any) -> Event | EventError:
     try:
-        return Event.of(value)
+        texts = _split(array)
+    except (msgspec.MsgspecError, RecursionError):
+        canonical.decode(array, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
+        raise BadRequest("The events must be a list.") from None
+    _check_count(texts)
+    return [_read(bytes(text)) for text in texts]
+
+
+def _check_count(events: Sequence[Any]) -> None:
+    if len(events) > MAX_PUSH_EVENTS:
+        raise TooManyEvents(f"{len(events)} events in one push; {MAX_PUSH_EVENTS} are allowed.")
+
+
+def _read(text: bytes) -> Event | EventError:
+    try:
+        return Event.of(canonical.decode(text, max_depth=MAX_DEPTH))
     except EventError as error:
-        id = value.get("id") if isinstance(value, dict) else None
-        if isinstance(id, str):
-            error.details["id"] = id[:64]
+        with suppress(msgspec.MsgspecError, RecursionError, UnicodeError):
+            named = _named(text)
+            error.details.update({"id": named.id[:64]} if isinstance(named.id, str) else {})
+            error.tx = named.meta.get("tx") if isinstance(named.meta, dict) else None
         return error
+
+
+class _Named(msgspec.Struct):
+    id: Any = None
+    meta: Any = None
+
+
+_split = msgspec.json.Decoder(list[Raw]).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 def _canonical_float(literal: str) -> float:
@@ -81,6 +101,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 def _decode_canonical(array: bytes) -> list[Event]:
     events = _decoder.decode(array)
+    _check_count(events)
     bodies = list(map(_encode, events))
     _require(b"[" + b",".join(bodies) + b"]" == array)
     _require(_LONG_INTEGER not in array.translate(_DIGITS))

@@ -61,7 +61,7 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         _check_clock(event)
         if event.meta is not UNSET:
             check_meta(event.meta)
-        _check_body(event.body)
+        check_body(event.body)
         return event
 
     @classmethod
@@ -205,7 +205,8 @@ def check_meta(meta: dict[str, Any]) -> None:
             raise InvalidEvent(f"meta: {name} must be a string of 1 to {MAX_META_LENGTH}.", field="meta")
 
 
-def _check_body(body: bytes) -> None:
+def check_body(body: bytes) -> None:
+    """Raises EventTooLarge or TooDeep for a canonical form beyond the limits."""
     if len(body) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"The event has {len(body)} bytes; {MAX_EVENT_BYTES} are allowed.")
     if canonical.depth(body) > MAX_DEPTH:

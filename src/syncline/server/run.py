@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -46,6 +47,13 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
         self._app, self._on_ready = app, on_ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A stop that was asked for is a success: the signal is not raised again at the end."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
     async def startup(self, sockets: Any = None) -> None:
         """Listens, and says where."""

@@ -11,10 +11,9 @@ from syncline.core import patterns
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
-from syncline.core.events import Event
-from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.events import Event, check_body
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
-from syncline.errors import EventError, ShuttingDown, TooManyEvents
+from syncline.errors import EventError, ShuttingDown
 from syncline.server.authority import Authority
 from syncline.server.hub import Frame, Hub
 from syncline.stores import Slice
@@ -63,11 +62,9 @@ class Space:
             events = _prepare(array, user)
         else:
             events = await self._read(_prepare, array, user)
-        good = [event for event in events if isinstance(event, Event)]
-        outcomes, head = await self._authority.submit(Submission(good, user)) if good else ([], self.hub.head)
-        if len(good) < len(events):
-            stored = iter(outcomes)
-            outcomes = [next(stored) if isinstance(event, Event) else event for event in events]
+        if not any(isinstance(event, Event) for event in events):
+            return encode_ack(events, [event for event in events if isinstance(event, EventError)], self.hub.head.seq)
+        outcomes, head = await self._authority.submit(Submission(events, user))
         return encode_ack(events, outcomes, head.seq)
 
     async def pull(self, pull: Pull) -> bytes:
@@ -143,16 +140,16 @@ class Space:
 
 def _prepare(array: bytes, user: str) -> list[Event | EventError]:
     """The events of a push, each with its user."""
-    events = decode_events(array)
-    if len(events) > MAX_PUSH_EVENTS:
-        raise TooManyEvents(f"{len(events)} events in one push; {MAX_PUSH_EVENTS} are allowed.")
-    return [_named(event, user) if isinstance(event, Event) else event for event in events]
+    return [_named(event, user) if isinstance(event, Event) else event for event in decode_events(array)]
 
 
 def _named(event: Event, user: str) -> Event | EventError:
     if isinstance(event.user, str):
         return event
     try:
-        return event.with_user(user)
+        named = event.with_user(user)
+        check_body(named.body)
+        return named
     except EventError as error:
+        error.tx = event.tx
         return error

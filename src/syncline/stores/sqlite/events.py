@@ -77,7 +77,7 @@ class SqliteEventStore:
 
     def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
         """See ``EventStore.append``."""
-        events = [event for submission in submissions for event in submission.events]
+        events = [event for submission in submissions for event in submission.good]
         with self._db.writing() as cursor:
             ledger = Ledger(
                 self._head,
