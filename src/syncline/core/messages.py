@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Raw
 
 from syncline.core import canonical
+from syncline.core.clocks import NODE
 from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, Limits
+from syncline.core.limits import MAX_DEPTH, MAX_NODE_LENGTH, MAX_PAGE_ENTRIES, Limits
 from syncline.errors import BadJson, BadRequest, SynclineError, from_wire
 
 PROTOCOL = 1
@@ -161,7 +162,8 @@ def encode(message: Message) -> bytes:
 def decode_request(text: bytes) -> Request:
     """What a server may receive. Raises BadJson or BadRequest; the events of a push are not looked into."""
     try:
-        return _checked(_request.decode(text))
+        request: Request = _request.decode(text)
+        return checked(request)
     except msgspec.ValidationError as error:
         raise BadRequest(f"Not a message of this protocol: {error}") from None
     except (msgspec.DecodeError, RecursionError):
@@ -169,10 +171,28 @@ def decode_request(text: bytes) -> Request:
         raise BadJson("Not JSON.") from None
 
 
-def _checked(request: Request) -> Request:
+Checked = TypeVar("Checked", bound=Message)
+
+
+def checked(request: Checked) -> Checked:
+    """The request itself if its members are within their limits. Raises BadRequest."""
+    if isinstance(request, Hello) and not NODE.fullmatch(request.node):
+        raise BadRequest(f"node: {request.node[:80]!r} is not a node of 1 to {MAX_NODE_LENGTH} characters.")
     if isinstance(request, Pull) and not 1 <= request.limit <= MAX_PAGE_ENTRIES:
         raise BadRequest(f"limit: must be between 1 and {MAX_PAGE_ENTRIES}.")
     return request
+
+
+class _Reference(msgspec.Struct):
+    ref: int | None = None
+
+
+def ref_of(text: bytes) -> int | None:
+    """The ref of a request that may be wrong elsewhere, so that the error finds who asked."""
+    try:
+        return msgspec.json.decode(text, type=_Reference).ref
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def decode_answer(text: bytes) -> Answer:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
-from syncline.core.limits import MAX_BODY_BYTES, MAX_INFLATED_BYTES
+from syncline.core import canonical
+from syncline.core.limits import MAX_BODY_BYTES, MAX_DEPTH, MAX_INFLATED_BYTES
 from syncline.errors import (
     BadRequest,
     InternalError,
@@ -27,6 +28,8 @@ from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Service
 
 log = logging.getLogger("syncline.http")
+
+T = TypeVar("T")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -95,6 +98,14 @@ class Request:
             return body
         return await asyncio.to_thread(_inflate, body, encoding)
 
+    async def message(self, kind: type[T]) -> T:
+        """The body as a small message. Raises BadRequest if it has another shape, and what ``body`` and JSON raise."""
+        value = canonical.decode(await self.body(), max_depth=MAX_DEPTH)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"Not a {kind.__name__} message: {error}") from None
+
     async def _collect(self) -> bytes:
         length = self.headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
@@ -140,6 +151,8 @@ class Request:
             **error.to_wire(),
         }
         headers = {401: {"www_authenticate": "Bearer"}, 503: {"retry_after": "1"}}.get(error.status, {})
+        if isinstance(error, MethodNotAllowed):
+            headers = {"allow": error.details["allow"]}
         if error.status in (408, 413):
             headers = {"connection": "close"}  # what is left of the body is not worth reading
         await self.answer(msgspec.json.encode(problem), status=error.status, kind=PROBLEM, **headers)
@@ -182,7 +195,8 @@ def _inflate(body: bytes, encoding: bytes) -> bytes:
     try:
         if encoding == b"gzip":
             inflater = zlib.decompressobj(wbits=31)
-            data, complete = inflater.decompress(body, MAX_INFLATED_BYTES + 1), inflater.eof
+            data = inflater.decompress(body, MAX_INFLATED_BYTES + 1)
+            complete = inflater.eof and not inflater.unused_data
         elif encoding == b"zstd":
             data, complete = zstd.decompress(body, MAX_INFLATED_BYTES + 1)
         else:
@@ -192,5 +206,5 @@ def _inflate(body: bytes, encoding: bytes) -> bytes:
     if len(data) > MAX_INFLATED_BYTES:
         raise TooLarge(f"The decoded body may have {MAX_INFLATED_BYTES} bytes.")
     if not complete:
-        raise BadRequest("The body ends too early.")
+        raise BadRequest(f"The body is not one whole {encoding.decode()} stream.")
     return data

@@ -15,6 +15,6 @@ __all__ = ["Error", "decompress"]
 
 
 def decompress(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """At most ``max_bytes`` of what one frame decodes to, and whether the frame was complete."""
+    """At most ``max_bytes`` of what one frame decodes to, and whether that was one complete frame."""
     decompressor = ZstdDecompressor()
-    return decompressor.decompress(data, max_bytes), decompressor.eof
+    return decompressor.decompress(data, max_bytes), decompressor.eof and not decompressor.unused_data

@@ -12,8 +12,8 @@ from msgspec import Raw
 from syncline.core import canonical
 from syncline.core.batch import ENVELOPE_DEPTH
 from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
-from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, encode
-from syncline.errors import BadJson, BadRequest, SynclineError, UnsupportedProtocol
+from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, checked, encode
+from syncline.errors import BadJson, BadRequest, SpaceMismatch, SynclineError, UnsupportedProtocol
 from syncline.server.http import Request
 from syncline.server.hub import Frame
 from syncline.server.registry import DEFAULT_SPACE
@@ -30,7 +30,6 @@ class PushBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _push_body = msgspec.json.Decoder(PushBody)
-_hello = msgspec.json.Decoder(Hello)
 
 
 async def push(request: Request) -> None:
@@ -59,14 +58,11 @@ def read_push(body: bytes) -> bytes:
 async def hello(request: Request) -> None:
     """``POST hello``: the welcome of a session whose requests follow one by one."""
     user = request.user
-    try:
-        message = _hello.decode(await request.body())
-    except msgspec.MsgspecError as error:
-        raise BadRequest(f"The body must be a hello message: {error}") from None
+    message = checked(await request.message(Hello))
     if message.protocol != PROTOCOL:
         raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
     if message.space not in (DEFAULT_SPACE, request.space):
-        raise BadRequest("The hello names another space than the request.")
+        raise SpaceMismatch("The hello names another space than the request.")
     async with request.service.use(request.space) as space:
         await request.answer(encode(await space.welcome(message.node, user)))
 

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from syncline.errors import BadRequest, Forbidden
+from syncline.errors import Forbidden
 from syncline.server.http import Request
 from syncline.server.registry import check_space
 from syncline.server.service import ANYONE, ROOT
@@ -18,9 +18,6 @@ class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
     name: str
 
 
-_create = msgspec.json.Decoder(CreateSpace)
-
-
 async def list_spaces(request: Request) -> None:
     """``GET spaces``: the names of all spaces."""
     _check_administrator(request)
@@ -30,10 +27,7 @@ async def list_spaces(request: Request) -> None:
 async def create_space(request: Request) -> None:
     """``POST spaces``: makes a space; 201, or 200 if it was there."""
     _check_administrator(request)
-    try:
-        name = check_space(_create.decode(await request.body()).name)
-    except msgspec.MsgspecError as error:
-        raise BadRequest(f'The body must be {{"name": "…"}}: {error}') from None
+    name = check_space((await request.message(CreateSpace)).name)
     is_new = request.service.registry.create_space(name)
     await request.answer(msgspec.json.encode({"name": name}), status=201 if is_new else 200)
 

@@ -17,7 +17,7 @@ from syncline.core.session import (
     ServerSession,
 )
 from syncline.core.session import Send as SendText
-from syncline.errors import BadRequest, InternalError, RequestTimeout, SynclineError
+from syncline.errors import InternalError, RequestTimeout, SpaceMismatch, SynclineError
 from syncline.server.http import Receive, Scope, Send
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Service
@@ -111,7 +111,7 @@ class _Conversation:
     async def _admit(self, token: str | None, space: str, node: str) -> Welcome:
         self._user = self._service.user_of(token)
         if self._path_space and space not in (DEFAULT_SPACE, self._path_space):
-            raise BadRequest("The hello names another space than the path.")
+            raise SpaceMismatch("The hello names another space than the path.")
         name = check_space(self._path_space or space)
         self._space = await self._stack.enter_async_context(self._service.use(name))
         return await self._space.welcome(node, self._user)
