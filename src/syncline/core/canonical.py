@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from syncline.errors import BadJson, InvalidEvent, NumberOutOfRange, TooDeep
 MAX_NUMBER_LENGTH = 400
 """Longest number literal that is looked at; a finite double needs at most 309 digits before the point."""
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one without an end goes to the end: linear
 _NOT_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
 _quick = msgspec.json.Encoder(order="deterministic").encode
 
@@ -70,19 +71,20 @@ def depth(data: bytes) -> int:
 def _integer(literal: str) -> int | float:
     if len(literal) > MAX_NUMBER_LENGTH:
         raise NumberOutOfRange("An integer has more digits than any double.")
-    return _exact(int(literal))
+    return _exact(int(literal), literal)
 
 
-def _exact(value: int) -> int | float:
+def _exact(value: int, literal: str = "") -> int | float:
+    """An integer as a number. Beyond 2^53 a double has to hold it, or be written as this very literal (RFC 8785)."""
     if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         return value
     try:
-        number = float(value)
+        double = float(value)
     except OverflowError:
-        number = 0.0
-    if number != value:
+        double = 0.0
+    if double != value and number(double) != literal:
         raise NumberOutOfRange(f"No double holds {value} exactly; send it as a string.")
-    return number
+    return double
 
 
 def _real(literal: str) -> int | float:
@@ -105,7 +107,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise BadJson(f"The key {twice[:64]!r} stands twice in one object.")
     return result
 
@@ -193,15 +195,15 @@ def _scalar(value: Any) -> str:
 
 
 def _string(value: str) -> str:
-    return _quick(value).decode()
+    return _quick(str.__str__(value)).decode()
 
 
 def number(value: float) -> str:
     """A finite number as ECMAScript writes it (ECMA-262, Number::toString), which RFC 8785 prescribes."""
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int) or value == 0:
+        return int.__repr__(int(value))
     sign = "-" if value < 0 else ""
-    mantissa, _, exponent = repr(abs(value)).partition("e")
+    mantissa, _, exponent = float.__repr__(abs(value)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     fraction = "" if fraction == "0" else fraction
     digits = (whole + fraction).lstrip("0")
