@@ -35,6 +35,9 @@ from syncline.errors import BadRequest, EventError, SynclineError, TooManyEvents
 ENVELOPE_DEPTH = 8
 """Room for what surrounds an event, so that one that nests too deep is refused alone."""
 
+ROOMY = 2 * MAX_DEPTH + len('{"action":"a","clock":{"n":1},"id":"","item":"i","node":"n"}')
+"""A shorter event has no room for so many brackets, beside what every event holds, that it nests too deep."""
+
 _DIGITS = bytes(48 if chr(c).isdecimal() and c < 128 else 32 for c in range(256))
 _LONG_INTEGER = b"0" * 16
 _BEYOND_SURROGATES = bytes(range(0xEE, 0xF5))
@@ -107,7 +110,7 @@ def _decode_canonical(array: bytes) -> list[Event]:
     _require(_LONG_INTEGER not in array.translate(_DIGITS))
     _require(array.isascii() or len(array.translate(None, _BEYOND_SURROGATES)) == len(array))
     _require(max(map(len, bodies), default=0) <= MAX_EVENT_BYTES)
-    _require(all(body.count(b"{") + body.count(b"[") <= MAX_DEPTH for body in bodies))
+    _require(not any(len(body) > ROOMY and body.count(b"{") + body.count(b"[") > MAX_DEPTH for body in bodies))
     _check_clocks(events)
     _check_texts(events)
     for event, body, key in zip(events, bodies, _keys([event.id for event in events]), strict=True):

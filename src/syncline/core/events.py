@@ -74,7 +74,8 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
     @lazy
     def body(self) -> bytes:
         """The canonical form (RFC 8785)."""
-        return canonical.encode(msgspec.to_builtins(self))
+        members = zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True)
+        return canonical.encode({name: value for name, value in members if value is not UNSET})
 
     @lazy
     def digest(self) -> bytes:
@@ -129,12 +130,12 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
     @property
     def encoded(self) -> bytes:
         """The form in which an entry is stored and sent: seq, at, receipt, and the event's canonical form last."""
-        return encode_entry(self.seq, self.at, self.receipt, bytes(self.raw))
+        return encode_entry(self.seq, self.at, self.receipt.encode(), bytes(self.raw))
 
 
-def encode_entry(seq: int, at: int, receipt: str, body: bytes) -> bytes:
+def encode_entry(seq: int, at: int, receipt: bytes, body: bytes) -> bytes:
     """An entry as it is stored and sent."""
-    return b'{"seq":%d,"at":%d,"receipt":"%b","event":%b}' % (seq, at, receipt.encode(), body)
+    return b'{"seq":%d,"at":%d,"receipt":"%b","event":%b}' % (seq, at, receipt, body)
 
 
 _reader = msgspec.json.Decoder(Event)
@@ -166,7 +167,7 @@ def _check_fields(value: Any) -> None:
         if field == "payload":
             continue
         if field not in _TYPES:
-            raise InvalidEvent(f"{field[:64]!r} is not a field of an event.", field=field[:64])
+            raise InvalidEvent(f"{str(field)[:64]!r} is not a field of an event.", field=str(field)[:64])
         kind, name = _TYPES[field]
         if not isinstance(member, kind):
             raise InvalidEvent(f"{field}: must be {name}.", field=field)

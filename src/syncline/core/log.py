@@ -51,13 +51,17 @@ class Receipts:
 
     def issue(self, epoch: str, first_seq: int, digests: Sequence[bytes]) -> list[str]:
         """A receipt (24 characters, base64url) for each of several consecutive seqs."""
+        return [receipt.decode() for receipt in self.seal(epoch, first_seq, digests)]
+
+    def seal(self, epoch: str, first_seq: int, digests: Sequence[bytes]) -> list[bytes]:
+        """The same, as the bytes that go into entries."""
         place = bytes.fromhex(epoch)
         macs = []
         for seq, digest in enumerate(digests, first_seq):
             mac = self._base.copy()
             mac.update(place + seq.to_bytes(8, "big") + digest)
             macs.append(mac.digest())
-        text = urlsafe_b64encode(b"".join(macs)).decode()
+        text = urlsafe_b64encode(b"".join(macs))
         return [text[start : start + RECEIPT_LENGTH] for start in range(0, len(text), RECEIPT_LENGTH)]
 
     def verify(self, epoch: str, seq: int, digest: bytes, receipt: str) -> bool:
@@ -81,9 +85,7 @@ def extend(head: Head, events: Sequence[Event], at: int, receipts: Receipts) -> 
     at = max(at, head.at)
     digests = [event.digest for event in events]
     tails = chain(head.tail, digests)
-    seals = receipts.issue(head.epoch, head.seq + 1, digests)
-    rows = [
-        Row(seq, tail, event, encode_entry(seq, at, receipt, event.body))
-        for seq, (event, tail, receipt) in enumerate(zip(events, tails, seals, strict=True), head.seq + 1)
-    ]
-    return Head(head.epoch, rows[-1].seq, tails[-1], at), rows
+    seqs = range(head.seq + 1, head.seq + 1 + len(events))
+    seals = receipts.seal(head.epoch, seqs[0], digests)
+    encoded = [encode_entry(seq, at, seal, event.body) for seq, seal, event in zip(seqs, seals, events, strict=True)]
+    return Head(head.epoch, seqs[-1], tails[-1], at), list(map(Row, seqs, tails, events, encoded))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array as integers
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, 
 CHECKPOINT_PAGES = 4_000
 BLOCKING_CHECKPOINT_PAGES = 40_000
 BUSY_MS = 5_000
+ROWS_PER_STATEMENT = (100, 10, 1)
 
 
 class Schema(NamedTuple):
@@ -72,7 +74,7 @@ class Database:
     def writing(self) -> Iterator[Any]:
         """A transaction: committed durably when the block ends, undone if it raises."""
         with self._writer_lock, _translated(self._path):
-            self._check_open()
+            self.check_open()
             cursor = self._writer.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -90,14 +92,17 @@ class Database:
         """A consistent view of what is committed."""
         with _translated(self._path):
             with self._readers_lock:
-                self._check_open()
+                self.check_open()
                 connection = self._readers.pop() if self._readers else None
             connection = connection or _connect(self._path, pages=0, read_only=self._read_only)
             try:
                 yield connection.cursor()
             finally:
                 with self._readers_lock:
-                    self._readers.append(connection)
+                    if self._closed:
+                        connection.close()
+                    else:
+                        self._readers.append(connection)
 
     @property
     def wants_checkpoint(self) -> bool:
@@ -111,8 +116,11 @@ class Database:
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _finish_checkpoint(self) -> None:
-        """Empties a WAL that grows faster than it can be checkpointed beside the writer."""
-        with self._writer_lock, _translated(self._path):
+        """Empties a WAL that grows faster than it can be checkpointed beside the writer.
+
+        What was committed stands even if this fails, so whoever wrote must not hear of it: the next commit tries again.
+        """
+        with self._writer_lock, suppress(apsw.Error):
             self._wal_pages = 0
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
@@ -124,7 +132,8 @@ class Database:
                 for connection in (*self._readers, self._writer, *([self._lock] if self._lock else [])):
                     connection.close()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raises StoreClosed if it was closed."""
         if self._closed:
             raise StoreClosed(f"{self._path.name} was closed.")
 
@@ -137,6 +146,18 @@ def array(values: Iterable[bytes] | Iterable[int]) -> Any:
     """A parameter for ``IN carray(?)``: many keys, or many seqs, in one statement. There must be at least one."""
     listed = tuple(values)
     return apsw.carray(integers("q", listed) if isinstance(listed[0], int) else listed)
+
+
+def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Inserts rows, many with one statement: the interpreter's lock is let go and fought for once a statement."""
+    done = 0
+    for size in ROWS_PER_STATEMENT:
+        end = done + (len(rows) - done) // size * size
+        if end > done:
+            values = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * size)
+            groups = (chain.from_iterable(rows[start : start + size]) for start in range(done, end, size))
+            cursor.executemany(f"{into} VALUES {values}", map(tuple, groups))
+            done = end
 
 
 def _connect(path: Path, *, pages: int, read_only: bool = False) -> apsw.Connection:

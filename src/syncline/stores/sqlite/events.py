@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.stores import Appended, Slice
 from syncline.stores.sqlite import item_index
-from syncline.stores.sqlite.database import Database, Schema, array
+from syncline.stores.sqlite.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
     "space",
@@ -51,7 +52,6 @@ SCHEMA = Schema(
 )
 
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
-INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 NODE = "SELECT ref, user, n, own FROM nodes WHERE node = ?"
@@ -70,6 +70,7 @@ class SqliteEventStore:
 
     def __init__(self, path: Path | str, receipts: Receipts) -> None:
         self._receipts = receipts
+        self._lock = Lock()
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
             self._head = _read_head(cursor)
@@ -77,6 +78,12 @@ class SqliteEventStore:
 
     def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
         """See ``EventStore.append``."""
+        with self._lock:
+            appended, indexed = self._append(submissions, now_ms)
+            self._head, self._indexed = appended.head, indexed
+        return appended
+
+    def _append(self, submissions: Sequence[Submission], now_ms: int) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
         with self._db.writing() as cursor:
             ledger = Ledger(
@@ -92,8 +99,7 @@ class SqliteEventStore:
             head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
             _insert(cursor, rows, head.at, ledger.nodes)
             indexed = item_index.extend(cursor, self._indexed, head.seq)
-        self._head, self._indexed = head, indexed
-        return Appended(outcomes, rows, head)
+        return Appended(outcomes, rows, head), indexed
 
     def slice(
         self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
@@ -112,6 +118,7 @@ class SqliteEventStore:
 
     def head(self) -> Head:
         """See ``EventStore.head``."""
+        self._db.check_open()
         return self._head
 
     def tail(self, seq: int) -> bytes | None:
@@ -157,8 +164,9 @@ def _nodes(cursor: Any, names: set[str]) -> dict[str, NodeState]:
 
 def _insert(cursor: Any, rows: Sequence[Row], at: int, nodes: dict[str, NodeState]) -> None:
     refs = {node: cursor.execute(PUT_NODE, (node, *nodes[node])).get for node in {row.event.node for row in rows}}
-    cursor.executemany(
-        INSERT,
+    insert(
+        cursor,
+        "INSERT INTO entries",
         [
             (seq, at, event.key, event.item, refs[event.node], event.clock[event.node], event.digest, tail, encoded)
             for seq, tail, event, encoded in rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from syncline.core import stamps
 from syncline.core.events import Entry, Event
 from syncline.stores import Change, Outboxed, ReplicaState, orphan_status
 from syncline.stores.sqlite import item_index
-from syncline.stores.sqlite.database import Database, Schema, array
+from syncline.stores.sqlite.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
     "replica",
@@ -41,10 +42,10 @@ SCHEMA = Schema(
     ],
 )
 
-KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry) VALUES (?, ?, ?, ?, ?, ?, ?)"
+KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
 INDEX_LATE = "INSERT OR REPLACE INTO item_index VALUES (?, ?, ?, ?)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING status"
-PUT = "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)"
+PUT = "INSERT INTO outbox"
 OUTBOX = "SELECT event, status, seq, error FROM outbox {where} ORDER BY id LIMIT ?"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
 REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
@@ -67,6 +68,7 @@ class SqliteReplicaStore:
     """
 
     def __init__(self, path: Path | str, node: str, *, read_only: bool = False) -> None:
+        self._lock = Lock()
         self._db = Database(Path(path), SCHEMA, read_only=read_only)
         with self._db.reading() if read_only else self._db.writing() as cursor:
             state = cursor.execute("SELECT state FROM state").get
@@ -79,6 +81,12 @@ class SqliteReplicaStore:
     def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``."""
         moved: Counter[str] = Counter()
+        with self._lock:
+            reach = self._carry_out(change, moved)
+            self._indexed, self._state = reach, change.state or self._state
+        return moved
+
+    def _carry_out(self, change: Change, moved: Counter[str]) -> int:
         with self._db.writing() as cursor:
             reach = self._indexed
             if change.rewind is not None:
@@ -92,11 +100,11 @@ class SqliteReplicaStore:
             _put(cursor, change.outbox, moved)
             if change.state is not None:
                 cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(change.state).decode(),))
-        self._indexed, self._state = reach, change.state or self._state
-        return moved
+        return reach
 
     def state(self) -> ReplicaState:
         """See ``ReplicaStore.state``."""
+        self._db.check_open()
         return self._state
 
     def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
@@ -150,7 +158,7 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
         (entry.seq, entry.at, event.key, event.item, refs[event.node], event.n, entry.encoded)
         for entry, event in zip(entries, events, strict=True)
     ]
-    cursor.executemany(KEEP, rows)
+    insert(cursor, KEEP, rows)
     late = [(item, seq, node, n) for seq, _, _, item, node, n, _ in rows if seq <= reach]
     cursor.executemany(INDEX_LATE, late)
     return item_index.extend(cursor, reach, cursor.execute(LAST).get)
@@ -163,7 +171,7 @@ def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> None:
 
 def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> None:
     _take_out(cursor, [each.event.key for each in outbox], moved)
-    cursor.executemany(PUT, map(_outbox_row, outbox))
+    insert(cursor, PUT, list(map(_outbox_row, outbox)))
     moved.update(each.status for each in outbox)
 
 
