@@ -42,7 +42,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 ASYNC = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 STANDARD = sys.stdlib_module_names | {"compression"}  # the latter since Python 3.14
-SHARED_WITHIN = {"typer": "cli", "rich": "cli", "starlette": "server"}  # else: one module per library
+SHARED_WITHIN = {"pytest": "testing", "typer": "cli", "rich": "cli", "starlette": "server"}  # else: one module per library
 
 
 def module_name(path: str) -> str:

@@ -110,6 +110,7 @@ class MemoryReplicaStore:
         """See ``ReplicaStore.commit``."""
         with self._lock:
             self._check_open()
+            _check(change)
             before = Counter(each.status for each in self._outbox.values())
             if change.rewind is not None:
                 self._rewind(change.rewind)
@@ -154,7 +155,7 @@ class MemoryReplicaStore:
         self._closed = True
 
     def _keep(self, entry: Entry) -> None:
-        self._remove([entry.seq] if entry.seq in self._entries else [])
+        self._remove({self._seqs.get(entry.event.id, entry.seq), entry.seq} & self._entries.keys())
         self._entries[entry.seq] = entry
         self._seqs[entry.event.id] = entry.seq
         self._outbox.pop(entry.event.id, None)
@@ -166,10 +167,16 @@ class MemoryReplicaStore:
         for event in orphans:
             self._outbox[event.id] = Outboxed(event, orphan_status(event, self._state.user))
 
-    def _remove(self, seqs: Sequence[int]) -> None:
+    def _remove(self, seqs: Iterable[int]) -> None:
         for seq in seqs:
             del self._seqs[self._entries.pop(seq).event.id]
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosed("The store was closed.")
+
+
+def _check(change: Change) -> None:
+    """Looks at what could fail before anything is changed."""
+    for each in (*change.entries, *change.outbox):
+        _ = each.event.id

@@ -1,0 +1,111 @@
+"""A network that fails on purpose: any transport, with requests or answers lost, repeated, late, or cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from enum import Enum
+from itertools import chain, repeat
+from typing import TypeVar
+
+from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Welcome
+from syncline.errors import ConnectionLost
+from syncline.transports import Transport
+
+T = TypeVar("T")
+
+
+class Fault(Enum):
+    """What happens to one request, or to one page of a subscription."""
+
+    NONE = "none"
+    DROP_REQUEST = "drop request"
+    """It never arrives."""
+    DROP_ANSWER = "drop answer"
+    """It is carried out, but the answer never arrives."""
+    REPEAT = "repeat"
+    """It is carried out twice; the second answer arrives."""
+    DELAY = "delay"
+    """It is carried out later: other tasks run before."""
+
+
+def random_faults(chance: random.Random, rate: float, kinds: Iterable[Fault] = tuple(Fault)[1:]) -> Iterator[Fault]:
+    """Faults for ever: each request fails with probability ``rate``, in one of ``kinds``. The same from one seed."""
+    choices = tuple(kinds)
+    while True:
+        yield chance.choice(choices) if chance.random() < rate else Fault.NONE
+
+
+async def a_few_turns() -> None:
+    """The default delay: some turns of the event loop, and no time."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+class FaultyTransport:
+    """A ``Transport`` around another. ``faults`` is a script, one for each request; after its end all goes well.
+
+    Set ``partitioned`` to cut the line, and unset it to heal it.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        faults: Iterable[Fault] = (),
+        *,
+        delay: Callable[[], Awaitable[None]] = a_few_turns,
+    ) -> None:
+        self.partitioned = False
+        self._transport = transport
+        self._faults = chain(faults, repeat(Fault.NONE))
+        self._delay = delay
+
+    async def hello(self, hello: Hello) -> Welcome:
+        """See ``Transport.hello``."""
+        return await self._carry(lambda: self._transport.hello(hello))
+
+    async def push(self, push: Push) -> Ack:
+        """See ``Transport.push``."""
+        return await self._carry(lambda: self._transport.push(push))
+
+    async def pull(self, pull: Pull) -> Page:
+        """See ``Transport.pull``."""
+        return await self._carry(lambda: self._transport.pull(pull))
+
+    async def _carry(self, request: Callable[[], Awaitable[T]]) -> T:
+        fault = await self._meet()
+        if fault is Fault.DROP_REQUEST:
+            raise ConnectionLost("The request was lost, on purpose.")
+        answer = await request()
+        if fault is Fault.REPEAT:
+            answer = await request()
+        if fault is Fault.DROP_ANSWER or self.partitioned:
+            raise ConnectionLost("The answer was lost, on purpose.")
+        return answer
+
+    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+        """See ``Transport.subscribe``. A page that is lost takes the connection with it, as it would in TCP."""
+        self._check_line()
+        async for page in self._transport.subscribe(live):
+            fault = await self._meet()
+            if fault in (Fault.DROP_REQUEST, Fault.DROP_ANSWER):
+                raise ConnectionLost("A page was lost, on purpose.")
+            if fault is Fault.REPEAT:
+                yield page
+            yield page
+
+    async def close(self) -> None:
+        """See ``Transport.close``."""
+        await self._transport.close()
+
+    async def _meet(self) -> Fault:
+        fault = next(self._faults)
+        if fault is Fault.DELAY:
+            await self._delay()
+        self._check_line()
+        return fault
+
+    def _check_line(self) -> None:
+        if self.partitioned:
+            raise ConnectionLost("The line is cut, on purpose.")

@@ -1,0 +1,179 @@
+"""A server in memory: the core's session and admission around a log, without files, threads, ports or an event loop.
+
+It is synchronous inside, so that a simulation decides when anything happens; ``transport`` gives it to programs that
+await. Credentials are the user's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+from syncline.core import patterns
+from syncline.core.admission import Submission
+from syncline.core.batch import decode_events
+from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
+from syncline.core.events import Event
+from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.log import Receipts
+from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Welcome, encode, encode_ack, encode_page
+from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Read, Send, ServerSession
+from syncline.errors import EventError, SynclineError, TooManyEvents, Unauthorized
+from syncline.stores import EventStore
+from syncline.stores.memory import MemoryEventStore
+from syncline.testing.seeded import ManualClock
+from syncline.transports import Transport
+from syncline.transports.memory import MemoryTransport
+
+EPOCH = UUID(int=1).hex
+KEY = b"a key that every test may know"
+
+
+class LogServer:
+    """One space's log and what answers from it. ``store`` may be replaced, as restoring a backup does."""
+
+    def __init__(self, store: EventStore | None = None, *, now_ms: Callable[[], int] | None = None) -> None:
+        self.store = store or MemoryEventStore(EPOCH, Receipts(KEY))
+        self.codec = CursorCodec(KEY)
+        self.now_ms = now_ms or ManualClock()
+        self.news = asyncio.Event()
+        """Set, and replaced by a new one, when the log has grown."""
+
+    def connect(self) -> LogConnection:
+        """A new conversation."""
+        return LogConnection(self)
+
+    def transport(self) -> Transport:
+        """A new conversation, for whoever awaits."""
+        return MemoryTransport(_Peer(self))
+
+    def welcome(self, hello: Hello) -> Welcome:
+        """The answer to a hello. Raises Unauthorized if it names nobody."""
+        if not hello.token:
+            raise Unauthorized("Credentials are missing.")
+        state, head = self.store.node(hello.node), self.store.head()
+        own = state.own if state is not None and state.user == hello.token else None
+        return Welcome(epoch=head.epoch, head=head.seq, time=self.now_ms(), user=hello.token, own=own)
+
+    def commit(self, commit: Commit, user: str) -> bytes:
+        """Stores what may be stored, and the encoded ``ack``."""
+        events = decode_events(bytes(commit.events))
+        if len(events) > MAX_PUSH_EVENTS:
+            raise TooManyEvents(f"{len(events)} events in one push; {MAX_PUSH_EVENTS} are allowed.")
+        events = [_named(event, user) for event in events]
+        good = [event for event in events if isinstance(event, Event)]
+        appended = self.store.append([Submission(good, user)], now_ms=self.now_ms())
+        stored = iter(appended.outcomes[0])
+        outcomes = [next(stored) if isinstance(event, Event) else event for event in events]
+        self._tell()
+        return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, outcomes, appended.head.seq))
+
+    def _tell(self) -> None:
+        news, self.news = self.news, asyncio.Event()
+        news.set()
+
+    def page(self, pull: Pull | Live) -> tuple[bytes, str]:
+        """An encoded page, and its cursor."""
+        items = patterns.check(pull.items)
+        view, head = view_of(items), self.store.head()
+        since = resume(self.codec.decode(pull.cursor), head, view, self.store.tail) if pull.cursor else 0
+        limit, ref = (pull.limit, pull.ref or None) if isinstance(pull, Pull) else (1_000, None)
+        part = self.store.slice(since, items=items, limit=limit)
+        cursor = self.codec.encode(Cursor(head.epoch, part.seq, part.tail, view))
+        return encode_page(part.encoded, cursor, more=part.more, ref=ref), cursor
+
+
+class LogConnection:
+    """The server's end of one conversation: texts in, texts out."""
+
+    def __init__(self, server: LogServer) -> None:
+        self.is_over = False
+        self._server = server
+        self._session = ServerSession()
+        self._user = ""
+        self._live: Live | None = None
+
+    def receive(self, text: bytes) -> list[bytes]:
+        """The encoded answers to an encoded message."""
+        return self._carry_out(self._session.receive(text))
+
+    def _carry_out(self, deeds: list[Deed]) -> list[bytes]:
+        answers: list[bytes] = []
+        for deed in deeds:
+            try:
+                answers += self._carry_out_one(deed)
+            except SynclineError as error:
+                if isinstance(deed, Authenticate):
+                    answers += self._carry_out(self._session.reject(error))
+                else:
+                    ref = deed.ref if isinstance(deed, Commit) else deed.pull.ref if isinstance(deed, Read) else None
+                    answers.append(encode(ErrorMessage.of(error, ref)))
+        return answers
+
+    def _carry_out_one(self, deed: Deed) -> list[bytes]:
+        match deed:
+            case Authenticate(hello):
+                welcome = self._server.welcome(hello)
+                self._user = welcome.user
+                return self._carry_out(self._session.welcome(welcome))
+            case Commit():
+                return [self._server.commit(deed, self._user)]
+            case Read(pull):
+                return [self._server.page(pull)[0]]
+            case Follow(live):
+                return self._follow(live)
+            case Send(text):
+                return [text]
+            case Close():
+                self.is_over = True
+        return []
+
+    def _follow(self, live: Live) -> list[bytes]:
+        try:
+            text, cursor = self._server.page(live)
+        except SynclineError:
+            self._session.unfollow()
+            raise
+        self._live = Live(cursor=cursor, items=live.items)
+        return [text]
+
+    def news(self) -> list[bytes]:
+        """The pages that a live conversation has not been sent yet."""
+        if self._live is None:
+            return []
+        text, cursor = self._server.page(self._live)
+        if cursor == self._live.cursor:
+            return []
+        self._live = Live(cursor=cursor, items=self._live.items)
+        return [text]
+
+
+class _Peer:
+    """The other end of a ``MemoryTransport``."""
+
+    def __init__(self, server: LogServer) -> None:
+        self._server = server
+        self._connection = server.connect()
+
+    async def answer(self, request: bytes) -> bytes:
+        if b'"type":"hello"' in request:  # after an error, a conversation may begin anew
+            self._connection = self._server.connect()
+        return self._connection.receive(request)[0]
+
+    async def follow(self, live: Live) -> AsyncIterator[bytes]:
+        connection = self._connection
+        pages = connection.receive(encode(live))
+        while True:
+            for page in pages:
+                yield page
+            news = self._server.news
+            pages = connection.news()
+            if not pages:
+                await news.wait()
+
+
+def _named(event: Event | EventError, user: str) -> Event | EventError:
+    if not isinstance(event, Event) or isinstance(event.user, str):
+        return event
+    return event.with_user(user)

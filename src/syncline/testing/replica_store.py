@@ -1,0 +1,310 @@
+"""What every replica store must do: ``ReplicaStoreContract``, to be inherited by the tests of an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from syncline.core.events import Entry, Event
+from syncline.errors import StoreClosed
+from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.testing.seeded import START_MS, Author, eager_threads
+
+RECEIPT = "r" * 24
+MANY = 3_000
+
+
+class ReplicaStoreContract:
+    """Subclass it as ``Test…``, give ``make``, and inherit every test. See ``syncline.stores.ReplicaStore``."""
+
+    persists = True
+    """Whether ``make`` in the same directory opens the same data again."""
+
+    def make(self, directory: Path, node: str) -> ReplicaStore:
+        """A store in a directory; ``node`` is for one that is made anew."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> ReplicaStore:
+        """An empty store of the node ``node``."""
+        return self.make(tmp_path, "node")
+
+    @pytest.fixture
+    def eager_threads(self) -> Iterator[None]:
+        """Threads that take turns as often as they can, so that what is not guarded is seen."""
+        yield from eager_threads()
+
+    def test_a_new_store_is_empty(self, store: ReplicaStore) -> None:
+        assert store.state() == ReplicaState(node="node")
+        assert (list(store.load()), store.outbox()) == ([], [])
+        assert store.holds([]) == store.holds([Author().event().id]) == set()
+
+    # The outbox
+
+    def test_the_outbox_is_in_the_order_of_ids(self, store: ReplicaStore) -> None:
+        events = Author().events(5)
+        store.commit(Change(outbox=[Outboxed(events[place]) for place in (3, 0, 4, 1, 2)]))
+        assert store.outbox() == [Outboxed(event) for event in events]
+        assert [each.event.body for each in store.outbox(limit=2)] == [event.body for event in events[:2]]
+        assert store.outbox(limit=0) == []
+
+    def test_the_outbox_is_read_by_status(self, store: ReplicaStore) -> None:
+        pending, acked, refused, orphan = _in_each_status(Author().events(4))
+        store.commit(Change(outbox=[pending, acked, refused, orphan]))
+        assert store.outbox("pending") == [pending]
+        assert store.outbox("acked", "orphan") == [acked, orphan]
+        assert store.outbox("refused", "acked", limit=1) == [acked]
+        assert store.outbox() == [pending, acked, refused, orphan]
+
+    def test_a_status_changes(self, store: ReplicaStore) -> None:
+        event = Author().event()
+        assert _moved(store, Change(outbox=[Outboxed(event)])) == {"pending": 1}
+        assert _moved(store, Change(outbox=[Outboxed(event, "acked", 7)])) == {"pending": -1, "acked": 1}
+        assert store.outbox() == [Outboxed(event, "acked", 7)]
+        assert _moved(store, Change(outbox=[Outboxed(event, "acked", 8)])) == {}
+
+    def test_what_is_dropped_is_gone(self, store: ReplicaStore) -> None:
+        one, other = Author().events(2)
+        store.commit(Change(outbox=[Outboxed(one), Outboxed(other, "refused", None, {"code": "forbidden"})]))
+        assert _moved(store, Change(drop=[other.id, Author("x").event().id])) == {"refused": -1}
+        assert store.outbox() == [Outboxed(one)]
+
+    # Entries
+
+    def test_entries_come_in_the_order_of_seq(self, store: ReplicaStore) -> None:
+        entries = _entries(Author().events(5))
+        store.commit(Change(entries=entries[3:]))
+        store.commit(Change(entries=[entries[1], entries[0], entries[2]]))
+        assert _encoded(store.load()) == _encoded(entries)
+        assert _encoded(store.load(2, limit=2)) == _encoded(entries[2:4])
+        assert list(store.load(limit=0)) == list(store.load(5)) == []
+
+    def test_an_entry_settles_the_event_of_its_id(self, store: ReplicaStore) -> None:
+        waiting = _in_each_status(Author().events(4))
+        store.commit(Change(outbox=waiting))
+        settled = _moved(store, Change(entries=_entries([each.event for each in waiting[:3]])))
+        assert settled == {"pending": -1, "acked": -1, "refused": -1}
+        assert store.outbox() == waiting[3:]
+        assert store.holds([each.event.id for each in waiting]) == {each.event.id for each in waiting}
+
+    def test_an_entry_may_come_again(self, store: ReplicaStore) -> None:
+        entries = _entries(Author().events(2))
+        store.commit(Change(entries=entries))
+        store.commit(Change(entries=entries[:1]))
+        assert _encoded(store.load()) == _encoded(entries)
+
+    def test_an_event_has_one_seq(self, store: ReplicaStore) -> None:
+        one, other = Author().events(2)
+        store.commit(Change(entries=[_entry(1, one), _entry(2, other)]))
+        store.commit(Change(entries=[_entry(2, one)]))
+        store.commit(Change(entries=[_entry(3, other)]))
+        assert [(entry.seq, entry.event.id) for entry in store.load()] == [(2, one.id), (3, other.id)]
+        store.commit(Change(rewind=0))
+        assert list(store.load()) == []
+
+    def test_late_entries_take_their_place(self, store: ReplicaStore) -> None:
+        entries = _filled(store, MANY)
+        gap = [entry for entry in entries if entry.event.item == "task.1"]
+        store.commit(Change(forget=["task.1"]))
+        assert _encoded(store.load(items=["task.*"])) == _encoded(e for e in entries if e.event.item == "task.2")
+        store.commit(Change(entries=gap))
+        assert _encoded(store.load()) == _encoded(entries)
+        assert _encoded(store.load(items=["task.1"])) == _encoded(gap)
+
+    @pytest.mark.parametrize("items", [["task.1"], ["task.*"], ["note.0", "task.2"], ["*"], ["none"], []])
+    @pytest.mark.parametrize(("since", "limit"), [(0, None), (10, 7), (MANY - 5, None), (0, MANY // 2)])
+    def test_entries_of_items(self, store: ReplicaStore, items: Sequence[str], since: int, limit: int | None) -> None:
+        entries = _filled(store, MANY)
+        prefixes = tuple(pattern.rstrip("*") for pattern in items) or ("",)
+        wanted = [entry for entry in entries if entry.seq > since and entry.event.item.startswith(prefixes)]
+        assert _encoded(store.load(since, items=items, limit=limit)) == _encoded(wanted[:limit])
+
+    def test_forgetting_an_item_leaves_local_events(self, store: ReplicaStore) -> None:
+        author = Author()
+        milk, bread, local = author.event("milk"), author.event("bread"), author.event("milk")
+        store.commit(Change(entries=_entries([milk, bread]), outbox=[Outboxed(local)]))
+        store.commit(Change(forget=["milk", "unknown"]))
+        assert [entry.event.item for entry in store.load()] == ["bread"]
+        assert store.outbox() == [Outboxed(local)]
+        assert store.holds([milk.id, bread.id, local.id]) == {bread.id, local.id}
+
+    # Rewinding
+
+    def test_rewinding_makes_own_events_pending_and_others_orphans(self, store: ReplicaStore) -> None:
+        mine, theirs = Author("node", "ann").events(3), Author("far", "bob").events(2)
+        store.commit(
+            Change(
+                entries=_entries([mine[0], theirs[0], mine[1], theirs[1]]),
+                outbox=[Outboxed(mine[2], "acked", 9)],
+                state=replace(store.state(), user="ann"),
+            )
+        )
+        assert _moved(store, Change(rewind=2)) == {"pending": 1, "orphan": 1}
+        assert [entry.seq for entry in store.load()] == [1, 2]
+        assert [each.event.id for each in store.outbox("pending")] == [mine[1].id]
+        assert [each.event.id for each in store.outbox("orphan")] == [theirs[1].id]
+        assert store.outbox("acked") == [Outboxed(mine[2], "acked", 9)]
+
+    def test_what_was_rewound_comes_back(self, store: ReplicaStore) -> None:
+        entries = _filled(store, MANY)
+        store.commit(Change(rewind=MANY // 3))
+        assert _encoded(store.load(items=["note.0"])) == _encoded(
+            entry for entry in entries[: MANY // 3] if entry.event.item == "note.0"
+        )
+        store.commit(Change(entries=entries[MANY // 3 :]))
+        assert _encoded(store.load()) == _encoded(entries)
+        assert _encoded(store.load(items=["note.0"])) == _encoded(e for e in entries if e.event.item == "note.0")
+        assert store.outbox() == []
+
+    # A change as a whole
+
+    def test_the_parts_of_a_change_have_an_order(self, store: ReplicaStore) -> None:
+        """Rewind, forget, entries, drop, outbox, state: each part undoes a bit of the one before it."""
+        author = Author("node", "ann")
+        kept, forgotten, rewound, again = (author.event(item) for item in ("a", "b", "c", "d"))
+        store.commit(
+            Change(
+                entries=_entries([kept, forgotten, rewound, again]),
+                state=replace(store.state(), user="ann", seq=4),
+            )
+        )
+        moved = _moved(
+            store,
+            Change(
+                rewind=2,  # rewound and again become pending …
+                forget=["b", "d"],
+                entries=[_entry(3, again)],  # … the latter settles at a new seq, after its item was forgotten …
+                drop=[rewound.id],  # … the former leaves …
+                outbox=[Outboxed(rewound, "refused", None, {"code": "x"})],  # … and is put back.
+                state=replace(store.state(), user="bob", seq=3),
+            ),
+        )
+        assert moved == {"refused": 1}
+        assert [(entry.seq, entry.event.item) for entry in store.load()] == [(1, "a"), (3, "d")]
+        assert [(each.event.item, each.status) for each in store.outbox()] == [("c", "refused")]
+        assert (store.state().user, store.state().seq) == ("bob", 3)
+
+    def test_a_change_that_fails_does_nothing(self, store: ReplicaStore) -> None:
+        one, other, local = Author().events(3)
+        store.commit(Change(entries=[_entry(1, one)], outbox=[Outboxed(local)]))
+        before = _all_of(store)
+        with pytest.raises(AttributeError):
+            store.commit(
+                Change(
+                    rewind=0,
+                    entries=[_entry(5, other)],
+                    drop=[local.id],
+                    outbox=[Outboxed(None)],  # type: ignore[arg-type]
+                    state=ReplicaState(node="other"),
+                )
+            )
+        assert _all_of(store) == before
+
+    def test_an_empty_change_changes_nothing(self, store: ReplicaStore) -> None:
+        _filled(store, 3)
+        before = _all_of(store)
+        assert _moved(store, Change()) == {}
+        assert _all_of(store) == before
+
+    def test_threads_commit_at_the_same_time(self, store: ReplicaStore, eager_threads: None) -> None:
+        def write(node: str) -> None:
+            for event in Author(node).events(20):
+                store.commit(Change(outbox=[Outboxed(event)]))
+                store.commit(Change(outbox=[Outboxed(event, "acked", 1)]))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, map(str, range(4))))
+        assert len(store.outbox("acked")) == len(store.outbox()) == 80
+
+    def test_every_field_of_the_state_is_kept(self, store: ReplicaStore, tmp_path: Path) -> None:
+        state = ReplicaState(
+            node="other",
+            n=5,
+            stamp=Author().event().id,
+            user="ann",
+            epoch="e",
+            seq=9,
+            cursor="c",
+            skew_ms=-3,
+            cursors=((3, "a"), (9, "c")),
+            copied=True,
+            synced_at=START_MS,
+        )
+        store.commit(Change(state=state))
+        assert store.state() == state
+        assert self._reopened(store, tmp_path).state() == state
+
+    # Opening and closing
+
+    def test_everything_is_there_after_reopening(self, store: ReplicaStore, tmp_path: Path) -> None:
+        _filled(store, MANY)
+        store.commit(Change(outbox=_in_each_status(Author("more").events(4))))
+        before = _all_of(store)
+        again = self._reopened(store, tmp_path)
+        assert _all_of(again) == before
+        assert _moved(again, Change(rewind=0)) == {"orphan": MANY}
+        again.close()
+
+    def _reopened(self, store: ReplicaStore, directory: Path) -> ReplicaStore:
+        if not self.persists:
+            pytest.skip("this store keeps nothing")
+        store.close()
+        return self.make(directory, "another name, which is ignored")
+
+    def test_a_closed_store_says_so(self, store: ReplicaStore) -> None:
+        store.close()
+        store.close()
+        calls = (
+            lambda: store.commit(Change()),
+            store.state,
+            lambda: list(store.load()),
+            store.outbox,
+            lambda: store.holds([Author().event().id]),
+        )
+        for call in calls:
+            with pytest.raises(StoreClosed):
+                call()
+
+
+def _entry(seq: int, event: Event) -> Entry:
+    return Entry.of(seq, START_MS + seq, RECEIPT, event)
+
+
+def _entries(events: Sequence[Event]) -> list[Entry]:
+    return [_entry(seq, event) for seq, event in enumerate(events, 1)]
+
+
+def _encoded(entries: Iterable[Entry]) -> list[bytes]:
+    return [entry.encoded for entry in entries]
+
+
+def _moved(store: ReplicaStore, change: Change) -> Mapping[str, int]:
+    """What a commit answers, without the statuses that did not change."""
+    return {status: count for status, count in store.commit(change).items() if count}
+
+
+def _in_each_status(events: Sequence[Event]) -> list[Outboxed]:
+    pending, acked, refused, orphan = events
+    return [
+        Outboxed(pending),
+        Outboxed(acked, "acked", 7),
+        Outboxed(refused, "refused", None, {"code": "forbidden", "message": "No."}),
+        Outboxed(orphan, "orphan"),
+    ]
+
+
+def _filled(store: ReplicaStore, count: int) -> list[Entry]:
+    """Entries of three items in turn, stored in three commits."""
+    author = Author("far", "bob")
+    entries = _entries([author.event(("task.1", "task.2", "note.0")[place % 3]) for place in range(count)])
+    for start in range(0, count, count // 3):
+        store.commit(Change(entries=entries[start : start + count // 3]))
+    return entries
+
+
+def _all_of(store: ReplicaStore) -> tuple[object, ...]:
+    return store.state(), _encoded(store.load()), store.outbox()
