@@ -1,6 +1,7 @@
 """`python -m bench [--quick] [--rounds N] [--json FILE] [figure ...]`: measure, and print what was seen."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers are ended too
     plan = Plan(rounds=given.rounds or (2 if given.quick else 5), quick=given.quick)
     console = Console(width=None if sys.stdout.isatty() else REPORT_COLUMNS)
     facts, figures = machine.facts(), []

@@ -6,6 +6,7 @@ before the first warms everyone up and is not counted. What fails is kept, with 
 
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,9 +33,8 @@ class Plan:
     @contextmanager
     def folder(self, name: str) -> Iterator[Path]:
         """A fresh folder for the data of one figure, removed when it is done."""
-        path = DATA / name
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+        DATA.mkdir(exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=DATA))
         try:
             yield path
         finally:

@@ -23,7 +23,10 @@ LONGEST_SECONDS = 900
 def run(module: str, task: Task, python: Path | str = sys.executable) -> Answer:
     """Run `module` with `task` and return what it measured."""
     command = [str(python), "-m", module, json.dumps(task)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Skipped(f"{module} was not done after {LONGEST_SECONDS} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise Skipped(f"{module} failed: {lines[-1] if lines else done.returncode}")

@@ -45,7 +45,7 @@ def running(peers: Sequence[Peer], folder: Path) -> Iterator[tuple[list[Server],
         for peer in peers:
             try:
                 server = start(peer, folder / peer.name.replace(" ", "-"))
-            except (NotInstalled, Skipped, OSError) as problem:
+            except (NotInstalled, Skipped, OSError, ValueError) as problem:
                 reasons[peer.name] = str(problem)
                 say(f"skipped: {peer.name}: {problem}")
                 continue

@@ -35,4 +35,4 @@ def replica(folder: Path, server: Server, events: int) -> Contender:
         seen = processes.run("bench.load.replica", task)
         return Sample(seen["events"] / seen["seconds"])
 
-    return Contender(SYNCLINE.name, run, "HTTP to a SQLite file, each page committed before the next")
+    return Contender(SYNCLINE.name, run, "its default transport, into a SQLite file, each page committed")

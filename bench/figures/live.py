@@ -11,7 +11,7 @@ from bench.servers import Server, running
 
 PEERS: list[Peer] = [SYNCLINE, NODE_WS, NATS_CORE, POUCHDB, CEILING]
 UNIT = "deliveries/s"
-ROUND_SECONDS = (4.0, 1.0)
+ROUND_SECONDS = (2.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ class Task:
 
 def hold(task: Task) -> None:
     peer = LIVES[task.peer]
-    connections = [connect(task.port) for _ in range(task.subscribers)]
-    for number, connection in enumerate(connections):
-        greet(connection, peer.subscription(number))
+    connections = []
+    for steps in peer.subscriptions(task.port, task.subscribers):
+        connections.append(connect(task.port))
+        greet(connections[-1], steps)
     print("ready", flush=True)
     while not select.select([sys.stdin], [], [], PING_SECONDS)[0]:
         for connection in connections:

@@ -159,9 +159,9 @@ class Stage:
 
 def subscribers(peer: Lives, task: Task) -> dict[int, Subscriber]:
     made = {}
-    for number in range(task.subscribers):
+    for steps in peer.subscriptions(task.port, task.subscribers):
         connection = connect(task.port)
-        greet(connection, peer.subscription(number))
+        greet(connection, steps)
         made[connection.fileno()] = Subscriber(connection)
     return made
 

@@ -21,15 +21,21 @@ class Task:
 
 def measure(task: Task) -> dict[str, float]:
     started = time.monotonic()
-    with syncline.open(task.file, server=task.server, space=SPACE, token="") as replica:
-        replica.sync()
+    with syncline.open(task.file, server=task.server, space=SPACE) as replica:
+        result = replica.sync()
     seconds = time.monotonic() - started
-    return {"events": count(task), "seconds": seconds}
+    for error in result.errors:
+        raise error
+    return {"events": held(task), "seconds": seconds}
 
 
-def count(task: Task) -> int:
-    """How many events the file holds: what counts is on the disk, not what a call returned."""
-    raise NotImplementedError
+def held(task: Task) -> int:
+    """How many entries the file holds: what counts is what is on the disk, not what a call returned."""
+    with syncline.open(task.file) as replica:
+        count = sum(1 for _ in replica.entries())
+    if count != task.wanted:
+        raise ValueError(f"the replica holds {count} of {task.wanted} events")
+    return count
 
 
 if __name__ == "__main__":

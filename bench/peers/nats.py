@@ -52,8 +52,8 @@ class NatsCore:
     def reply(self, events: int) -> MarkedReply | None:
         return None
 
-    def subscription(self, number: int) -> Sequence[Step]:
-        return [Step(CONNECT + f"SUB {SUBJECT} 1\r\nPING\r\n".encode(), b"PONG\r\n")]
+    def subscriptions(self, port: int, count: int) -> list[Sequence[Step]]:
+        return [[Step(CONNECT + f"SUB {SUBJECT} 1\r\nPING\r\n".encode(), b"PONG\r\n")]] * count
 
 
 class JetStream(NatsCore):

@@ -35,5 +35,5 @@ class NodeWs:
     def reply(self, events: int) -> Reply | None:
         return None
 
-    def subscription(self, number: int) -> Sequence[Step]:
-        return self.greeting(number)
+    def subscriptions(self, port: int, count: int) -> list[Sequence[Step]]:
+        return [self.greeting(0)] * count

@@ -65,6 +65,6 @@ class Lives(Pushes, Protocol):
     marker: bytes  # once in every entry
     keepalive: bytes
 
-    def subscription(self, number: int) -> Sequence[Step]:
-        """Make a connection a subscriber."""
+    def subscriptions(self, port: int, count: int) -> list[Sequence[Step]]:
+        """What makes each of `count` connections a subscriber to what comes from now on."""
         ...

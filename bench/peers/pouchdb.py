@@ -53,9 +53,9 @@ class PouchDB:
         _, _, rest = tail.rpartition(b'"last_seq":')
         return rest.partition(b"}")[0].decode().strip()
 
-    def subscription(self, number: int) -> Sequence[Step]:
+    def subscriptions(self, port: int, count: int) -> list[Sequence[Step]]:
         path = f"{DATABASE}/_changes?feed=continuous&include_docs=true&since=now&heartbeat=10000"
-        return [Step(http_get(path), b"")]
+        return [[Step(http_get(path), b"")]] * count
 
 
 class PouchDBAllDocs(PouchDB):

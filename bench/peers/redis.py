@@ -16,7 +16,7 @@ class Redis:
     ready_path: str | None = None
 
     def install(self) -> None:
-        """Nothing: no registry carries it, so it is used where it is on the PATH."""
+        """Nothing: it is used where the machine has it on the PATH."""
 
     def command(self, port: int, folder: Path) -> list[str]:
         listen = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]

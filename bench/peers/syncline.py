@@ -7,9 +7,11 @@ from pathlib import Path
 from bench.events import Event
 from bench.paths import COMMANDS
 from bench.peers.peer import Step
+from bench.peers.tcp import ask
 from bench.wire import HttpReply, http_get, http_post, text_frame, upgrade
 
 SPACE = "default"
+TAIL_BYTES = 200
 
 
 class Syncline:
@@ -47,10 +49,26 @@ class Syncline:
         _, _, rest = tail.rpartition(b'"cursor":"')
         return rest.partition(b'"')[0].decode()
 
-    def subscription(self, number: int) -> Sequence[Step]:
-        hello = {"type": "hello", "protocol": 1, "node": f"subscriber-{number}", "space": SPACE}
-        return [
-            Step(upgrade("/ws"), b"\r\n\r\n"),
-            Step(text_frame(json.dumps(hello).encode()), b'"welcome"'),
-            Step(text_frame(b'{"type":"live"}'), b""),
-        ]
+    def subscriptions(self, port: int, count: int) -> list[Sequence[Step]]:
+        cursor = self.head_cursor(port)
+        return [subscription(number, cursor) for number in range(count)]
+
+    def head_cursor(self, port: int) -> str:
+        """Where the log ends, found by reading it: subscribers are up to date before they go live."""
+        cursor, has_more = "", True
+        while has_more:
+            page = HttpReply(b'"cursor":"', 1)
+            ask(port, self.pull(cursor, 10_000), page)
+            tail = bytes(page.data[-TAIL_BYTES:])
+            cursor, has_more = self.next_cursor(tail), b'"more":true' in tail
+        return cursor
+
+
+def subscription(number: int, cursor: str) -> Sequence[Step]:
+    hello = {"type": "hello", "protocol": 1, "node": f"subscriber-{number}", "space": SPACE}
+    live = {"type": "live", "cursor": cursor}
+    return [
+        Step(upgrade("/ws"), b"\r\n\r\n"),
+        Step(text_frame(json.dumps(hello).encode()), b'"welcome"'),
+        Step(text_frame(json.dumps(live).encode()), b""),
+    ]
