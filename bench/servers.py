@@ -1,11 +1,10 @@
 """Start the servers that are measured, each a process of its own on a free loopback port, and end them by pid."""
 
+import http.client
 import shutil
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -84,15 +83,17 @@ def wait_until_ready(server: Server, log: Path) -> None:
 
 
 def is_ready(server: Server) -> bool:
-    path = server.peer.ready_path
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=1)
     try:
-        if path is None:
-            socket.create_connection(("127.0.0.1", server.port), 1).close()
-        else:
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=1).close()
-    except (OSError, urllib.error.URLError):
+        connection.connect()
+        if server.peer.ready_path is None:
+            return True
+        connection.request("GET", server.peer.ready_path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
-    return True
+    finally:
+        connection.close()
 
 
 def free_port() -> int:
