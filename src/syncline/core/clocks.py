@@ -43,6 +43,8 @@ class VectorClock(Mapping[str, int]):
 
     def compare(self, other: VectorClock) -> Ordering:
         """Before, after, equal or concurrent."""
+        if not isinstance(other, Mapping):
+            raise TypeError(f"A vector clock cannot be compared with {type(other).__name__}.")
         behind = any(n > self.get(node, 0) for node, n in other.items())
         ahead = any(n > other.get(node, 0) for node, n in self.items())
         if behind and ahead:

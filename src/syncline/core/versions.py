@@ -38,7 +38,7 @@ class Version(Protocol):
         """The text form; the class's ``parse`` reads it back."""
 
 
-def _order(left: int | str, right: int | str) -> Ordering:
+def _order(left: SequenceVersion | StampVersion, right: Version) -> Ordering:
     if left == right:
         return Ordering.EQUAL
     return Ordering.BEFORE if left < right else Ordering.AFTER  # type: ignore[operator]
@@ -64,7 +64,7 @@ class SequenceVersion:
 
     def compare(self, other: SequenceVersion) -> Ordering:
         """Before, after or equal; never concurrent."""
-        return _order(self.seq, other.seq)
+        return _order(self, other)
 
     def is_zero(self) -> bool:
         """Whether nothing is in the log yet."""
@@ -80,7 +80,7 @@ class SequenceVersion:
         return isinstance(other, SequenceVersion) and self.seq == other.seq
 
     def __lt__(self, other: SequenceVersion) -> bool:
-        return self.seq < other.seq
+        return self.seq < other.seq if isinstance(other, SequenceVersion) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.seq)
@@ -102,7 +102,7 @@ class StampVersion:
 
     def compare(self, other: StampVersion) -> Ordering:
         """Before, after or equal; never concurrent."""
-        return _order(self.id, other.id)
+        return _order(self, other)
 
     def is_zero(self) -> bool:
         """Whether this is the nil UUID, which is before every stamp."""
@@ -118,7 +118,7 @@ class StampVersion:
         return isinstance(other, StampVersion) and self.id == other.id
 
     def __lt__(self, other: StampVersion) -> bool:
-        return self.id < other.id
+        return self.id < other.id if isinstance(other, StampVersion) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.id)
