@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw
 
 from syncline.core import canonical
 from syncline.core.canonical import digest
-from syncline.core.events import CONTROL_CHARACTERS, NAME_CHARACTERS, Event, check_meta
+from syncline.core.events import NAME_CHARACTERS, USER, Event, check_meta
 from syncline.core.limits import (
     MAX_ACTION_LENGTH,
     MAX_CLOCK_NODES,
@@ -28,7 +28,6 @@ from syncline.core.limits import (
     MAX_NODE_LENGTH,
     MAX_PUSH_EVENTS,
     MAX_SAFE_INTEGER,
-    MAX_USER_LENGTH,
 )
 from syncline.errors import BadRequest, EventError, SynclineError, TooManyEvents
 
@@ -38,8 +37,6 @@ ENVELOPE_DEPTH = 8
 ROOMY = 2 * MAX_DEPTH + len('{"action":"a","clock":{"n":1},"id":"","item":"i","node":"n"}')
 """A shorter event has no room for so many brackets, beside what every event holds, that it nests too deep."""
 
-_DIGITS = bytes(48 if chr(c).isdecimal() and c < 128 else 32 for c in range(256))
-_LONG_INTEGER = b"0" * 16
 _BEYOND_SURROGATES = bytes(range(0xEE, 0xF5))
 _NAME = NAME_CHARACTERS.encode()
 
@@ -107,7 +104,7 @@ def _decode_canonical(array: bytes) -> list[Event]:
     _check_count(events)
     bodies = list(map(_encode, events))
     _require(b"[" + b",".join(bodies) + b"]" == array)
-    _require(_LONG_INTEGER not in array.translate(_DIGITS))
+    _require(not canonical.has_long_digits(array))
     _require(array.isascii() or len(array.translate(None, _BEYOND_SURROGATES)) == len(array))
     _require(max(map(len, bodies), default=0) <= MAX_EVENT_BYTES)
     _require(not any(len(body) > ROOMY and body.count(b"{") + body.count(b"[") > MAX_DEPTH for body in bodies))
@@ -136,9 +133,7 @@ def _check_clocks(events: Sequence[Event]) -> None:
 def _check_texts(events: Sequence[Event]) -> None:
     _check_names([event.item for event in events], MAX_ITEM_LENGTH)
     _check_names([event.action for event in events], MAX_ACTION_LENGTH)
-    users = {event.user for event in events if event.user is not UNSET}
-    _require(not any(set(user) & set(CONTROL_CHARACTERS) for user in users))
-    _require(all(1 <= len(user) <= MAX_USER_LENGTH for user in users))
+    _require(all(map(USER.fullmatch, {event.user for event in events if event.user is not UNSET})))
     for event in events:
         if event.meta is not UNSET:
             check_meta(event.meta)

@@ -27,6 +27,7 @@ MAX_NUMBER_LENGTH = 400
 """Longest number literal that is looked at; a finite double needs at most 309 digits before the point."""
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one without an end goes to the end: linear
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _NOT_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
 _quick = msgspec.json.Encoder(order="deterministic").encode
 
@@ -66,6 +67,11 @@ def depth(data: bytes) -> int:
         level += 1 if bracket in b"[{" else -1
         deepest = max(deepest, level)
     return deepest
+
+
+def has_long_digits(data: bytes) -> bool:
+    """Whether a text may hold an integer beyond 2^53, which has at least 16 digits."""
+    return b"0" * 16 in data.translate(_DIGITS)
 
 
 def _integer(literal: str) -> int | float:

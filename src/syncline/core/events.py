@@ -29,7 +29,6 @@ from syncline.core.limits import (
 from syncline.errors import EventTooLarge, InvalidEvent, TooDeep
 
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:/-"
-CONTROL_CHARACTERS = "".join(map(chr, [*range(32), 127]))
 
 ITEM = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ITEM_LENGTH}}}")
 ACTION = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ACTION_LENGTH}}}")
@@ -68,6 +67,8 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
     def read(cls, body: bytes) -> Event:
         """The event of a canonical form that was checked when it entered the log; unknown fields are kept in it."""
         event = _reader.decode(body)
+        if canonical.has_long_digits(body):  # msgspec would read a large double as an int
+            event = msgspec.convert(canonical.decode(body, max_depth=MAX_DEPTH), cls)
         event.__dict__["body"] = body
         return event
 

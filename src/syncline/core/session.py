@@ -39,16 +39,19 @@ from syncline.core.messages import (
     Welcome,
     decode_request,
     encode,
+    ref_of,
 )
 from syncline.errors import (
     BadCursor,
+    BadJson,
     BadRequest,
     ClockDrift,
     CursorReset,
     HelloRequired,
     NodeConflict,
-    RequestError,
     SynclineError,
+    TooLarge,
+    TooManyEvents,
     UnsupportedProtocol,
     from_wire,
 )
@@ -121,6 +124,8 @@ class ClientSession:
         self._batch_size = batch_size
         self._limits = Limits()
         self._server_ms: int | None = None
+        self._is_just_told = False  # the server's time was told a moment ago
+        self._has_restamped = False
         self._held_items: set[str] = set()
         self._request: Hello | Push | Pull | None = None
         self._pushed: Sequence[Event] = ()
@@ -143,6 +148,7 @@ class ClientSession:
     def release(self) -> None:
         """Lets the items be pushed again whose events had a retryable answer."""
         self._held_items.clear()
+        self._has_restamped = False
 
     @property
     def holds_back(self) -> bool:
@@ -186,7 +192,7 @@ class ClientSession:
             self._request = None
         match answer:
             case Welcome():
-                self._server_ms, self._limits = answer.time, answer.limits
+                self._server_ms, self._limits, self._is_just_told = answer.time, answer.limits, True
                 return [Greet(answer)]
             case Ack():
                 return self._settle(pushed, answer)
@@ -210,9 +216,10 @@ class ClientSession:
                 answers.append((event, result.seq or 0))
             elif isinstance(error, NodeConflict):
                 effects.append(MarkCopied())
-            elif isinstance(error, ClockDrift):
+            elif isinstance(error, ClockDrift) and not self._has_restamped:
                 self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
-            elif error.retryable:
+                self._is_just_told = True
+            elif error.retryable or isinstance(error, ClockDrift):  # the server's clock itself may be behind
                 self._held_items.add(event.item)
             else:
                 answers.append((event, error))
@@ -224,7 +231,7 @@ class ClientSession:
         if isinstance(error, CursorReset | BadCursor):
             self.caught_up = self.live = False
             return [Rewind()]
-        if isinstance(request, Push) and isinstance(error, RequestError) and not error.retryable:
+        if isinstance(request, Push) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
             if len(pushed) == 1:
                 return [Settle([(pushed[0], error)])]
             self._batch_size = len(pushed) // 2  # find the event that the server cannot read
@@ -297,7 +304,7 @@ class ServerSession:
                 raise HelloRequired("The first message of a session is hello.")
             return self._dispatch(request)
         except SynclineError as error:
-            return [Send(encode(ErrorMessage.of(error)))] if self.is_open else self.reject(error)
+            return [Send(encode(ErrorMessage.of(error, ref_of(text))))] if self.is_open else self.reject(error)
 
     def _greet(self, hello: Hello) -> Deed:
         if self._greeted:

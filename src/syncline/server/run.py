@@ -97,6 +97,7 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         timeout_keep_alive=int(settings.idle_seconds),
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
     )
