@@ -58,8 +58,8 @@ def gzip_bomb() -> bytes:
     """A gibibyte of zeros, gzipped: the same block again and again."""
     deflate = zlib.compressobj(wbits=31)
     head = deflate.compress(b"") + deflate.flush(zlib.Z_FULL_FLUSH)
-    block = deflate.compress(bytes(MIB)) + deflate.flush(zlib.Z_FULL_FLUSH)
-    return head + block * 1023 + deflate.compress(bytes(MIB)) + deflate.flush()
+    block = deflate.compress(bytes(16 * MIB)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return head + block * 63 + deflate.compress(bytes(16 * MIB)) + deflate.flush()
 
 
 def zstd_bomb() -> bytes:

@@ -175,7 +175,9 @@ def decode_request(text: bytes) -> Request:
 
 def _check_strictly(text: bytes, request: Request) -> None:
     """Finds a key that stands twice, which the quick decoder takes; the events of a push are not looked into."""
-    canonical.decode(text.replace(bytes(request.events), b"[]", 1) if isinstance(request, Push) else text, max_depth=MAX_DEPTH)
+    if isinstance(request, Push):
+        text = text.replace(bytes(request.events), b"[]", 1)
+    canonical.decode(text, max_depth=MAX_DEPTH)
 
 
 Checked = TypeVar("Checked", bound=Message)

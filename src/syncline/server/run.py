@@ -101,6 +101,9 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         timeout_keep_alive=int(settings.idle_seconds),
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
     )
-    Server(config, app, lambda port: on_ready(app, port)).run()
-    if app.failure is not None:
-        raise app.failure
+    try:
+        Server(config, app, lambda port: on_ready(app, port)).run()
+    except SystemExit:  # uvicorn's word for a start that failed
+        if app.failure is not None:
+            raise app.failure from None
+        raise

@@ -13,7 +13,7 @@ from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
 from syncline.core.events import Event, check_body
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
-from syncline.errors import EventError, ShuttingDown
+from syncline.errors import EventError, SpaceDeleted, SynclineError
 from syncline.server.authority import Authority
 from syncline.server.hub import Frame, Hub
 from syncline.stores import Slice
@@ -47,7 +47,8 @@ class Space:
         self.hub = Hub(store.head(), codec)
         self._codec, self._crew, self._now_ms = codec, crew, now_ms
         self._authority = Authority(store, crew.writers, self.hub.announce, now_ms)
-        self._stopping = False
+        self._end: SynclineError | None = None
+        """Why followers have to go, once they have to."""
 
     async def welcome(self, node: str, user: str) -> Welcome:
         """The answer to a hello."""
@@ -58,6 +59,7 @@ class Space:
 
     async def push(self, array: bytes, user: str) -> bytes:
         """Stores what may be stored of a JSON array of events; the members of the answer, encoded."""
+        self._check_exists()
         if len(array) <= INLINE_BYTES:
             events = _prepare(array, user)
         else:
@@ -69,6 +71,7 @@ class Space:
 
     async def pull(self, pull: Pull) -> bytes:
         """One encoded page."""
+        self._check_exists()
         items = patterns.check(pull.items)
         view = view_of(items)
         since = await self._resume(pull.cursor, view)
@@ -80,19 +83,20 @@ class Space:
         since = await self._resume(cursor, view_of(patterns.check(items)))
         try:
             async with asyncio.timeout(seconds):
-                while self.hub.head.seq <= since and not self._stopping:
+                while self.hub.head.seq <= since and self._end is None:
                     await self.hub.wait()
         except TimeoutError:
             return
 
     async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
-        """Pages from a cursor on, for ever. Ends with ShuttingDown when the server stops."""
+        """Pages from a cursor on, for ever. Ends with ShuttingDown or SpaceDeleted."""
+        self._check_exists()
         items = patterns.check(live.items)
         view = view_of(items)
         first = await self._stored(await self._resume(live.cursor, view), items, view)
         since = sent = first.seq
         yield first  # at once, even if it is empty: the follower learns that it is live
-        while not self._stopping:
+        while self._end is None:
             if since >= self.hub.head.seq:
                 await self.hub.wait()
                 continue
@@ -101,7 +105,7 @@ class Space:
             if not frame.is_empty or since - sent >= SKIPPED_ENTRIES:
                 sent = since
                 yield frame
-        raise ShuttingDown("The server is stopping; connect again in a moment.")
+        raise self._end
 
     async def _stored(self, since: int, items: Sequence[str], view: bytes) -> Frame:
         part = await self._read(self._slice, since, items, 1_000)
@@ -127,10 +131,14 @@ class Space:
     async def _read(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._crew.readers, function, *args)
 
-    def stop_following(self) -> None:
-        """Ends all followers; pushes go on."""
-        self._stopping = True
+    def stop_following(self, end: SynclineError) -> None:
+        """Ends all followers for this reason; pushes go on, unless it is that the space was deleted."""
+        self._end = end
         self.hub.wake()
+
+    def _check_exists(self) -> None:
+        if isinstance(self._end, SpaceDeleted):
+            raise self._end
 
     def close(self) -> None:
         """Finishes what was begun and closes the store. Call it from a thread."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from syncline.core.cursors import CursorCodec
 from syncline.core.log import Receipts
-from syncline.errors import Overloaded, ShuttingDown, SynclineError
+from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.server.registry import Registry
 from syncline.server.space import Crew, Space
 from syncline.stores.sqlite import SqliteEventStore
@@ -83,7 +83,7 @@ class Spaces:
         async with self._opening:
             space = self._open.pop(name, None)
             if space is not None:
-                space.stop_following()
+                space.stop_following(SpaceDeleted(f"The space {name} was deleted."))
                 await asyncio.to_thread(space.close)
             await asyncio.to_thread(self._remove_files, name)
 
@@ -106,7 +106,7 @@ class Spaces:
         """Ends all live sessions; what was pushed is still stored and answered."""
         self._stopping = True
         for space in self._open.values():
-            space.stop_following()
+            space.stop_following(ShuttingDown("The server is stopping; connect again in a moment."))
 
     async def close(self) -> None:
         """Finishes what was begun and closes every space."""

@@ -175,7 +175,7 @@ def hold(path: Path) -> apsw.Connection:
     """Holds a lock file until it is closed; the system frees it when a process dies. Raises StoreLocked."""
     lock = apsw.Connection(str(path))
     try:
-        lock.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+        lock.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").fetchall()  # both, not the first alone
     except apsw.BusyError:
         lock.close()
         raise StoreLocked(f"{path} is held by another program. Close that one first.") from None
