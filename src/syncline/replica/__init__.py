@@ -290,10 +290,11 @@ class Replica:
                 self._acked[event.id] = answer
 
     def _saw_page(self, page: Page, events: Sequence[Event]) -> None:
+        node = self.node
         for event in (*(entry.event for entry in page.late), *events):
             if event.item in self._clocks:
                 saw(self._clocks[event.item], event)
-            if event.node == self.node and self._acked.pop(event.id, None) is None:
+            if event.node == node and self._acked.pop(event.id, None) is None:
                 self._early.add(event.id)  # live, an entry may arrive before the answer to its push
         for item in page.forget:
             self._clocks.pop(item, None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from syncline.core.clocks import VectorClock
 from syncline.core.events import Event
+from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import Ack, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
 from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle
 from syncline.core.versions import Ordering
@@ -30,6 +32,7 @@ class Conversation:
         self.session = session
         self.result = SyncResult()
         self._replica, self._transport, self._options = replica, transport, options
+        self._coming: tuple[Pull, asyncio.Task[Page]] | None = None
 
     async def run(self) -> None:
         """Carries out the session's steps until it has none. Raises what ends it before."""
@@ -62,12 +65,32 @@ class Conversation:
             case Push():
                 return await self._transport.push(step)
             case Pull():
-                return await self._transport.pull(step)
+                return await self._pull(step)
+
+    async def _pull(self, step: Pull) -> Page:
+        """A page; if there are more, the next is asked for already, and arrives while this one is stored."""
+        expected, coming = self._coming or (None, None)
+        self._coming = None
+        if coming is not None and expected != step:
+            coming.cancel()
+        page = await (coming if coming is not None and expected == step else self._transport.pull(step))
+        if page.more and not self.session.live:
+            following = replace(step, cursor=page.cursor)
+            self._coming = following, asyncio.create_task(self._transport.pull(following))
+            await asyncio.sleep(0)  # lets the request go out before the page is stored
+        return page
+
+    async def end(self) -> None:
+        """Drops a page that was asked for and is not wanted any more."""
+        if self._coming is not None:
+            (_, coming), self._coming = self._coming, None
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     def _local(self) -> Local:
         chosen = self._options.filter
         everything = chosen is not None or self.session.holds_back
-        local = self._replica.local(None if everything else self._options.batch_size + 1)
+        local = self._replica.local(None if everything else MAX_PUSH_EVENTS + 1)
         return local._replace(pending=list(filter(chosen, local.pending))) if chosen else local
 
     def _receive(self, answer: Welcome | Ack | Page | ErrorMessage) -> None:
@@ -93,9 +116,11 @@ class Conversation:
 
     def _meet(self, page: Page) -> None:
         """Counts the items on which pending events meet concurrent ones, and asks the resolver about each."""
+        if not self._replica.status.pending:
+            return
         node = self._replica.node
         remote = _by_item([entry.event for entry in page.entries if entry.event.node != node])
-        if not remote or not self._replica.status.pending:
+        if not remote:
             return
         local = _by_item([event for event in self._replica.pending() if event.item in remote])
         for item in local.keys() & remote.keys():

@@ -68,6 +68,7 @@ class SyncManager:
             for attempt in range(self._options.attempts):
                 conversation = self._begin(push=push, pull=pull)
                 error = await _outcome(conversation.run())
+                await conversation.end()
                 if error is None or not error.retryable or attempt == self._options.attempts - 1:
                     break
                 await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
@@ -149,6 +150,7 @@ class SyncManager:
         async with self._busy:
             conversation = self._begin(push=not self._options.pull_only, pull=True)
             error = await _outcome(conversation.run())
+            await conversation.end()
             if error is None:
                 self._is_live = was_live = conversation.session.live = True
                 self._report(conversation, began)
