@@ -48,8 +48,8 @@ def paths(address: Address) -> list[str]:
 class App:
     """The server as an ASGI app. It starts with its host's lifespan, or with the first request if that sends none."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.service = Service(settings)
+    def __init__(self, service: Service) -> None:
+        self.service = service
         self.failure: SynclineError | None = None
         """Why the app could not start, if it could not."""
         self._is_started = False
@@ -114,4 +114,4 @@ class App:
 def create_app(settings: Settings | None = None, **changes: object) -> App:
     """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``."""
     values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
-    return App(Settings(**{**values, **changes}))
+    return App(Service(Settings(**{**values, **changes})))

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from syncline.core.limits import MAX_BODY_BYTES
 from syncline.server.app import App
+from syncline.server.service import Service
 from syncline.server.settings import Settings
 
 SWITCH_SECONDS = 0.0002
@@ -82,7 +83,7 @@ class Server(uvicorn.Server):
 def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
     """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = App(settings)
+    app = App(Service(settings, makes_key=True))
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -29,11 +29,14 @@ def wall_clock_ms() -> int:
 class Service:
     """What requests are answered from. Start and stop it in one event loop."""
 
-    def __init__(self, settings: Settings, *, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self, settings: Settings, *, makes_key: bool = False, now_ms: Callable[[], int] = wall_clock_ms
+    ) -> None:
+        """``makes_key``: a data directory without any API key gets one, for somebody to show."""
         self.settings = settings
         self.first_key: str | None = None
         """The key made at the first start of this data directory; shown once."""
-        self._now_ms = now_ms
+        self._makes_key, self._now_ms = makes_key, now_ms
         self._known: dict[str, tuple[str, float]] = {}
 
     def start(self) -> None:
@@ -42,7 +45,7 @@ class Service:
         data.mkdir(parents=True, exist_ok=True)
         self._lock = hold(data / "server.lock")
         self.registry = Registry(data / "server.db", self._now_ms)
-        if not self.registry.keys():
+        if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
         self.registry.create_space(DEFAULT_SPACE)
         self.spaces = Spaces(data / "spaces", self.registry, self._now_ms, max_open=self.settings.max_open_spaces)
