@@ -16,6 +16,7 @@ Invariants of a replica's session:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from msgspec import Raw
@@ -52,6 +53,7 @@ from syncline.errors import (
     SynclineError,
     TooLarge,
     TooManyEvents,
+    TxRefused,
     UnsupportedProtocol,
     from_wire,
 )
@@ -160,8 +162,12 @@ class ClientSession:
             return Hello(node=local.node, space=self._space, token=self._token)
         pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
         pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
-        if pending and (local.copied or self._ahead(pending, self._server_ms)):
-            return Restamp(self._server_ms) if self.caught_up else pull
+        if pending and (local.copied or (self._is_just_told and self._ahead(pending, self._server_ms))):
+            if not self.caught_up:
+                return pull
+            self._has_restamped, self._is_just_told = True, False
+            return Restamp(self._server_ms)
+        self._is_just_told = False
         may_pull = self._may_pull and not self.live
         if pending and not (self._has_pushed and may_pull and not self.caught_up):
             self._pushed, self._has_pushed = self._batch(pending), True
@@ -173,17 +179,16 @@ class ClientSession:
         return max(event.id for event in pending) >= stamps.drift_limit(server_ms)
 
     def _batch(self, pending: Sequence[Event]) -> Sequence[Event]:
-        """As many events as one push may carry, without tearing a transaction apart."""
-        size, count = 64, 0
-        for event in pending[: min(self._batch_size, self._limits.push_events)]:
-            size += len(event.body) + 1
-            if count and size > self._limits.body_bytes:
+        """As many events as one push may carry; a transaction goes whole, even if it is larger than that."""
+        batch: list[Event] = []
+        most, size = min(self._batch_size, self._limits.push_events), 64
+        for _, together in groupby(pending, key=lambda event: event.tx or event.id):
+            group = list(together)
+            size += sum(len(event.body) + 1 for event in group)
+            if batch and (len(batch) + len(group) > most or size > self._limits.body_bytes):
                 break
-            count += 1
-        if count < len(pending) and (tx := pending[count].tx) and pending[count - 1].tx == tx:
-            start = next(place for place in range(count) if all(each.tx == tx for each in pending[place:count]))
-            count = start or count
-        return pending[:count]
+            batch += group
+        return batch
 
     def receive(self, answer: Answer) -> list[Effect]:
         """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
@@ -210,8 +215,11 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
-        for event, result in zip(pushed, ack.results, strict=True):
-            error = from_wire(result.error) if result.error is not None else None
+        errors = [from_wire(result.error) if result.error is not None else None for result in ack.results]
+        postponed = {event.tx: error for event, error in zip(pushed, errors, strict=True) if _is_postponed(error)}
+        for event, error, result in zip(pushed, errors, ack.results, strict=True):
+            if isinstance(error, TxRefused):
+                error = postponed.get(event.tx, error)
             if error is None:
                 answers.append((event, result.seq or 0))
             elif isinstance(error, NodeConflict):
@@ -232,11 +240,16 @@ class ClientSession:
             self.caught_up = self.live = False
             return [Rewind()]
         if isinstance(request, Push) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
-            if len(pushed) == 1:
-                return [Settle([(pushed[0], error)])]
+            if len({event.tx or event.id for event in pushed}) == 1:
+                return [Settle([(event, error) for event in pushed])]
             self._batch_size = len(pushed) // 2  # find the event that the server cannot read
             return []
         raise error
+
+
+def _is_postponed(error: SynclineError | None) -> bool:
+    """Whether an event will be pushed again after this error, so that its transaction waits for it."""
+    return error is not None and (error.retryable or isinstance(error, NodeConflict | ClockDrift))
 
 
 # A server's side: what its shell must do

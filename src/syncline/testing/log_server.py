@@ -15,7 +15,7 @@ from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
 from syncline.core.events import Event
-from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.limits import MAX_PUSH_EVENTS, Limits
 from syncline.core.log import Receipts
 from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Welcome, encode, encode_ack, encode_page
 from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Read, Send, ServerSession
@@ -37,6 +37,8 @@ class LogServer:
         self.store = store or MemoryEventStore(EPOCH, Receipts(KEY))
         self.codec = CursorCodec(KEY)
         self.now_ms = now_ms or ManualClock()
+        self.limits = Limits()
+        """What ``welcome`` tells; small ones make small pages and pushes."""
         self.news = asyncio.Event()
         """Set, and replaced by a new one, when the log has grown."""
 
@@ -54,7 +56,9 @@ class LogServer:
             raise Unauthorized("Credentials are missing.")
         state, head = self.store.node(hello.node), self.store.head()
         own = state.own if state is not None and state.user == hello.token else None
-        return Welcome(epoch=head.epoch, head=head.seq, time=self.now_ms(), user=hello.token, own=own)
+        return Welcome(
+            epoch=head.epoch, head=head.seq, time=self.now_ms(), user=hello.token, own=own, limits=self.limits
+        )
 
     def commit(self, commit: Commit, user: str) -> bytes:
         """Stores what may be stored, and the encoded ``ack``."""

@@ -1,0 +1,66 @@
+"""What must hold: of each replica after every step, and of the whole world once it is quiet."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from syncline.stores import load
+
+
+def check_phone(world, phone):
+    """A replica holds every entry up to its seq, and counts its outbox right."""
+    state = phone.store.state()
+    seqs = [entry.seq for entry in phone.store.load()]
+    assert seqs == list(range(1, state.seq + 1)), f"{phone.name} skipped an entry: {seqs}"
+    counts = Counter(each.status for each in phone.store.outbox())
+    status = phone.replica.status
+    assert (status.pending, status.refused) == (counts["pending"], counts["refused"]), f"{phone.name} counts wrong"
+
+
+def check_world(world):
+    log = list(load(world.server.store))
+    check_log(world, log)
+    for phone in world.phones:
+        check_agreement(phone, log)
+    check_nothing_is_lost(world, log)
+    check_resets(world)
+
+
+def check_log(world, log):
+    assert [entry.seq for entry in log] == list(range(1, len(log) + 1)), "the log's seqs have gaps"
+    ids = Counter(entry.event.id for entry in log)
+    assert max(ids.values(), default=1) == 1, "an id is in the log twice"
+    payloads = Counter(entry.event.payload for entry in log)
+    twice = {payload for payload, count in payloads.items() if count > 1}
+    assert twice <= world.twofold, (
+        f"stored twice: {[(e.event.payload, e.event.id) for e in log if e.event.payload in twice - world.twofold]}"
+    )
+
+
+def check_agreement(phone, log):
+    held = [entry.encoded for entry in phone.store.load()]
+    assert held == [entry.encoded for entry in log], f"{phone.name} holds another log"
+    assert [entry.event.digest for entry in phone.store.load()] == [entry.event.digest for entry in log]
+    waiting = [each for each in phone.store.outbox() if each.status != "refused"]
+    assert waiting == [], f"{phone.name} still waits: {waiting}"
+
+
+def check_nothing_is_lost(world, log):
+    stored = {entry.event.payload: entry for entry in log}
+    inbox = {refused.event.payload for phone in world.phones for refused in phone.replica.refused()}
+    assert inbox == world.refused, f"refused: {sorted(inbox ^ world.refused)}"
+    lost = world.recorded.keys() - stored.keys() - inbox
+    assert not lost, f"lost: {sorted(lost)}"
+    assert all(stored[payload].event.user == world.recorded[payload] for payload in stored)
+    for payload, (id, seq) in world.acked.items():
+        if payload not in world.twofold:
+            assert stored[payload].event.id == id, f"{payload} was acknowledged under another id"
+            assert world.restores or stored[payload].seq == seq, f"{payload} was acknowledged with another seq"
+
+
+def check_resets(world):
+    for phone in world.phones:
+        if not world.restores:
+            assert phone.resets == 0, f"{phone.name} was reset, but nothing was restored"
+        due = world.reset_due.get(phone.name)
+        assert due is None or phone.resets > due, f"{phone.name} was not told that the log was restored"

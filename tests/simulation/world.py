@@ -1,0 +1,296 @@
+"""One simulated world: what happens, in which order, and how it all ends, decided by a seed alone."""
+
+from __future__ import annotations
+
+import random
+from uuid import UUID
+
+from syncline.core.admission import Submission
+from syncline.core.limits import Limits
+from syncline.core.log import Receipts
+from syncline.core.session import ClientSession
+from syncline.errors import SynclineError
+from syncline.replica import Draft
+from syncline.stores import load
+from syncline.stores.memory import MemoryEventStore
+from syncline.testing import LogServer, ManualClock
+from tests.simulation import checks
+from tests.simulation.network import Line
+from tests.simulation.phone import Phone
+
+STEPS = 260
+MOST_ROUNDS = 40
+MOST_STEPS = 2_000
+MINUTE, DAY = 60_000, 86_400_000
+ITEMS = ("task.a", "task.b", "note")
+EPOCH = UUID(int=1).hex
+RECEIPTS = Receipts(b"of the simulation")
+
+
+class World:
+    """Replicas, a server and the lines between them. ``make_server`` and ``make_session`` may be broken on purpose."""
+
+    def __init__(self, seed, *, make_server=LogServer, make_session=ClientSession, tell=None):
+        self.seed, self.tell = seed, tell
+        self.chance = random.Random(seed)
+        self.make_session = make_session
+        self.trace = []
+        self.recorded, self.acked, self.refused, self.twofold = {}, {}, set(), set()
+        self.server_clock = ManualClock()
+        self.server = make_server(MemoryEventStore(EPOCH, RECEIPTS), now_ms=self.server_clock)
+        page, push = self.chance.choice(((2, 2), (3, 1_000), (1_000, 1_000)))
+        self.server.limits = Limits(page_entries=page, push_events=push)
+        self.backup, self.restores, self.reset_due = None, 0, {}
+        self.lines, self.phones, self.drafts = [], [], 0
+        users = self.chance.choice((("ann", "bob", "cleo", "dan"), ("ann", "ann", "bob", "bob")))
+        for place in range(self.chance.randint(2, 4)):
+            self._add(Phone(self, f"phone{place}", users[place], self._wrong_clock()))
+        self.is_rough = self.chance.random() < 0.7  # some worlds are kind
+        self.deeds = self._deeds()
+
+    def _add(self, phone):
+        self.phones.append(phone)
+
+    def _wrong_clock(self):
+        offset = self.chance.choice((0, 0, 30_000, -2 * MINUTE, 4 * MINUTE, 10 * MINUTE, -DAY, 3 * DAY))
+        return ManualClock(self.server_clock.now_ms + offset)
+
+    def _deeds(self):
+        rare = 0.6 if self.is_rough else 0.0
+        weights = {
+            self.record: 18,
+            self.act: 45,
+            self.deliver: 75,
+            self.announce: 12,
+            self.time_passes: 10,
+            self.go_live: 4,
+            self.finish: 5,
+            self.break_line: 6 * rare,
+            self.crash_phone: 3 * rare,
+            self.crash_server: 2 * rare,
+            self.cut_or_heal: 4 * rare,
+            self.set_clock: 2 * rare,
+            self.copy_file: 1.0 * rare if self.chance.random() < 0.4 else 0,
+            self.back_up: 3 if self.chance.random() < 0.3 else 0,
+        }
+        return list(weights), list(weights.values())
+
+    # What others ask
+
+    def note(self, *words):
+        self.trace.append(words)
+        if self.tell is not None:
+            self.tell(*words)
+
+    def has_bad_luck(self, probability):
+        return self.is_rough and self.chance.random() < probability
+
+    def open_line(self, phone):
+        self.lines.append(Line(phone, self.server.connect()))
+        return self.lines[-1]
+
+    def answered(self, phone, event, outcome):
+        if isinstance(outcome, SynclineError):
+            self.note(phone.name, "is refused", event.id, outcome.code)
+        else:
+            self.note(phone.name, "has its answer", event.id, outcome)
+            self.acked[event.payload] = event.id, outcome
+
+    def check_phone(self, phone):
+        checks.check_phone(self, phone)
+
+    # The deeds of fate
+
+    def run(self):
+        """Lives through it all, then heals and checks. Raises AssertionError."""
+        for _ in range(STEPS):
+            deeds, weights = self.deeds
+            self.chance.choices(deeds, weights)[0]()
+        self.heal()
+        checks.check_world(self)
+
+    def record(self):
+        phone = self.chance.choice(self.phones)
+        count = self.chance.choice((1, 1, 1, 2, 3))
+        drafts = [self._draft(phone) for _ in range(count)]
+        together = count > 1 and self.chance.random() < 0.5
+        events = phone.replica.record_many(drafts, together=together)
+        for event in events:
+            self.recorded[event.payload] = phone.user
+            if event.item[0] == "." or (together and any(draft.item[0] == "." for draft in drafts)):
+                self.refused.add(event.payload)
+        self.note(phone.name, "records", [(event.id, event.payload) for event in events])
+
+    def _draft(self, phone):
+        self.drafts += 1
+        item = ".reserved" if self.chance.random() < 0.02 else self.chance.choice(ITEMS)
+        return Draft(item, "update", f"{phone.name}/{self.drafts}")
+
+    def act(self):
+        phone = self.chance.choice(self.phones)
+        if not phone.is_cut_off:
+            phone.act()
+
+    def deliver(self):
+        """One message arrives, or its line breaks on the way, or it arrives twice."""
+        lines = [line for line in self.lines if line.waiting and not (line.phone and line.phone.is_cut_off)]
+        if not lines:
+            return
+        line = self.chance.choice(lines)
+        queue = self.chance.choice(line.waiting)
+        if self.has_bad_luck(0.02):
+            self.note("a message is lost")
+            self._break(line)
+        elif queue is line.up:
+            self._arrive(line, queue.popleft())
+        else:
+            line.phone.receive(queue.popleft())
+
+    def _arrive(self, line, text):
+        answers = line.peer.receive(text)
+        if b'"type":"hello"' not in text and b'"type":"live"' not in text and self.has_bad_luck(0.03):
+            answers = line.peer.receive(text)
+        for answer in answers:
+            is_page = answer.startswith(b'{"type":"page","entries"') or b'"type":"error"' in answer
+            (line.pages if is_page and line.phone and line.phone.session.live else line.answers).append(answer)
+        if line.phone is None:
+            self.note("what was sent over a broken line arrives")
+            line.leave(loses=False)
+
+    def announce(self):
+        """The server sends a page to somebody who is live."""
+        lines = [line for line in self.lines if line.peer and line.phone]
+        if lines:
+            line = self.chance.choice(lines)
+            line.pages += line.peer.news()
+
+    def go_live(self):
+        phone = self.chance.choice(self.phones)
+        if phone.may_go_live and phone.session.next(phone._local()) is None:
+            phone.go_live()
+
+    def finish(self):
+        """A replica ends its conversation, between two requests or in the middle of one."""
+        self.chance.choice(self.phones).hang_up(loses=self.has_bad_luck(0.5))
+        self.lines = [line for line in self.lines if not line.is_dead]
+
+    def break_line(self):
+        lines = [line for line in self.lines if line.phone]
+        if lines:
+            self.note("a line breaks")
+            self._break(self.chance.choice(lines))
+
+    def _break(self, line):
+        if line.phone:
+            line.phone.hang_up(loses=self.has_bad_luck(0.7))
+        else:
+            line.up.clear()
+
+    def crash_phone(self):
+        phone = self.chance.choice(self.phones)
+        self.note(phone.name, "crashes")
+        phone.crash(loses=self.has_bad_luck(0.5))
+
+    def crash_server(self):
+        self.note("the server crashes")
+        self.lose_lines()
+
+    def lose_lines(self):
+        for line in self.lines:
+            line.peer = None
+            line.up.clear()
+            if line.phone:
+                line.phone.hang_up()
+        self.lines.clear()
+
+    def cut_or_heal(self):
+        phone = self.chance.choice(self.phones)
+        phone.is_cut_off = not phone.is_cut_off
+        self.note(phone.name, "is cut off" if phone.is_cut_off else "is back")
+
+    def time_passes(self):
+        ms = self.chance.choice((1, 1, 50, 1_000, MINUTE))
+        for clock in [self.server_clock, *(phone.clock for phone in self.phones)]:
+            clock.advance(ms)
+
+    def set_clock(self):
+        phone = self.chance.choice(self.phones)
+        ms = self.chance.choice((-2 * DAY, -MINUTE, MINUTE, 2 * DAY))
+        phone.clock.advance(ms)
+        self.note(phone.name, "sets its clock by", ms)
+
+    def copy_file(self):
+        if len(self.phones) < 6:
+            phone = self.chance.choice(self.phones)
+            other = phone.copy(f"{phone.name}+{len(self.phones)}", self._wrong_clock())
+            self.twofold |= {event.payload for event in phone.replica.pending()}
+            self.note(phone.name, "is copied to", other.name)
+            self._add(other)
+
+    def back_up(self):
+        """The log is copied aside, or the copy is put in its place."""
+        if self.backup is None:
+            self.backup = list(load(self.server.store))
+            self.note("the log is copied at", len(self.backup))
+        elif self.restores < 2 and self.has_bad_luck(0.3):
+            self.restore()
+
+    def restore(self):
+        self.note("the log is restored at", len(self.backup))
+        self.restores += 1
+        self.lose_lines()
+        self.server.store = rebuilt(self.backup)
+        kept = self.server.store.head().seq
+        for phone in self.phones:
+            phone.replica.keep_acks()
+            if phone.store.state().cursor and self.server.codec.decode(phone.store.state().cursor).seq > kept:
+                self.reset_due.setdefault(phone.name, phone.resets)
+
+    # The end
+
+    def heal(self):
+        """The network is whole again: everybody syncs until nothing changes any more."""
+        self.note("everything heals")
+        while any(line.up for line in self.lines if line.phone is None):
+            line = self.chance.choice([line for line in self.lines if line.phone is None and line.up])
+            self._arrive(line, line.up.popleft())
+        for phone in self.phones:
+            phone.is_cut_off = False
+            phone.hang_up()
+        self.is_rough = False
+        for _ in range(MOST_ROUNDS):
+            before = self._picture()
+            for phone in self.phones:
+                self._sync(phone)
+            if self._picture() == before:
+                return
+            self.server_clock.advance(1)
+        raise AssertionError("the replicas never become quiet")
+
+    def _picture(self):
+        return self.server.store.head(), [
+            (phone.store.state().seq, phone.store.state().node, phone.store.outbox()) for phone in self.phones
+        ]
+
+    def _sync(self, phone):
+        """One whole conversation, without a fault."""
+        for _ in range(MOST_STEPS):
+            if not phone.act():
+                phone.hang_up()
+                return
+            line = phone.line
+            while line is not None and line.up:
+                for answer in line.peer.receive(line.up.popleft()):
+                    phone.receive(answer)
+                    if phone.line is not line:
+                        return
+        raise AssertionError(f"{phone.name} never ends its conversation")
+
+
+def rebuilt(entries):
+    """A log with these entries."""
+    store = MemoryEventStore(EPOCH, RECEIPTS)
+    for entry in entries:
+        store.append([Submission([entry.event], entry.event.user)], now_ms=entry.at)
+    assert [entry.encoded for entry in load(store)] == [entry.encoded for entry in entries]
+    return store
