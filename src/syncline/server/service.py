@@ -42,7 +42,7 @@ class Service:
     def start(self) -> None:
         """Opens the data directory; call it in the event loop. Raises StoreLocked if another server has it."""
         data = Path(self.settings.data)
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets
         self._lock = hold(data / "server.lock")
         self.registry = Registry(data / "server.db", self._now_ms)
         if self._makes_key and not self.registry.keys():

@@ -178,5 +178,5 @@ class MemoryReplicaStore:
 
 def _check(change: Change) -> None:
     """Looks at what could fail before anything is changed."""
-    for each in (*change.entries, *change.outbox):
-        _ = each.event.id
+    for entry in change.entries:
+        _ = entry.event  # decoded when it is first looked at
