@@ -1,0 +1,272 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncline.core.admission import Ledger, NodeState, Submission
+from syncline.core.events import Event
+from syncline.core.limits import MAX_DRIFT_MS
+from syncline.core.log import Head
+from syncline.errors import (
+    ClockDrift,
+    EventIdConflict,
+    InvalidEvent,
+    NodeConflict,
+    ReservedAction,
+    SynclineError,
+    TxRefused,
+    UserMismatch,
+)
+from tests.core.samples import EPOCH, NOW, an_event, an_id
+
+
+def a_ledger(held=(), *, seq=10, last_n=None, now_ms=NOW) -> Ledger:
+    """A ledger over a log that holds these events, from seq 1 on."""
+    known, nodes, last = {}, {}, {}
+    for place, event in enumerate(held, 1):
+        known[event.key] = place, event.digest
+        state = nodes.get(event.node, NodeState(event.user, 0, ""))
+        nodes[event.node] = NodeState(event.user, max(state.n, event.n), max(state.own, event.id))
+        last[event.item, event.node] = event.n
+    last_n = last_n or (lambda item, node: last.get((item, node), 0))
+    return Ledger(Head(EPOCH, seq), known=known, nodes=nodes, last_n=last_n, now_ms=now_ms)
+
+
+def submit(ledger: Ledger, *events, user: str = "ann") -> list:
+    """Each outcome as its seq or code."""
+    outcomes = ledger.submit(Submission(events, user))
+    return [each.code if isinstance(each, SynclineError) else each for each in outcomes]
+
+
+# A model that is as simple as the rules
+
+
+class Model:
+    """The rules of the protocol one after the other, over plain lists."""
+
+    def __init__(self, held: list[Event], seq: int) -> None:
+        self.seq, self.held = seq, [(place, event) for place, event in enumerate(held, 1)]
+
+    def submit(self, events, user: str) -> list:
+        answers = []
+        for run in self.runs(events):
+            before = self.seq, list(self.held)
+            given = [self.judge(event, user) for event in run]
+            if run[0].tx and any(isinstance(each, str) for each in given):
+                self.seq, self.held = before
+                known = {event.id: seq for seq, event in self.held}
+                given = [
+                    each if isinstance(each, str) or known.get(event.id) == each else "tx_refused"
+                    for event, each in zip(run, given, strict=True)
+                ]
+            answers += given
+        return answers
+
+    @staticmethod
+    def runs(events):
+        runs = []
+        for event in events:
+            if runs and event.tx and runs[-1][-1].tx == event.tx:
+                runs[-1].append(event)
+            else:
+                runs.append([event])
+        return runs
+
+    def judge(self, event, user: str):
+        if isinstance(event, SynclineError):
+            return event.code
+        for seq, other in self.held:
+            if other.id == event.id:
+                return seq if other.body == event.body else "event_id_conflict"
+        mine = [other for _, other in self.held if other.node == event.node]
+        above = max((other.n for other in mine if other.item == event.item), default=0)
+        if event.id[:13] > an_id(NOW + MAX_DRIFT_MS)[:13]:
+            return "clock_drift"
+        if event.user != user:
+            return "user_mismatch"
+        if event.item.startswith(".") or event.action.startswith("."):
+            return "reserved_action"
+        if any(other.user != user for other in mine) or event.n <= above:
+            return "node_conflict"
+        self.seq += 1
+        self.held.append((self.seq, event))
+        return self.seq
+
+
+def malformed(tx: str | None = None) -> InvalidEvent:
+    error = InvalidEvent("broken")
+    error.tx = tx
+    return error
+
+
+item_names = st.sampled_from(["a", "b", ".acl"])
+txs = st.sampled_from([{}, {}, {}, {"meta": {"tx": "t1"}}, {"meta": {"tx": "t2"}}, {"meta": {"group": "g"}}])
+events = st.builds(
+    lambda n, node, ms, item, action, user, more: an_event(
+        n, node=node, ms=ms, item=item, action=action, user=user, **more
+    ),
+    st.integers(1, 5),
+    st.sampled_from(["n1", "n1", "n2"]),
+    st.sampled_from([NOW, NOW, NOW, NOW + 1, NOW + MAX_DRIFT_MS, NOW + MAX_DRIFT_MS + 1]),
+    st.sampled_from(["a", "a", "a", "b", ".acl"]),
+    st.sampled_from(["put", "put", "put", ".acl.addRule"]),
+    st.sampled_from(["ann", "ann", "ann", "bob"]),
+    txs,
+)
+pushed = st.lists(events | st.builds(malformed, st.sampled_from([None, "t1"])), max_size=6)
+lawful = st.lists(st.builds(lambda n, item: (n, item), st.integers(1, 9), st.sampled_from("ab")), max_size=6)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(pushed, st.sampled_from(["ann", "ann", "bob"])), max_size=3))
+def test_judging_follows_the_rules(submissions):
+    model, ledger = Model([], 10), a_ledger()
+    for batch, user in submissions:
+        assert submit(ledger, *batch, user=user) == model.submit(batch, user)
+    assert ledger.accepted == [event for _, event in model.held]
+    for node in {event.node for event in ledger.accepted}:
+        mine = [event for event in ledger.accepted if event.node == node]
+        assert ledger.nodes[node] == NodeState(mine[0].user, max(e.n for e in mine), max(e.id for e in mine))
+
+
+@given(lawful, lawful)
+def test_judging_over_a_log_that_holds_something(before, after):
+    held = Model([], 0)
+    held.submit([an_event(n, item=item, ms=NOW - 9) for n, item in before], "ann")
+    log = [event for _, event in held.held]
+    batch = [an_event(n, item=item) for n, item in after]
+    assert submit(a_ledger(log, seq=len(log)), *log, *batch) == Model(log, len(log)).submit([*log, *batch], "ann")
+
+
+# Examples
+
+
+def test_seqs_continue_the_log():
+    ledger = a_ledger(seq=41)
+    assert submit(ledger, an_event(1), an_event(2)) == [42, 43]
+    assert submit(ledger, an_event(3)) == [44]
+    assert submit(ledger) == []
+    assert [event.n for event in ledger.accepted] == [1, 2, 3]
+
+
+def test_an_event_is_stored_once():
+    ledger = a_ledger([an_event(1)])
+    assert submit(ledger, an_event(1), an_event(2), an_event(2), an_event(1)) == [1, 11, 11, 1]
+    assert ledger.accepted == [an_event(2)]
+
+
+def test_an_id_holds_one_event():
+    ledger = a_ledger([an_event(1)])
+    other = an_event(1, payload="other")
+    assert submit(ledger, other, an_event(2), an_event(2, payload=2)) == ["event_id_conflict", 11, "event_id_conflict"]
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (an_event(1, payload="x", ms=NOW + 10**9), EventIdConflict),
+        (an_event(3, ms=NOW + MAX_DRIFT_MS + 1, user="bob", action=".x"), ClockDrift),
+        (an_event(1, ms=NOW + 1, user="bob", action=".x"), UserMismatch),
+        (an_event(1, ms=NOW + 1, action=".x"), ReservedAction),
+        (an_event(1, ms=NOW + 1, item=".acl"), ReservedAction),
+        (an_event(1, ms=NOW + 1), NodeConflict),
+    ],
+)
+def test_the_first_rule_that_is_broken_answers(event, error):
+    (outcome,) = a_ledger([an_event(1), an_event(1, ms=NOW + 10**9)]).submit(Submission([event], "ann"))
+    assert type(outcome) is error
+
+
+def test_a_known_id_is_answered_whoever_asks_and_whatever_time_it_is():
+    held = [an_event(1, action=".acl.addRule", item=".acl")]
+    assert submit(a_ledger(held, now_ms=0), *held, user="bob") == [1]
+
+
+def test_drift_tells_the_server_s_time():
+    limit = an_event(1, ms=NOW + MAX_DRIFT_MS), an_event(2, ms=NOW + MAX_DRIFT_MS + 1)
+    stored, refused = a_ledger().submit(Submission(limit, "ann"))
+    assert stored == 11
+    assert refused.details == {"time": NOW}
+
+
+def test_a_user_must_be_named():
+    event = Event.of({"action": "a", "clock": {"n1": 1}, "id": an_id(), "item": "i", "node": "n1"})
+    assert submit(a_ledger(), event) == ["user_mismatch"]
+
+
+def test_a_node_belongs_to_one_user():
+    ledger = a_ledger([an_event(1)])
+    assert submit(ledger, an_event(2, user="bob"), user="bob") == ["node_conflict"]
+    assert submit(ledger, an_event(2, node="n2", user="bob"), user="bob") == [11]
+    assert submit(ledger, an_event(3, node="n2")) == ["node_conflict"]
+
+
+def test_a_counter_rises_on_each_item_for_itself():
+    ledger = a_ledger([an_event(5, item="a"), an_event(9, item="b")])
+    assert submit(ledger, an_event(6, item="a"), an_event(7, item="c"), an_event(8, item="b")) == [
+        *(11, 12),
+        "node_conflict",
+    ]
+    assert submit(ledger, an_event(6, item="a", ms=NOW + 1), an_event(7, item="a", ms=NOW + 1)) == ["node_conflict", 13]
+
+
+def test_what_would_take_too_long_to_find_out_counts_as_a_copy():
+    ledger = a_ledger([an_event(5)], last_n=lambda item, node: None)
+    assert submit(ledger, an_event(4, item="b"), an_event(6, item="b")) == ["node_conflict", 11]
+
+
+def test_a_refused_event_leaves_no_trace():
+    ledger = a_ledger()
+    assert submit(ledger, an_event(1, action=".x"), an_event(1)) == ["reserved_action", 11]
+
+
+# Transactions
+
+TX = {"tx": "t1"}
+
+
+def test_a_transaction_is_stored_whole():
+    assert submit(a_ledger(), *(an_event(n, meta=TX) for n in (1, 2, 3))) == [11, 12, 13]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_or_not_at_all(place):
+    events = [an_event(n, meta=TX, action=".x" if n == place + 1 else "x") for n in (1, 2, 3)]
+    ledger = a_ledger()
+    codes = ["tx_refused"] * 3
+    codes[place] = "reserved_action"
+    assert submit(ledger, an_event(9, node="n2"), *events, an_event(4)) == [11, *codes, 12]
+    assert [event.n for event in ledger.accepted] == [9, 4]
+    assert ledger.nodes["n1"] == NodeState("ann", 4, an_event(4).id)
+
+
+def test_a_malformed_event_takes_its_transaction_with_it():
+    events = [an_event(1, meta=TX), malformed("t1"), malformed(), an_event(2)]
+    assert submit(a_ledger(), *events) == ["tx_refused", "invalid_event", "invalid_event", 11]
+
+
+def test_a_transaction_pushed_again_answers_its_seqs():
+    held = [an_event(n, meta=TX) for n in (1, 2)]
+    assert submit(a_ledger(held), *held) == [1, 2]
+    assert submit(a_ledger(held), *held, an_event(3, meta=TX, action=".x")) == [1, 2, "reserved_action"]
+    assert submit(a_ledger(held[:1]), *held, an_event(3, meta=TX, action=".x")) == [1, "tx_refused", "reserved_action"]
+
+
+def test_events_of_a_transaction_are_neighbours():
+    apart = [an_event(1, meta=TX), an_event(2), an_event(3, meta=TX, action=".x")]
+    assert submit(a_ledger(), *apart) == [11, 12, "reserved_action"]
+    two = [an_event(1, meta=TX), an_event(2, meta={"tx": "t2"}, action=".x")]
+    assert submit(a_ledger(), *two) == [11, "reserved_action"]
+
+
+def test_the_same_event_twice_in_a_refused_transaction():
+    events = [an_event(1, meta=TX), an_event(1, meta=TX), an_event(2, meta=TX, action=".x")]
+    assert submit(a_ledger(), *events) == ["tx_refused", "tx_refused", "reserved_action"]
+
+
+def test_a_refusal_says_why():
+    outcomes = a_ledger().submit(Submission([an_event(1, meta=TX), an_event(2, meta=TX, action=".x")], "ann"))
+    assert [type(each) for each in outcomes] == [TxRefused, ReservedAction]
+
+
+def test_the_good_ones_of_a_submission():
+    assert Submission([an_event(1), malformed()], "ann").good == [an_event(1)]
