@@ -16,7 +16,7 @@ def test_the_first_example_syncs(serve, tmp_path, capsys):
     }.items():
         assert ours in example
         example = example.replace(ours, theirs)
-    exec(example)  # noqa: S102
+    exec(example)
     printed = capsys.readouterr().out
     assert "pushed=2" in printed
     assert ".root markComplete task.milk" in printed

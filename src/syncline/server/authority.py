@@ -66,9 +66,12 @@ class Authority:
         return await future
 
     def _drain(self) -> None:
-        while group := self._take():
+        """Commits one group, then gets in line again, so that the spaces share the writers."""
+        group = self._take()
+        if group:
             results = self._commit(group)
             self._loop.call_soon_threadsafe(self._deliver, group, results)
+            self._executor.submit(self._drain)
 
     def _take(self) -> list[_Waiting]:
         with self._changed:

@@ -121,8 +121,9 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
 class Outboxed(NamedTuple):
     """A local event that is not an entry yet.
 
-    ``status`` is ``pending`` (to be pushed), ``acked`` (has a ``seq``, its entry is on its way), ``refused`` (with an
-    ``error`` object), or ``orphan`` (was an entry of a log that was rolled back).
+    ``status`` is ``pending`` (to be pushed), ``acked`` (its entry is on its way), ``refused`` (with an ``error``
+    object), or ``orphan`` (was an entry of a log that was rolled back). ``seq`` is where a log holds it or, when that
+    log was rolled back, has held it: others may know the event under its id.
     """
 
     event: Event

@@ -162,10 +162,11 @@ class MemoryReplicaStore:
 
     def _rewind(self, seq: int) -> None:
         gone = [each for each in self._entries if each > seq]
-        orphans = [self._entries[each].event for each in gone]
+        orphans = [self._entries[each] for each in gone]
         self._remove(gone)
-        for event in orphans:
-            self._outbox[event.id] = Outboxed(event, orphan_status(event, self._state.user))
+        for entry in orphans:
+            status = orphan_status(entry.event, self._state.user)
+            self._outbox[entry.event.id] = Outboxed(entry.event, status, entry.seq)
 
     def _remove(self, seqs: Iterable[int]) -> None:
         for seq in seqs:
@@ -179,4 +180,6 @@ class MemoryReplicaStore:
 def _check(change: Change) -> None:
     """Looks at what could fail before anything is changed."""
     for entry in change.entries:
-        _ = entry.event  # decoded when it is first looked at
+        _ = entry.event.id  # an event is decoded when it is first looked at
+    for outboxed in change.outbox:
+        _ = outboxed.event.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from contextlib import suppress
 from typing import Any
 
 from syncline.core.session import ClientSession
-from syncline.errors import SynclineError, Unauthorized
+from syncline.errors import InternalError, SynclineError, Unauthorized
 from syncline.replica import Replica
 from syncline.stores import ReplicaStore
 from syncline.sync.conversation import Conversation
 from syncline.sync.options import SyncOptions, SyncResult, pause_seconds
 from syncline.transports import Transport
+
+log = logging.getLogger("syncline.sync")
 
 HELD_SECONDS = 2.0
 """How long a live session holds back the items whose events had a retryable answer."""
@@ -99,6 +102,7 @@ class SyncManager:
         """Closes the books of what a conversation did since the last report."""
         result, conversation.result = conversation.result, SyncResult()
         result.errors += [error] if error is not None else []
+        result.failure = error
         result.duration = time.monotonic() - began
         for callback in tuple(self._callbacks):
             callback(result)
@@ -130,18 +134,15 @@ class SyncManager:
         attempt = 0
         while True:
             if self._options.sync_interval is not None:
-                result = await self.sync()
-                error: SynclineError | None = next(
-                    (each for each in result.errors if isinstance(each, Unauthorized)), None
-                )
-                await asyncio.sleep(self._options.sync_interval)
+                error, pause = (await self.sync()).failure, self._options.sync_interval
             else:
                 error, was_live = await self._live()
                 attempt = 0 if was_live else attempt + 1
+                pause = pause_seconds(attempt, self._options, self._chance())
                 self._show(error)
-                await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
             if error is not None and not error.retryable:
                 return
+            await asyncio.sleep(pause)
 
     async def _live(self) -> tuple[SynclineError | None, bool]:
         """One connection, for as long as it lasts: why it ended (None: to begin anew), and whether it ever was live."""
@@ -208,11 +209,14 @@ class SyncManager:
 
 
 async def _outcome(steps: Any) -> SynclineError | None:
-    """The error that ended some steps, if one did."""
+    """The error that ended some steps, if one did; a bug (in a watcher, say) must not end syncing in silence."""
     try:
         await steps
     except SynclineError as error:
         return error
+    except Exception as error:
+        log.exception("syncing failed")
+        return InternalError(f"Syncing failed on this side: {error!r}")
     return None
 
 

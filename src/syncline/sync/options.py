@@ -72,7 +72,9 @@ class SyncResult:
     conflicts: int = 0
     """Items on which pending local events met concurrent events of others."""
     errors: list[SynclineError] = field(default_factory=list)
-    """Refusals of single events, and what ended the sync if it did not end well."""
+    """Refusals of single events, and last what ended the sync if it did not end well."""
+    failure: SynclineError | None = None
+    """What ended the sync, if it did not end well."""
     duration: float = 0.0
     """Seconds it took."""
 

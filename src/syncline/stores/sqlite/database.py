@@ -21,6 +21,8 @@ from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, 
 CHECKPOINT_PAGES = 4_000
 BLOCKING_CHECKPOINT_PAGES = 40_000
 BUSY_MS = 5_000
+WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 2_048
+"""Pages kept in memory by a connection; a server may have hundreds of spaces open."""
 ROWS_PER_STATEMENT = (100, 10, 1)
 
 
@@ -61,7 +63,7 @@ class Database:
         try:
             with _translated(path):
                 pages = 0 if checkpoint_apart else CHECKPOINT_PAGES
-                self._writer = _connect(path, pages=pages, read_only=read_only)
+                self._writer = _connect(path, pages=pages, cache_kib=WRITER_CACHE_KIB, read_only=read_only)
                 if checkpoint_apart:
                     self._writer.set_wal_hook(self._note_wal)
                 _migrate(self._writer, path, schema, read_only=read_only)
@@ -94,7 +96,8 @@ class Database:
             with self._readers_lock:
                 self.check_open()
                 connection = self._readers.pop() if self._readers else None
-            connection = connection or _connect(self._path, pages=0, read_only=self._read_only)
+            if connection is None:
+                connection = _connect(self._path, pages=0, cache_kib=READER_CACHE_KIB, read_only=self._read_only)
             try:
                 yield connection.cursor()
             finally:
@@ -160,14 +163,15 @@ def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
             done = end
 
 
-def _connect(path: Path, *, pages: int, read_only: bool = False) -> apsw.Connection:
+def _connect(path: Path, *, pages: int, cache_kib: int, read_only: bool = False) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_MS)
     if not read_only:
         for setting in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {pages}"):
             connection.execute(f"PRAGMA {setting}").fetchall()
-    connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768")
+    for setting in ("temp_store = MEMORY", f"cache_size = -{cache_kib}"):
+        connection.execute(f"PRAGMA {setting}").fetchall()
     return connection
 
 
@@ -205,6 +209,8 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except apsw.FullError as error:
         raise StorageFull(f"The disk is full; nothing was stored in {path.name}.") from error
+    except apsw.BusyError as error:
+        raise StoreLocked(f"{path.name} is being written by another program.") from error
     except apsw.NotADBError as error:
         raise ForeignFile(f"{path.name} is not a SQLite file; it was left as it is.") from error
     except apsw.CorruptError as error:

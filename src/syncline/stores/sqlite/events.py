@@ -9,6 +9,7 @@ is a row whose ``entry`` is NULL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -51,6 +52,7 @@ SCHEMA = Schema(
     ],
 )
 
+BEGIN_LOG = "INSERT INTO log SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
@@ -73,15 +75,23 @@ class SqliteEventStore:
         self._lock = Lock()
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
-            self._head = _read_head(cursor)
-            self._indexed = item_index.indexed(cursor)
+            cursor.execute(BEGIN_LOG, (uuid4().hex,))
+            self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
 
     def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
-            appended, indexed = self._append(submissions, now_ms)
+            try:
+                appended, indexed = self._append(submissions, now_ms)
+            except Exception:
+                self._read_ends()  # a commit that failed may have been carried out after all
+                raise
             self._head, self._indexed = appended.head, indexed
         return appended
+
+    def _read_ends(self) -> None:
+        with suppress(Exception), self._db.reading() as cursor:
+            self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
 
     def _append(self, submissions: Sequence[Submission], now_ms: int) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
@@ -147,9 +157,6 @@ class SqliteEventStore:
 
 def _read_head(cursor: Any) -> Head:
     epoch = cursor.execute("SELECT epoch FROM log").get
-    if epoch is None:
-        epoch = uuid4().hex
-        cursor.execute("INSERT INTO log VALUES (?)", (epoch,))
     seq, tail, at = cursor.execute(LAST).get or (0, NO_TAIL, 0)
     return Head(epoch, seq, tail, at)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -82,9 +83,18 @@ class SqliteReplicaStore:
         """See ``ReplicaStore.commit``."""
         moved: Counter[str] = Counter()
         with self._lock:
-            reach = self._carry_out(change, moved)
+            try:
+                reach = self._carry_out(change, moved)
+            except Exception:
+                self._read_state()  # a commit that failed may have been carried out after all
+                raise
             self._indexed, self._state = reach, change.state or self._state
         return moved
+
+    def _read_state(self) -> None:
+        with suppress(Exception), self._db.reading() as cursor:
+            self._state = msgspec.json.decode(cursor.execute("SELECT state FROM state").get, type=ReplicaState)
+            self._indexed = item_index.indexed(cursor)
 
     def _carry_out(self, change: Change, moved: Counter[str]) -> int:
         with self._db.writing() as cursor:
@@ -176,8 +186,8 @@ def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> None:
 
 
 def _rewind(cursor: Any, seq: int, reach: int, user: str | None, moved: Counter[str]) -> int:
-    events = [Entry.read(entry).event for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall()]
-    _put(cursor, [Outboxed(event, orphan_status(event, user)) for event in events], moved)
+    gone = [Entry.read(entry) for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall()]
+    _put(cursor, [Outboxed(each.event, orphan_status(each.event, user), each.seq) for each in gone], moved)
     cursor.execute("DELETE FROM entries WHERE seq > ?", (seq,))
     return item_index.rewind(cursor, seq, reach)
 
