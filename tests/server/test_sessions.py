@@ -194,17 +194,16 @@ def test_invalid_utf8_in_a_text_frame(open_server, space):
     assert closed.value.rcvd.code == 1007
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        b"\x81\x05hello",
-        b"\x8f\x80\0\0\0\0",
-        b"\xf1\x80\0\0\0\0",
-        b"\x80\x81\0\0\0\0x",
-        b"\x89\xfe\0\xff\0\0\0\0" + bytes(255),
-    ],
-    ids=["unmasked", "a reserved opcode", "reserved bits", "a continuation of nothing", "a long ping"],
-)
+BROKEN_FRAMES = {
+    "unmasked": b"\x81\x05hello",
+    "a reserved opcode": b"\x8f\x80\0\0\0\0",
+    "reserved bits": b"\xf1\x80\0\0\0\0",
+    "a continuation of nothing": b"\x80\x81\0\0\0\0x",
+    "a long ping": b"\x89\xfe\0\xff\0\0\0\0" + bytes(255),
+}
+
+
+@pytest.mark.parametrize("frame", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES)
 def test_a_broken_frame(open_server, space, frame):
     with open_server.session(space) as ws:
         ws.socket.sendall(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from syncline.core.limits import MAX_BODY_BYTES
+from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from syncline.server.app import App
 from syncline.server.service import Service
 from syncline.server.settings import Settings
@@ -19,12 +20,24 @@ from syncline.server.settings import Settings
 SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter when another waits: short, so that commits and requests alternate."""
 SWEEP_SECONDS = 1.0
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""Objects made before the collector of cycles looks: a batch makes thousands, and none of them in cycles."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which also knows since when it has been waiting for the rest of a request's head."""
+    """uvicorn's HTTP protocol, which also knows since when it waits for a head, or for a body that nobody reads."""
 
     waiting_since: float | None = None
+    head_bytes: int | None = None
+    """What has come of a head that is not complete."""
+
+    def data_received(self, data: bytes) -> None:
+        """A head has an end before its limit."""
+        super().data_received(data)
+        if self.head_bytes is not None and not self.transport.is_closing():
+            self.head_bytes += len(data)
+            if self.head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response(f"The head of a request may have {MAX_HEAD_BYTES} bytes.")
 
     def connection_made(self, transport: Any) -> None:
         """A new connection owes a request."""
@@ -34,11 +47,22 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head has begun."""
         super().on_message_begin()
-        self.waiting_since = self.loop.time()
+        self.waiting_since, self.head_bytes = self.loop.time(), 0
 
     def on_headers_complete(self) -> None:
         """The head is here."""
         super().on_headers_complete()
+        self.waiting_since = self.head_bytes = None
+
+    def on_response_complete(self) -> None:
+        """The answer may be there before the body; what is left of that has to come soon."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self.waiting_since = self.loop.time()
+
+    def on_message_complete(self) -> None:
+        """The body is here, too."""
+        super().on_message_complete()
         self.waiting_since = None
 
 
@@ -83,6 +107,7 @@ class Server(uvicorn.Server):
 def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
     """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     app = App(Service(settings, makes_key=True))
     config = uvicorn.Config(
         app,
