@@ -203,6 +203,14 @@ def test_a_long_id_is_cut():
     assert error.details["id"] == "x" * 64
 
 
+@pytest.mark.parametrize("character", list("gA -\x00é٠"))
+def test_one_odd_character_in_an_id_is_seen(character):
+    for place in range(36):
+        id = A[:place] + character + A[place + 1 :]
+        codes = answer(b"[" + spelled() + b"," + spelled(n=2, id=id) + b"]")
+        assert codes[1] == ("invalid_event" if id != A else an_event(2, id=A).body)
+
+
 @pytest.mark.parametrize("levels", [500, 1_000, 5_000, 100_000])
 def test_nesting_beyond_any_stack_is_an_error_of_ours(levels):
     for inner in (b"[" * levels + b"]" * levels, b'{"a":' * levels + b"1" + b"}" * levels, b"[" * levels):

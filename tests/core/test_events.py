@@ -45,6 +45,12 @@ def test_an_event_knows_itself():
     assert an_event(meta={"group": "g"}).tx is None
 
 
+def test_what_is_computed_once_is_documented():
+    event = an_event()
+    assert event.body is event.body
+    assert "canonical form" in Event.body.__doc__
+
+
 def test_a_user_is_filled_in():
     value = a_value()
     del value["user"]
