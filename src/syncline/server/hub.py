@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from syncline.core.cursors import Cursor, CursorCodec
 from syncline.core.log import Head, Row
 from syncline.core.messages import encode_page
 from syncline.core.patterns import matcher
+from syncline.server.frames import Frame
 
 RECENT_ENTRIES = 4_096
 RECENT_BYTES = 4 * 1024 * 1024
 FRAME_ENTRIES = 1_000
 FRAME_BYTES = 256 * 1024
-
-
-class Frame(NamedTuple):
-    """An encoded page, shared by all who stand at the same place with the same view."""
-
-    text: str
-    cursor: str
-    seq: int
-    is_empty: bool
 
 
 class Hub:
@@ -39,7 +30,7 @@ class Hub:
         self._rows: list[Row] = []
         self._size = 0
         self._frames: dict[tuple[int, bytes], Frame] = {}
-        self._news: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def announce(self, rows: Sequence[Row], head: Head) -> None:
         """Takes the rows of a commit and wakes all who wait."""
@@ -60,15 +51,16 @@ class Hub:
 
     def wake(self) -> None:
         """Wakes all who wait, whether there is news or the server stops."""
-        if self._news is not None:
-            news, self._news = self._news, None
-            news.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
 
     async def wait(self) -> None:
         """Returns at the next ``announce`` or ``wake``."""
-        if self._news is None:
-            self._news = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._news)
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(news)
+        await news
 
     def frame(self, since: int, items: Sequence[str], view: bytes) -> Frame | None:
         """The page after ``since``, if the recent entries begin there or before."""
@@ -91,4 +83,4 @@ class Hub:
         last = rows[-1]
         cursor = self._codec.encode(Cursor(self.head.epoch, last.seq, last.tail, view))
         page = encode_page(b",".join(encoded), cursor, more=last.seq < self.head.seq)
-        return Frame(page.decode(), cursor, last.seq, not encoded)
+        return Frame.of(page, cursor, last.seq, is_empty=not encoded)

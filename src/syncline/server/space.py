@@ -15,7 +15,8 @@ from syncline.core.events import Event, check_body
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
 from syncline.errors import EventError, SpaceDeleted, SynclineError
 from syncline.server.authority import Authority
-from syncline.server.hub import Frame, Hub
+from syncline.server.frames import Frame
+from syncline.server.hub import Hub
 from syncline.stores import Slice
 from syncline.stores.sqlite import SqliteEventStore
 
@@ -110,8 +111,8 @@ class Space:
     async def _stored(self, since: int, items: Sequence[str], view: bytes) -> Frame:
         part = await self._read(self._slice, since, items, 1_000)
         cursor = self._cursor(part, view)
-        text = encode_page(part.encoded, cursor, more=part.more).decode()
-        return Frame(text, cursor, part.seq, not part.length)
+        page = encode_page(part.encoded, cursor, more=part.more)
+        return Frame.of(page, cursor, part.seq, is_empty=not part.length)
 
     def _slice(self, since: int, items: Sequence[str], limit: int) -> Slice:
         return self.store.slice(since, items=items, limit=limit)

@@ -14,8 +14,8 @@ from syncline.core.batch import ENVELOPE_DEPTH
 from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, checked, encode
 from syncline.errors import BadJson, BadRequest, SpaceMismatch, SynclineError, UnsupportedProtocol
+from syncline.server.frames import Frame
 from syncline.server.http import Request
-from syncline.server.hub import Frame
 from syncline.server.registry import DEFAULT_SPACE
 from syncline.server.space import Space
 
