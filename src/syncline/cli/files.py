@@ -1,0 +1,33 @@
+"""A replica's file, opened to look at it, also while another program has it open."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncline.errors import ForeignFile
+from syncline.stores.sqlite import SqliteReplicaStore
+
+ReplicaFile = Annotated[
+    Path | None, typer.Argument(metavar="[REPLICA.db]", show_default=False, help="A replica's file; else the server.")
+]
+
+
+@contextmanager
+def looking_at(path: Path) -> Iterator[SqliteReplicaStore]:
+    """The replica in a file, read-only. Raises FileNotFoundError or ForeignFile."""
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.is_dir():
+        raise ForeignFile(f"{path} is a directory; a replica is a file.")
+    store = SqliteReplicaStore(path, "", read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()

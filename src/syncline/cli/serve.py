@@ -1,0 +1,92 @@
+"""``serve``: the sync server in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from typing import Any
+
+from rich.text import Text
+
+import syncline
+from syncline.cli.flags import Config, config_file, with_settings
+from syncline.cli.terminal import Json, emit, out, say
+from syncline.server.app import App
+from syncline.server.run import run
+from syncline.server.settings import Settings, gather
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+SNIPPET = """\
+[dim]# Python[/]
+import syncline
+
+with syncline.open(
+    "notes.db",
+    server="{url}",
+    token="{key}",
+) as notes:
+    notes.record("task.milk", "create", {{"title": "Milk"}})
+    print(notes.sync())
+
+[dim]# curl[/]
+curl {url}/v1/pull \\
+  -H "Authorization: Bearer {key}"
+"""
+
+
+@with_settings
+def serve(config: Config = None, json: Json = False, **flags: Any) -> None:
+    """Serve spaces over HTTP and WebSocket.
+
+    Settings come from the file, then SYNCLINE_* variables, then these flags; syncline config show tells which won.
+    Ctrl-C ends it: requests under way are finished first.
+    """
+    settings, _ = gather(file=config_file(config), environment=os.environ, flags=flags)
+    set_up_logging(settings.log_level)
+    logger, silence = logging.getLogger("uvicorn.error"), logging.Filter("nobody")
+    logger.addFilter(silence)  # a start that fails is told once, in our words
+
+    def on_ready(app: App, port: int) -> None:
+        logger.removeFilter(silence)
+        _announce(app, port, json=json)
+
+    run(settings, on_ready)
+
+
+def set_up_logging(level: str) -> None:
+    """Log lines to stderr, with the time in UTC."""
+    logging.Formatter.converter = time.gmtime
+    form = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format=form, datefmt="%Y-%m-%dT%H:%M:%S")
+
+
+def address(settings: Settings, port: int) -> str:
+    """The URL by which this machine reaches the server."""
+    host = WILDCARDS.get(settings.host, settings.host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announce(app: App, port: int, *, json: bool) -> None:
+    service = app.service
+    url, key = address(service.settings, port), service.first_key
+    if json:
+        emit({"url": url, "data": service.settings.data, "key": key, "version": syncline.__version__})
+        return
+    say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
+    say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
+    if service.settings.open:
+        say("[yellow]Open: whoever reaches this address may read and write without a key.[/]")
+    if key is not None:
+        _show_key(url, key)
+    out.file.flush()
+
+
+def _show_key(url: str, key: str) -> None:
+    say("\nThis is its first start. Its API key, [bold]shown this once[/]:\n")
+    say(Text.assemble("    ", (key, "bold green")))
+    say("\nTo begin with:\n")
+    for line in SNIPPET.format(url=url, key=key).splitlines():
+        say(f"    {line}".rstrip())

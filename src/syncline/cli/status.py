@@ -1,0 +1,96 @@
+"""``status``: how a replica's file stands to its server, or how a server is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from syncline.cli.files import ReplicaFile, looking_at
+from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, Space, Token
+from syncline.cli.terminal import Json, emit, facts, local_time, note, out
+from syncline.errors import Forbidden
+from syncline.stores import ReplicaStore
+
+
+def status(
+    replica: ReplicaFile = None,
+    server: Server = DEFAULT_SERVER,
+    space: Space = DEFAULT_SPACE,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Show how a replica's file stands, or how the server is and where its space stands.
+
+    The file is only read, so another program may have it open.
+    """
+    if replica is not None:
+        _show_replica(replica, json)
+    else:
+        _show_server(asyncio.run(_ask(Remote(server, space, token))), json)
+
+
+def _show_replica(path: Path, json: bool) -> None:
+    with looking_at(path) as store:
+        found, refused = _replica(store), store.outbox("refused")
+    if json:
+        emit({"replica": str(path), **found})
+        return
+    shown: dict[str, str | Text] = {
+        "replica": str(path),
+        "node": found["node"] + (" (copied: gets a new one before its next push)" if found["copied"] else ""),
+        "user": found["user"] or "not known before the first sync",
+        "epoch": found["epoch"] or "none yet",
+        "head": f"{found['head']:,}",
+        "pending": Text(f"{found['pending']:,}", style="yellow" if found["pending"] else ""),
+        "refused": Text(f"{found['refused']:,}", style="red" if found["refused"] else ""),
+        "last synced": local_time(found["last_synced"]),
+    }
+    out.print(facts(shown))
+    for each in refused[:10]:
+        error = each.error or {}
+        note(f"refused: {each.event.item} {each.event.action}: {error.get('message')} ({error.get('code')})")
+
+
+def _replica(store: ReplicaStore) -> dict[str, Any]:
+    state = store.state()
+    counts = {status: len(store.outbox(status)) for status in ("pending", "acked", "refused", "orphan")}
+    return {
+        "node": state.node,
+        "user": state.user,
+        "epoch": state.epoch,
+        "head": state.seq,
+        **counts,
+        "last_synced": state.synced_at,
+        "copied": state.copied,
+    }
+
+
+async def _ask(remote: Remote) -> dict[str, Any]:
+    async with remote.administer() as administration:
+        await administration.ready()
+        space = await administration.space(remote.space)
+        try:
+            spaces: list[str] | None = await administration.spaces()
+        except Forbidden:
+            spaces = None  # this key is not the administrator's
+    return {"server": remote.server, "health": "ready", "spaces": spaces, "space": space}
+
+
+def _show_server(found: dict[str, Any], json: bool) -> None:
+    if json:
+        emit(found)
+        return
+    space, spaces = found["space"], found["spaces"]
+    shown: dict[str, str | Text] = {
+        "server": found["server"],
+        "health": Text(found["health"], style="green"),
+        "spaces": ", ".join(spaces) if spaces is not None else "only an administrator sees them",
+        "space": space["name"],
+        "epoch": space["epoch"],
+        "head": f"{space['head']:,}",
+        "last entry": local_time(space["at"] or None),
+    }
+    out.print(facts(shown))

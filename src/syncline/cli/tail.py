@@ -1,0 +1,93 @@
+"""``tail``: the entries of a space as they come, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from syncline.cli.entries import Row
+from syncline.cli.pull import Since
+from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Items, Remote, Server, Space, Token, read
+from syncline.cli.terminal import Json, note, out, say, write
+from syncline.core.events import Entry
+from syncline.core.messages import Live
+from syncline.errors import SynclineError
+from syncline.sync import SyncOptions
+from syncline.sync.options import pause_seconds
+from syncline.transports.websocket import WebSocketTransport
+
+Last = Annotated[int, typer.Option(min=0, help="Begin with the last so many entries.")]
+
+
+def tail(
+    server: Server = DEFAULT_SERVER,
+    space: Space = DEFAULT_SPACE,
+    token: Token = None,
+    items: Items = None,
+    last: Last = 10,
+    since: Since = None,
+    json: Json = False,
+) -> None:
+    """Print entries as they come; Ctrl-C ends it.
+
+    With --json each is a JSON line. A connection that breaks is taken up again where it ended.
+    """
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_Tail(Remote(server, space, token), items or [], json).run(since, last))
+
+
+class _Tail:
+    """One reader, and how far it has come."""
+
+    def __init__(self, remote: Remote, items: list[str], json: bool) -> None:
+        self._remote, self._items, self._json = remote, items, json
+        self._cursor: str | None = None
+        self._attempt = 0
+
+    async def run(self, since: str | None, last: int) -> None:
+        """Shows the last entries, then goes on for ever. Raises what only a person can mend."""
+        await self._remote.head()
+        self._cursor = since
+        if since is None:
+            await self._catch_up(last)
+        while True:
+            try:
+                await self._follow()
+            except SynclineError as error:
+                if not error.retryable:
+                    raise
+                note(f"{error.message} Trying again.")
+            await asyncio.sleep(pause_seconds(self._attempt, SyncOptions(), random.random()))
+            self._attempt += 1
+
+    async def _catch_up(self, last: int) -> None:
+        """Only pages lead to a cursor at the head, so that this reads the log once."""
+        kept: deque[Entry] = deque(maxlen=last)
+        async with self._remote.talk() as (transport, _):
+            async for page in read(transport, None, self._items):
+                kept.extend(page.entries)
+                self._cursor = page.cursor
+        self._show(kept)
+
+    async def _follow(self) -> None:
+        async with self._remote.talk(WebSocketTransport) as (transport, _):
+            async for page in transport.subscribe(Live(cursor=self._cursor, items=tuple(self._items))):
+                self._cursor, self._attempt = page.cursor, 0
+                self._show(page.entries)
+
+    def _show(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if self._json:
+                write(entry.encoded + b"\n")
+            elif out.is_terminal:
+                out.print(Row.of(entry).line, no_wrap=True, overflow="ellipsis")
+            else:
+                say(Row.of(entry).line)
+        sys.stdout.flush()
