@@ -295,7 +295,13 @@ class Close(NamedTuple):
 
 Deed = Authenticate | Commit | Read | Follow | Send | Close
 
-CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403, "unknown_space": 4404, "request_timeout": 4408}
+CLOSE_CODES = {
+    "unauthorized": 4401,
+    "forbidden": 4403,
+    "unknown_space": 4404,
+    "request_timeout": 4408,
+    "shutting_down": 1012,
+}
 CLOSE_OTHERWISE = 4400
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
@@ -53,8 +55,8 @@ class App:
         self.failure: SynclineError | None = None
         """Why the app could not start, if it could not."""
         self._is_started = False
-        websocket = WebSocketEndpoint(self.service)
-        routes: list[BaseRoute] = [WebSocketRoute(path, websocket) for path in WEBSOCKETS]
+        self._websocket = WebSocketEndpoint(self.service)
+        routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
         self._exact: dict[str, Endpoint] = {}
         for address in ADDRESSES:
             endpoint = Endpoint(self.service, address.handlers)
@@ -99,10 +101,13 @@ class App:
             self.service.start()
             self._is_started = True
 
-    def stop_following(self) -> None:
-        """Ends live sessions, so that a server can wait for what is left."""
+    async def end_sessions(self) -> None:
+        """Ends live sessions, after what they have begun is answered, so that a server can wait for what is left."""
         if self._is_started:
             self.service.spaces.stop_following()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.service.settings.shutdown_seconds):
+                    await self._websocket.finish()
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything. A host without lifespan calls it at its end."""

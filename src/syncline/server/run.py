@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +13,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from syncline.server.app import App
+from syncline.server.frames import WIRE
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 
@@ -66,6 +71,21 @@ class GuardedProtocol(HttpToolsProtocol):
         self.waiting_since = None
 
 
+class SharingProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which also sends frames that were made once for many."""
+
+    async def send(self, message: Any) -> None:
+        """A shared frame goes out as it is, when the socket takes more."""
+        wire = message.get(WIRE)
+        if wire is None or self.close_sent or not self.handshake_complete:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        self.transport.write(wire)
+
+
 class Server(uvicorn.Server):
     """uvicorn's server, with a sweep over slow connections and an end to live sessions before it waits for the rest."""
 
@@ -89,7 +109,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Ends live sessions, then waits for requests under way."""
-        self._app.stop_following()
+        await self._app.end_sessions()
         await super().shutdown(sockets)
         self._sweeper.cancel()
 
@@ -114,11 +134,12 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         host=settings.host,
         port=settings.port,
         http=GuardedProtocol,
-        ws="websockets-sansio",
+        ws=SharingProtocol,
         ws_max_size=MAX_BODY_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         lifespan="on",
+        log_config=None,
         log_level=settings.log_level if settings.log_level != "info" else "warning",
         access_log=False,
         server_header=False,
@@ -128,8 +149,17 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
     )
     try:
-        Server(config, app, lambda port: on_ready(app, port)).run()
+        Server(config, app, lambda port: on_ready(app, port)).run(sockets=[_listen(settings)])
     except SystemExit:  # uvicorn's word for a start that failed
         if app.failure is not None:
             raise app.failure from None
         raise
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket to serve on. Raises OSError, with the address as its file name, if it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), f"{settings.host}:{settings.port}") from None

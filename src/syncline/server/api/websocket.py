@@ -17,7 +17,7 @@ from syncline.core.session import (
     ServerSession,
 )
 from syncline.core.session import Send as SendText
-from syncline.errors import InternalError, RequestTimeout, SpaceMismatch, SynclineError
+from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError
 from syncline.server.http import Receive, Scope, Send
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Service
@@ -31,13 +31,23 @@ class WebSocketEndpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._conversations: set[_Conversation] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Holds one session, from its hello to its end."""
         await receive()
         await send({"type": "websocket.accept"})
         async with AsyncExitStack() as stack:
-            await _Conversation(self._service, scope, receive, send, stack).run()
+            conversation = _Conversation(self._service, scope, receive, send, stack)
+            self._conversations.add(conversation)
+            try:
+                await conversation.run()
+            finally:
+                self._conversations.discard(conversation)
+
+    async def finish(self) -> None:
+        """Ends every session, after what it has begun is answered."""
+        await asyncio.gather(*(each.finish() for each in self._conversations), return_exceptions=True)
 
 
 class _Conversation:
@@ -51,6 +61,7 @@ class _Conversation:
         self._user = ""
         self._follower: asyncio.Task[None] | None = None
         self._is_over = False
+        self._busy = asyncio.Lock()
 
     async def run(self) -> None:
         try:
@@ -58,9 +69,13 @@ class _Conversation:
                 text = await self._next_text()
                 if text is None:
                     return
-                await self._carry_out(self._session.receive(text))
+                async with self._busy:
+                    if not self._is_over:
+                        await self._carry_out(self._session.receive(text))
         except TimeoutError:
             await self._carry_out(self._session.reject(RequestTimeout("Nothing was heard for too long.")))
+        except OSError:
+            return  # the client has gone while it was answered
         except Exception:
             log.exception("a session failed")
             await self._carry_out(self._session.reject(InternalError("The server failed; its log says why.")))
@@ -68,6 +83,12 @@ class _Conversation:
             if self._follower is not None:
                 self._follower.cancel()
                 await asyncio.gather(self._follower, return_exceptions=True)
+
+    async def finish(self) -> None:
+        """Answers what was begun, and ends."""
+        async with self._busy:
+            if not self._is_over:
+                await self._carry_out(self._session.reject(ShuttingDown("The server is stopping; connect again soon.")))
 
     async def _next_text(self) -> bytes | None:
         """The next message, or None when the client has gone."""
@@ -119,7 +140,7 @@ class _Conversation:
     async def _follow(self, live: Live) -> None:
         try:
             async for frame in self._space.follow(live):
-                await self._send({"type": "websocket.send", "text": frame.text})
+                await self._send(frame.message)
         except SynclineError as error:
             self._session.unfollow()
             await self._send_text(encode(ErrorMessage.of(error)))

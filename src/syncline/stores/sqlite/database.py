@@ -6,6 +6,7 @@ kind it is and a schema version; WAL with ``synchronous=FULL`` makes a commit su
 
 from __future__ import annotations
 
+import errno
 from array import array as integers
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, 
 CHECKPOINT_PAGES = 4_000
 BLOCKING_CHECKPOINT_PAGES = 40_000
 BUSY_MS = 5_000
+FULL = (errno.EFBIG, errno.EDQUOT)
+"""What SQLite takes for a broken disk, but is a limit that can be raised. It knows ENOSPC by itself."""
 WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 2_048
 """Pages kept in memory by a connection; a server may have hundreds of spaces open."""
 ROWS_PER_STATEMENT = (100, 10, 1)
@@ -82,9 +85,12 @@ class Database:
             try:
                 yield cursor
                 cursor.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
+                is_full = isinstance(error, apsw.IOError) and self._writer.system_errno in FULL
                 with suppress(apsw.Error):  # SQLite has undone it by itself when the disk is full
                     cursor.execute("ROLLBACK")
+                if is_full:
+                    raise apsw.FullError(str(error)) from error
                 raise
         if self._wal_pages > BLOCKING_CHECKPOINT_PAGES:
             self._finish_checkpoint()

@@ -1,0 +1,104 @@
+"""A nursery: a process that has imported everything, and forks a child for every life that is to end by SIGKILL."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from random import Random
+from secrets import randbits
+
+import pytest
+
+from tests.server.running import DEADLINE
+
+NURSERY = """
+import json, os, sys
+from syncline.server.run import run
+from syncline.server.settings import Settings
+import syncline
+
+def say(text):
+    os.write(1, text.encode() + b"\\n")
+
+def serve(settings):
+    run(Settings(**settings), lambda app, port: say(str(port)))
+
+def record(path):
+    replica = syncline.open(path)
+    say("open")
+    n = 0
+    while True:
+        n += 1
+        if n % 5:
+            say(replica.record(f"task.{n % 7}", "update", {"n": n}).id)
+        else:
+            drafts = [syncline.Draft(f"task.{k}", "update", {"n": n, "k": k}) for k in range(3)]
+            say(" ".join(event.id for event in replica.record_many(drafts)))
+
+for line in sys.stdin:
+    what, argument = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        os.close(0)
+        {"serve": serve, "record": record}[what](argument)
+        os._exit(0)
+    say(f"pid {pid}")
+    os.waitpid(pid, 0)
+    say("end")
+"""
+
+
+class Nursery:
+    """Starts children, one at a time, and tells what they say."""
+
+    def __init__(self, log) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+
+    def start(self, what: str, argument: object) -> str:
+        """Starts a child; the first thing it says."""
+        self.began = time.monotonic()
+        self.process.stdin.write(json.dumps([what, argument]) + "\n")
+        self.process.stdin.flush()
+        first, second = self.line(), self.line()
+        words = [line for line in (first, second) if not line.startswith("pid ")]
+        self.pid = int(next(line for line in (first, second) if line.startswith("pid ")).split()[1])
+        self.ready_seconds = time.monotonic() - self.began
+        return words[0]
+
+    def line(self) -> str:
+        line = self.process.stdout.readline().rstrip("\n")
+        assert line, "the nursery is gone"
+        return line
+
+    def kill(self) -> list[str]:
+        """Kills the child; what it had said since it was ready."""
+        os.kill(self.pid, signal.SIGKILL)
+        said = []
+        while (line := self.line()) != "end":
+            said.append(line)
+        return said
+
+    def close(self) -> None:
+        with self.process:
+            self.process.stdin.close()
+            self.process.wait(DEADLINE)
+
+
+@pytest.fixture
+def nursery(tmp_path):
+    with (tmp_path / "nursery.log").open("wb") as log:
+        nursery = Nursery(log)
+        yield nursery
+        nursery.close()
+
+
+@pytest.fixture
+def chance():
+    """Random moments; the seed is printed, and SEED in the environment repeats it."""
+    seed = int(os.environ.get("SEED", randbits(32)))
+    print(f"SEED={seed}")
+    return Random(seed)

@@ -1,0 +1,43 @@
+"""SIGKILL of a program that records: whatever ``record`` returned is pending afterwards, once."""
+
+import time
+from collections import Counter
+
+import syncline
+from tests.server.running import ServerProcess
+
+ROUNDS = 40
+
+
+def test_what_was_recorded_is_pending_once(nursery, chance, tmp_path):
+    path = tmp_path / "replica.db"
+    told: list[str] = []
+    for _ in range(ROUNDS):
+        assert nursery.start("record", str(path)) == "open"
+        time.sleep(chance.uniform(0.0, 0.1))  # the random moment
+        said = nursery.kill()
+        told += [id for line in said for id in line.split()]
+    with syncline.open(path) as replica:
+        pending = replica.pending()
+        assert replica.status.pending == len(pending)
+    found = Counter(event.id for event in pending)
+    assert not [id for id in told if found[id] != 1]
+    assert max(found.values()) == 1
+    assert len(pending) >= len(told) > ROUNDS
+    counters = [event.n for event in sorted(pending, key=lambda event: event.id)]
+    assert counters == list(range(1, len(counters) + 1))  # the counter is never used twice, and none is left out
+    assert len({event.node for event in pending}) == 1
+    check_groups(pending)
+
+    server = ServerProcess(tmp_path / "data", open=True)
+    with syncline.open(path, server=server.url) as replica:
+        assert replica.sync().errors == []
+        assert replica.status.pending == 0
+    assert Counter(entry["event"]["id"] for entry in server.entries("default")) == found
+    server.stop()
+
+
+def check_groups(pending):
+    """What was recorded in one step is there as a whole, or not at all."""
+    groups = Counter(event.payload["n"] for event in pending if "k" in event.payload)
+    assert all(count % 3 == 0 for count in groups.values())
