@@ -8,9 +8,8 @@ is a row whose ``entry`` is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -61,10 +60,12 @@ PUT_NODE = """
     INSERT INTO nodes (node, user, n, own) VALUES (?, ?, ?, ?)
     ON CONFLICT (node) DO UPDATE SET n = excluded.n, own = excluded.own RETURNING ref
 """
-SLICE = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-SLICE_OF_SEQS = "SELECT seq, entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
+STRETCH = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+STRETCH_OF_SEQS = "SELECT seq, entry FROM entries WHERE seq IN carray(?) ORDER BY seq LIMIT ?"
+JOINED = "SELECT CAST(group_concat(entry, ',') AS BLOB), count(entry), max(seq) FROM ({stretch})"
 
-CHUNK = 128
+CHUNK = 256
+"""Rows that SQLite joins at once, without a step of Python for each; at most 16 MiB."""
 
 
 class SqliteEventStore:
@@ -117,14 +118,20 @@ class SqliteEventStore:
         """See ``EventStore.slice``."""
         head = self._head.seq
         with self._db.reading() as cursor:
+            taken = _Taken(since, max_bytes)
             if items:
                 seqs, end = item_index.find(cursor, items, since, limit, self._indexed, head)
-                rows = cursor.execute(SLICE_OF_SEQS, (array(seqs),)) if seqs else iter(())
+                for start in range(0, len(seqs), CHUNK):
+                    if not taken.take(cursor, STRETCH_OF_SEQS, array(seqs[start : start + CHUNK]), CHUNK):
+                        break
+                seq = taken.last if taken.is_full else end
             else:
-                rows, end = cursor.execute(SLICE, (since, limit)), None
-            found, last, complete = _take(rows, limit, max_bytes)
-            seq = end if complete and end is not None else last or since
-            return Slice(b",".join(found), len(found), seq, _tail(cursor, seq), seq < head)
+                while taken.length < limit and taken.take(
+                    cursor, STRETCH, taken.last, min(CHUNK, limit - taken.length)
+                ):
+                    pass
+                seq = taken.last
+            return Slice(b",".join(taken.parts), taken.length, seq, _tail(cursor, seq), seq < head)
 
     def head(self) -> Head:
         """See ``EventStore.head``."""
@@ -181,19 +188,37 @@ def _insert(cursor: Any, rows: Sequence[Row], at: int, nodes: dict[str, NodeStat
     )
 
 
-def _take(rows: Iterator[tuple[int, bytes]], limit: int, max_bytes: int) -> tuple[list[bytes], int, bool]:
-    """Encoded entries up to the limits (at least one), the seq of the last, and whether no row was left out."""
-    found: list[bytes] = []
-    size = last = 0
-    while chunk := list(islice(rows, CHUNK)):
-        for seq, entry in chunk:
-            size += len(entry) + 1 if entry else 0
-            if len(found) == limit or (found and size > max_bytes):
-                return found, last, False
-            if entry is not None:
-                found.append(entry)
-            last = seq
-    return found, last, True
+class _Taken:
+    """What a slice has so far."""
+
+    def __init__(self, since: int, max_bytes: int) -> None:
+        self.parts: list[bytes] = []
+        self.length = 0
+        self.last = since
+        self.is_full = False
+        self._left = max_bytes
+
+    def take(self, cursor: Any, stretch: str, *parameters: Any) -> bool:
+        """Takes the rows of a stretch as far as there is room; whether there may be room for more."""
+        joined, length, last = cursor.execute(JOINED.format(stretch=stretch), parameters).get
+        if joined is not None and len(joined) + 1 > self._left:
+            self._take_singly(cursor.execute(stretch, parameters).fetchall())
+        elif last is not None:
+            self._add(joined, length, last)
+        return not self.is_full and last is not None
+
+    def _take_singly(self, rows: Sequence[tuple[int, bytes | None]]) -> None:
+        for seq, entry in rows:
+            if entry is not None and self.length and len(entry) + 1 > self._left:
+                break
+            self._add(entry, 1 if entry is not None else 0, seq)
+        self.is_full = True
+
+    def _add(self, encoded: bytes | None, length: int, last: int) -> None:
+        if encoded is not None:
+            self.parts.append(encoded)
+            self._left -= len(encoded) + 1
+        self.length, self.last = self.length + length, last
 
 
 def _tail(cursor: Any, seq: int) -> bytes:
