@@ -97,7 +97,7 @@ class Phone:
     @property
     def may_go_live(self):
         session = self.session
-        return session is not None and session.greeted and session.caught_up and not session.live
+        return session is not None and session.caught_up and not session.live and session._request is None
 
     def receive(self, text):
         """Carries out what an answer means, step by step; the power may fail between two steps."""

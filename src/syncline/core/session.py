@@ -9,14 +9,14 @@ Invariants of a replica's session:
 - one request is under way at a time, so pending events arrive in the order they were made;
 - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
   event which the server already holds is settled and never stored again under another id;
-- what was pushed is pulled before more is pushed, so that a replica need not remember many acknowledgements;
+- everything is pulled before anything is pushed, so that what a restored log has lost goes back before what is new
+  (or the node's counter would not rise), and that a replica need not remember many acknowledgements;
 - an event leaves ``pending`` by an answer of the server alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from msgspec import Raw
@@ -91,7 +91,9 @@ class Restamp(NamedTuple):
 
 
 class MarkCopied(NamedTuple):
-    """Remember that another replica uses this node id."""
+    """Remember that another replica uses this node id, and that this event cannot be stored under its own."""
+
+    event: Event
 
 
 Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied
@@ -131,7 +133,6 @@ class ClientSession:
         self._held_items: set[str] = set()
         self._request: Hello | Push | Pull | None = None
         self._pushed: Sequence[Event] = ()
-        self._has_pushed = False
 
     @property
     def greeted(self) -> bool:
@@ -169,8 +170,8 @@ class ClientSession:
             return Restamp(self._server_ms)
         self._is_just_told = False
         may_pull = self._may_pull and not self.live
-        if pending and not (self._has_pushed and may_pull and not self.caught_up):
-            self._pushed, self._has_pushed = self._batch(pending), True
+        if pending and (self.caught_up or not may_pull):
+            self._pushed = self._batch(pending)
             return Push.of(self._pushed)
         return pull if may_pull and not self.caught_up else None
 
@@ -182,8 +183,10 @@ class ClientSession:
         """As many events as one push may carry; a transaction goes whole, even if it is larger than that."""
         batch: list[Event] = []
         most, size = min(self._batch_size, self._limits.push_events), 64
-        for _, together in groupby(pending, key=lambda event: event.tx or event.id):
-            group = list(together)
+        groups: dict[str, list[Event]] = {}
+        for event in pending:
+            groups.setdefault(event.tx or event.id, []).append(event)
+        for group in groups.values():
             size += sum(len(event.body) + 1 for event in group)
             if batch and (len(batch) + len(group) > most or size > self._limits.body_bytes):
                 break
@@ -193,8 +196,8 @@ class ClientSession:
     def receive(self, answer: Answer) -> list[Effect]:
         """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
         request, pushed = self._request, self._pushed
-        if not (self.live and isinstance(answer, Page)):
-            self._request = None
+        if not (self.live and isinstance(answer, Page)) or isinstance(request, Pull):
+            self._request = None  # a live page answers no push
         match answer:
             case Welcome():
                 self._server_ms, self._limits, self._is_just_told = answer.time, answer.limits, True
@@ -215,15 +218,11 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
-        errors = [from_wire(result.error) if result.error is not None else None for result in ack.results]
-        postponed = {event.tx: error for event, error in zip(pushed, errors, strict=True) if _is_postponed(error)}
-        for event, error, result in zip(pushed, errors, ack.results, strict=True):
-            if isinstance(error, TxRefused):
-                error = postponed.get(event.tx, error)
+        for event, result, error in zip(pushed, ack.results, _errors(pushed, ack), strict=True):
             if error is None:
                 answers.append((event, result.seq or 0))
             elif isinstance(error, NodeConflict):
-                effects.append(MarkCopied())
+                effects.append(MarkCopied(event))
             elif isinstance(error, ClockDrift) and not self._has_restamped:
                 self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
                 self._is_just_told = True
@@ -247,9 +246,28 @@ class ClientSession:
         raise error
 
 
-def _is_postponed(error: SynclineError | None) -> bool:
-    """Whether an event will be pushed again after this error, so that its transaction waits for it."""
-    return error is not None and (error.retryable or isinstance(error, NodeConflict | ClockDrift))
+def _errors(pushed: Sequence[Event], ack: Ack) -> list[SynclineError | None]:
+    """Each event's error. A transaction has one fate: refused if one of its events is, or else postponed if one is."""
+    errors = [from_wire(result.error) if result.error is not None else None for result in ack.results]
+    fates: dict[str | None, SynclineError] = {}
+    for event, error in zip(pushed, errors, strict=True):
+        if error is not None and not isinstance(error, TxRefused) and (event.tx not in fates or not _may_pass(error)):
+            fates[event.tx] = error
+    return [
+        error if error is None or event.tx is None else _shared(error, fates.get(event.tx, error))
+        for event, error in zip(pushed, errors, strict=True)
+    ]
+
+
+def _shared(error: SynclineError, fate: SynclineError) -> SynclineError:
+    if _may_pass(fate):
+        return fate
+    return TxRefused("Another event of the same transaction was refused.") if _may_pass(error) else error
+
+
+def _may_pass(error: SynclineError) -> bool:
+    """Whether the event may be stored yet, as it is or under another id."""
+    return error.retryable or isinstance(error, NodeConflict | ClockDrift)
 
 
 # A server's side: what its shell must do

@@ -41,8 +41,8 @@ def change_for(effect: steps.Effect, store: ReplicaStore, around: Surroundings) 
             return _rewind(store)
         case steps.Restamp(now_ms):
             return _restamp(store, now_ms, around)
-        case steps.MarkCopied():
-            return Change(state=replace(store.state(), copied=True))
+        case steps.MarkCopied(event):
+            return _mark_copied(store, event)
 
 
 def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
@@ -55,7 +55,7 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
         raise UserMismatch(f"This replica belongs to {state.user}; open another file for {welcome.user}.")
     pending = (each.event for each in store.outbox("pending")) if state.user is None else ()
     named = [Outboxed(event.with_user(welcome.user)) for event in pending if event.user is UNSET]
-    lost = [Outboxed(each.event) for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
+    lost = [each._replace(status="pending") for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
     state = replace(
         state,
         user=welcome.user,
@@ -113,7 +113,7 @@ def _overdue(store: ReplicaStore, seq: int, arrived: set[str], items: Sequence[s
     """Acknowledged events whose entries should have come by now: the log lost them, so they are pushed again."""
     in_view = matcher(items)
     return [
-        Outboxed(each.event)
+        each._replace(status="pending")
         for each in store.outbox("acked")
         if (each.seq or 0) <= seq and each.event.id not in arrived and in_view(each.event.item)
     ]
@@ -124,17 +124,21 @@ def _rewind(store: ReplicaStore) -> Change:
     state = store.state()
     older = tuple(each for each in state.cursors if each[1] != state.cursor)
     seq, cursor = older[-1] if older else (0, None)
-    acked = [Outboxed(each.event) for each in store.outbox("acked")]
+    acked = [each._replace(status="pending") for each in store.outbox("acked")]
     return Change(rewind=seq, outbox=acked, state=replace(state, seq=seq, cursor=cursor, cursors=older))
 
 
 def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
-    """New ids for the pending events, in their order, and a new node id if this one was copied."""
+    """New ids for the pending events, in their order, and a new node id if this one was copied.
+
+    What a log has held (it has a seq) keeps its id, because others may give it back too.
+    """
     state = store.state()
-    pending = [each.event for each in store.outbox("pending")]
+    pending = [each.event for each in store.outbox("pending") if each.seq is None]
+    kept = [each.event.id for each in store.outbox("pending") if each.seq is not None]
     node = around.make_node() if state.copied else state.node
     confirmed = _confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
-    clock = StampClock(node, max((entry.event.id for entry in store.load()), default=NIL_ID))
+    clock = StampClock(node, max([*kept, *(entry.event.id for entry in store.load())], default=NIL_ID))
     renamed: dict[str, str] = {}
     outbox = []
     first = 1 if state.copied else state.n + 1
@@ -153,6 +157,12 @@ def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
         skew_ms=_skew(now_ms, around.now_ms),
     )
     return Change(drop=[event.id for event in pending], outbox=outbox, state=state)
+
+
+def _mark_copied(store: ReplicaStore, event: Event) -> Change:
+    """The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is."""
+    lost = [Outboxed(each.event) for each in store.outbox("pending") if each.event.id == event.id]
+    return Change(outbox=lost, state=replace(store.state(), copied=True))
 
 
 def _confirmed(store: ReplicaStore, node: str, items: set[str]) -> dict[str, dict[str, int]]:

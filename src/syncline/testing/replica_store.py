@@ -145,8 +145,8 @@ class ReplicaStoreContract:
         )
         assert _moved(store, Change(rewind=2)) == {"pending": 1, "orphan": 1}
         assert [entry.seq for entry in store.load()] == [1, 2]
-        assert [each.event.id for each in store.outbox("pending")] == [mine[1].id]
-        assert [each.event.id for each in store.outbox("orphan")] == [theirs[1].id]
+        assert store.outbox("pending") == [Outboxed(mine[1], "pending", 3)]
+        assert store.outbox("orphan") == [Outboxed(theirs[1], "orphan", 4)]
         assert store.outbox("acked") == [Outboxed(mine[2], "acked", 9)]
 
     def test_what_was_rewound_comes_back(self, store: ReplicaStore) -> None:
