@@ -40,9 +40,8 @@ class Phone:
 
     def connect(self):
         world = self.world
-        self.session = world.make_session(
-            space="default", token=self.user, batch_size=world.chance.choice((1, 2, 3, 1_000))
-        )
+        batch_size = world.chance.choice((1, 2, 3, 1_000))
+        self.session = world.Session(space="default", token=self.user, batch_size=batch_size)
         self.line = world.open_line(self)
         self._ref = 0
 

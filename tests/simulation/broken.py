@@ -1,0 +1,62 @@
+"""Parts that are broken on purpose: a simulation that does not find these finds nothing."""
+
+from __future__ import annotations
+
+from syncline.core.cursors import Cursor
+from syncline.core.session import ClientSession, Pull, Push, Restamp
+from syncline.stores import load
+from syncline.testing import LogServer
+from tests.simulation.world import World, rebuilt
+
+
+class WorldOfEarlyAnswers(World):
+    """The server answers before the disk has what it answers: a crash takes the last commit with it."""
+
+    def crash_server(self):
+        super().crash_server()
+        entries = list(load(self.server.store))
+        self.server.store = rebuilt([entry for entry in entries if entry.at < entries[-1].at])
+
+
+class WorldOfBlindRenaming(World):
+    """A replica gives new ids to what it has pushed before, without looking whether the log has it."""
+
+    def choose_deeds(self):
+        return {**super().choose_deeds(), self.copy_file: 2, self.break_line: 8}
+
+    class Session(ClientSession):
+        def _step(self, local):
+            if self.greeted and local.pending and (local.copied or self._ahead(local.pending, self._server_ms)):
+                return Restamp(self._server_ms)
+            return super()._step(local)
+
+
+class WorldOfEagerPushes(World):
+    """A replica begins each conversation with a push."""
+
+    def choose_deeds(self):
+        return {**super().choose_deeds(), self.back_up: 10, self.copy_file: 0}
+
+    class Session(ClientSession):
+        has_begun = False
+
+        def _step(self, local):
+            step = super()._step(local)
+            if self.has_begun or local.copied or not local.pending or not isinstance(step, Pull):
+                return step
+            self.has_begun = True
+            self._pushed = self._batch(local.pending)
+            return Push.of(self._pushed)
+
+
+class WorldOfSkippedEntries(World):
+    """The server's cursor goes ahead of its page."""
+
+    class Server(LogServer):
+        def page(self, request):
+            text, cursor = super().page(request)
+            head = self.store.head()
+            if b'"more":true' in text and head.seq % 5 == 0:
+                ahead = self.codec.encode(Cursor(head.epoch, head.seq, head.tail))
+                return text.replace(cursor.encode(), ahead.encode()), ahead
+            return text, cursor

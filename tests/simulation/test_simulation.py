@@ -1,0 +1,52 @@
+"""A thousand worlds, and some that are broken on purpose.
+
+A failure names its seed; ``python -m tests.simulation SEED`` tells what happened there, step by step.
+"""
+
+import pytest
+
+from tests.simulation import broken
+from tests.simulation.world import World
+
+SEEDS = 1_000
+CHUNK = 50
+TOLD = 60
+ENOUGH = 400
+"""Seeds in which each broken part must be found."""
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_every_world_ends_well(first):
+    for seed in range(first, first + CHUNK):
+        world = World(seed)
+        try:
+            world.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
+            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
+            pytest.fail(f"python -m tests.simulation {seed}\n{trace}\n{type(error).__name__}: {error}")
+
+
+def test_a_seed_always_tells_the_same_story():
+    one, other = World(17), World(17)
+    one.run()
+    other.run()
+    assert one.trace == other.trace
+    assert len(one.trace) > 100
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        broken.WorldOfBlindRenaming,
+        broken.WorldOfEagerPushes,
+        broken.WorldOfEarlyAnswers,
+        broken.WorldOfSkippedEntries,
+    ],
+)
+def test_what_is_broken_is_found(kind):
+    for seed in range(ENOUGH):
+        try:
+            kind(seed).run()
+        except Exception:  # noqa: BLE001  (whatever shows it)
+            return
+    pytest.fail(f"{kind.__name__} went unnoticed")
