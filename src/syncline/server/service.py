@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
-from syncline.errors import BadRequest, SynclineError, Unauthorized
+from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
+from syncline.errors import BadRequest, SynclineError, Unauthorized, UnsupportedProtocol
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.settings import Settings
 from syncline.server.space import Space
@@ -99,6 +99,8 @@ class ServicePeer:
     async def _answer(self, request: bytes) -> bytes:
         message = decode_request(request)
         if isinstance(message, Hello):
+            if message.protocol != PROTOCOL:
+                raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
             self._user, self._space = self._service.user_of(message.token), message.space
         async with self._service.use(self._space) as space:
             match message:

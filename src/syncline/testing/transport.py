@@ -35,10 +35,11 @@ SECONDS = 20.0
 
 
 class Served(NamedTuple):
-    """A running server: how to begin a conversation with it, and the API key of its user ``ann``."""
+    """A running server: how to begin a conversation with it, the API key of its user ``ann``, and an empty space."""
 
     connect: Callable[[], Transport]
     token: str
+    space: str = "default"
 
 
 def _run(test: Callable[[Any, Path], Awaitable[None]]) -> Callable[[Any, Path], None]:
@@ -58,11 +59,15 @@ class TransportContract:
         """A server whose data is in a directory; it stops when the block ends. Later it may be started there again."""
         raise NotImplementedError
 
+    def share(self, data: Path) -> AbstractAsyncContextManager[Served]:
+        """The same, for tests that let the server live: it may be one for all of them, with a new space for each."""
+        return self.serve(data)
+
     # Requests
 
     @_run
     async def test_hello_push_and_pull(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = served.connect()
             welcome = await transport.hello(_hello(served))
             assert (welcome.user, welcome.head, welcome.own) == ("ann", 0, None)
@@ -80,7 +85,7 @@ class TransportContract:
 
     @_run
     async def test_the_server_knows_a_node_again(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             events = Author().events(2)
             first = await _greeted(served)
             await first.push(Push.of(events))
@@ -92,7 +97,7 @@ class TransportContract:
 
     @_run
     async def test_each_event_has_its_own_answer(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             author = Author()
             good, bad = author.event(), author.event(action=".secret")
@@ -106,7 +111,7 @@ class TransportContract:
 
     @_run
     async def test_a_request_that_fails_as_a_whole_raises_its_error(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             page = await transport.pull(Pull())
             with pytest.raises(BadCursor):
@@ -120,7 +125,7 @@ class TransportContract:
 
     @_run
     async def test_items_are_asked_for(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             author = Author()
             events = [author.event(item) for item in ("task.a", "note.b", "task.c", "memo")]
@@ -131,7 +136,7 @@ class TransportContract:
 
     @_run
     async def test_spaces_are_apart(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             one, other = served.connect(), served.connect()
             await one.hello(_hello(served))
             await one.push(Push.of(Author().events(1)))
@@ -142,7 +147,7 @@ class TransportContract:
 
     @_run
     async def test_without_valid_credentials_there_is_no_conversation(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             for token in ("wrong", None):
                 transport = served.connect()
                 with pytest.raises(Unauthorized):
@@ -151,7 +156,7 @@ class TransportContract:
 
     @_run
     async def test_another_protocol_is_refused(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = served.connect()
             with pytest.raises(UnsupportedProtocol):
                 await transport.hello(_hello(served, protocol=PROTOCOL + 1))
@@ -159,7 +164,7 @@ class TransportContract:
 
     @_run
     async def test_hello_comes_first_and_close_twice(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = served.connect()
             for _ in range(2):
                 with pytest.raises(HelloRequired):
@@ -171,7 +176,7 @@ class TransportContract:
 
     @_run
     async def test_hello_may_be_said_again(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             await transport.push(Push.of(Author().events(1)))
             assert (await transport.hello(_hello(served))).head == 1
@@ -182,7 +187,7 @@ class TransportContract:
 
     @_run
     async def test_a_subscription_begins_at_its_cursor_and_goes_on(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport, writer, author = await _greeted(served), await _greeted(served), Author()
             events = author.events(4)
             await writer.push(Push.of(events[:2]))
@@ -196,7 +201,7 @@ class TransportContract:
 
     @_run
     async def test_the_first_page_comes_at_once_even_if_it_is_empty(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             page = await anext(transport.subscribe(Live()))
             assert page.entries == []
@@ -205,7 +210,7 @@ class TransportContract:
 
     @_run
     async def test_two_subscribers_see_the_same_and_one_resumes(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             one, other, writer = [await _greeted(served) for _ in range(3)]
             first, second = one.subscribe(Live()), other.subscribe(Live(items=("task.*",)))
             await anext(first)
@@ -226,7 +231,7 @@ class TransportContract:
 
     @_run
     async def test_requests_go_on_beside_a_subscription(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             pages = transport.subscribe(Live())
             await anext(pages)
@@ -238,7 +243,7 @@ class TransportContract:
 
     @_run
     async def test_a_subscription_with_a_bad_cursor_raises(self, tmp_path: Path) -> None:
-        async with self.serve(tmp_path) as served:
+        async with self.share(tmp_path) as served:
             transport = await _greeted(served)
             with pytest.raises(BadCursor):
                 await anext(transport.subscribe(Live(cursor="nonsense")))
@@ -299,7 +304,7 @@ class TransportContract:
 
 
 def _hello(served: Served, **changes: Any) -> Hello:
-    return Hello(**{"node": "node", "token": served.token, **changes})
+    return Hello(**{"node": "node", "token": served.token, "space": served.space, **changes})
 
 
 async def _greeted(served: Served) -> Transport:

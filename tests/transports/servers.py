@@ -1,0 +1,71 @@
+"""Servers for the transport contract: one in this process, and real ones in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+
+import pytest
+
+from syncline.server import Service, Settings
+from syncline.testing import Served, TransportContract
+from syncline.transports.memory import MemoryTransport
+
+PROGRAM = """
+import sys
+from syncline.server.run import run
+from syncline.server.settings import Settings
+
+def ready(app, port):
+    print(port, app.service.registry.create_key("tests", "ann"), flush=True)
+
+run(Settings(data=sys.argv[1], port=0), ready)
+"""
+
+
+@asynccontextmanager
+async def in_this_process(data):
+    """A service in this event loop."""
+    service = Service(Settings(data=str(data)))
+    service.start()
+    try:
+        yield Served(lambda: MemoryTransport(service.peer()), service.registry.create_key("tests", "ann"))
+    finally:
+        await service.stop()
+
+
+@contextmanager
+def in_a_process(data, make_transport):
+    """A server on a free port, as ``syncline serve`` runs it; it is asked to stop as a supervisor would."""
+    command = [sys.executable, "-c", PROGRAM, str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        port, token = server.stdout.readline().split()
+        try:
+            yield Served(lambda: make_transport(f"http://127.0.0.1:{port}"), token)
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+
+
+class NetworkContract(TransportContract):
+    """The contract with real servers: most tests share one, each in a space of its own."""
+
+    transport = None
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _shared(cls, tmp_path_factory):
+        with in_a_process(tmp_path_factory.mktemp("shared"), cls.transport) as served:
+            cls.shared, cls.names = served, map("space-{}".format, count())
+            yield
+
+    @asynccontextmanager
+    async def serve(self, data):
+        with in_a_process(data, self.transport) as served:
+            yield served
+
+    @asynccontextmanager
+    async def share(self, data):
+        yield self.shared._replace(space=next(self.names))
