@@ -8,7 +8,7 @@ document or JSON Lines and nothing else. The exit codes are a promise (``docs/cl
     2    wrong usage, or a setting that does not fit
     3    the server cannot be reached, or cannot answer just now
     4    the credentials do not allow this, or the space is not there
-    5    a file or directory of this machine
+    5    a file, directory or address of this machine
     130  interrupted
     141  nobody reads the output any more
 """

@@ -22,7 +22,9 @@ from syncline.server.settings import gather
 
 app = typer.Typer(name="keys", help="Administer API keys, on the machine of the server.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What the key is for: laptop, backup, ci.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="What the key is for: laptop, backup, ci.", show_default="USER")
+]
 User = Annotated[str | None, typer.Option("--user", metavar="USER", help="Whose key it is.", show_default="NAME")]
 Admin = Annotated[bool, typer.Option("--admin", help=f"A key of the administrator ({ROOT}), who may do everything.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as keys list shows it.")]
@@ -44,7 +46,7 @@ def list_keys(data: Data = None, config: Config = None, json: Json = False) -> N
 
 @app.command()
 def create(
-    name: Name,
+    name: Name = None,
     user: User = None,
     admin: Admin = False,
     data: Data = None,
@@ -54,9 +56,9 @@ def create(
     """Make a key for a user. It is shown this once."""
     owner = _owner(name, user, admin)
     with _registry(data, config) as registry:
-        key = registry.create_key(name, owner)
+        key = registry.create_key(name or owner, owner)
     if json:
-        emit({"key": key, "name": name, "user": owner})
+        emit({"key": key, "name": name or owner, "user": owner})
         return
     say(Text(key, style="bold green" if out.is_terminal else ""))
     note(f"A key of {owner}; it is not shown again.")
@@ -76,10 +78,12 @@ def revoke(id: Id, data: Data = None, config: Config = None, json: Json = False)
         say(f"{id} is revoked.")
 
 
-def _owner(name: str, user: str | None, admin: bool) -> str:
+def _owner(name: str | None, user: str | None, admin: bool) -> str:
     if admin and user is not None:
         misused("--admin and --user exclude each other.")
     owner = ROOT if admin else user or name
+    if owner is None:
+        misused("Say whose key it is: --user USER, or --admin.")
     if not admin and (owner.startswith(".") or not USER.fullmatch(owner)):
         misused(f"{owner!r} cannot be a user: 1 to 256 characters, and no leading dot (--admin is for that).")
     return owner

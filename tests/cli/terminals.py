@@ -1,0 +1,114 @@
+"""The command as its users meet it: a process of its own, on pipes or on a pseudo-terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+COMMAND = (sys.executable, "-m", "syncline")
+DEADLINE = 60.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what would name a server, and with a wide plain terminal."""
+    ours = ("SYNCLINE_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "TERM": "xterm-256color", "TZ": "UTC", "PYTHONUNBUFFERED": "1", **more}
+
+
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Terminal:
+    """A place to type commands: a directory, and the variables that are set."""
+
+    def __init__(self, directory: Path, **variables: str) -> None:
+        self.directory, self.variables = directory, variables
+
+    def __call__(self, *arguments: object, input: str = "", **variables: str) -> Done:
+        """Runs a command to its end, on pipes."""
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            check=False,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            cwd=self.directory,
+            env=environment(**self.variables, **variables),
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: object, **more: Any) -> subprocess.Popen[str]:
+        """Begins a command that goes on."""
+        return subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.directory,
+            env=environment(**self.variables),
+            **more,
+        )
+
+    def screen(self, *arguments: object, columns: int = 80) -> str:
+        """What a command shows on a terminal, every byte of it."""
+        pid, terminal = pty.fork()
+        if not pid:
+            os.chdir(self.directory)
+            os.execve(sys.executable, [*COMMAND, *map(str, arguments)], environment(**self.variables))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        shown = b""
+        with suppress(OSError):  # Linux's word for the end of a terminal
+            while part := os.read(terminal, 65_536):
+                shown += part
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return shown.decode()
+
+    def file(self, name: str, *lines: object) -> Path:
+        """A JSON Lines file; a text stands as it is."""
+        path = self.directory / name
+        path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+        return path
+
+
+class Served:
+    """A server that ``syncline serve`` runs, and the key it told at its first start."""
+
+    def __init__(self, directory: Path, *flags: str) -> None:
+        self.terminal = Terminal(directory)
+        self.flags = ("--port", "0", "--data", str(directory / "data"), "--json", *flags)
+        self.process = self.terminal.begin("serve", *self.flags)
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.ready = json.loads(line)
+        self.url, self.key = self.ready["url"], self.ready["key"]
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Ends it; its exit code, and what it logged."""
+        self.process.send_signal(number)
+        _, logged = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, logged

@@ -1,0 +1,105 @@
+"""``spaces``, ``keys``, ``config``, ``version``, ``bench``, and what all verbs have in common."""
+
+import pytest
+from typer.testing import CliRunner
+
+from syncline.cli import app
+
+VERBS = (
+    *("serve", "status", "bench", "version", "log", "tail", "pull", "push", "export", "import"),
+    *("spaces list", "spaces create", "spaces show", "spaces delete"),
+    *("keys list", "keys create", "keys revoke", "config show", "config check"),
+)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_and_speaks_json(verb):
+    done = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "160", "TERM": "dumb"})
+    assert done.exit_code == 0
+    assert "--json" in done.output
+
+
+def test_without_a_verb_there_is_help(terminal):
+    done = terminal()
+    assert done.code == 2
+    assert all(verb.split()[0] in done.out + done.err for verb in VERBS)
+
+
+def test_spaces_are_made_listed_shown_and_deleted(syncline):
+    name = syncline.variables["SYNCLINE_SPACE"]
+    assert syncline("spaces", "create", name, "--json").json == {"name": name, "created": True}
+    assert syncline("spaces", "create", name, "--json").json == {"name": name, "created": False}
+    assert name in syncline("spaces", "list").out.splitlines()
+    assert syncline("spaces", "show", name, "--json").json["head"] == 0
+    assert syncline("spaces", "delete", name).code == 2
+    assert syncline("spaces", "delete", name, "--yes", "--json").json == {"name": name, "deleted": True}
+    assert syncline("spaces", "show", name).code == 4
+    assert syncline("spaces", "create", name).code == 4
+
+
+def test_keys_are_made_and_revoked_while_the_server_runs(syncline, server):
+    data = ("--data", server.ready["data"])
+    made = syncline("keys", "create", "laptop", "--user", "anna", *data, "--json").json
+    assert syncline("push", "-", "--token", made["key"], input='{"item":"a","action":"b"}\n').code == 0
+    assert syncline("pull").lines[0]["event"]["user"] == "anna"
+    listed = syncline("keys", "list", *data, "--json").json["keys"]
+    (id,) = [key["id"] for key in listed if (key["name"], key["user"]) == ("laptop", "anna")]
+    assert made["key"] not in str(listed)
+    assert syncline("spaces", "list", "--token", made["key"]).code == 4
+    assert syncline("keys", "revoke", id, *data).code == 0
+    assert syncline("keys", "revoke", id, *data).code == 1
+    assert id not in syncline("keys", "list", *data).out
+
+
+@pytest.mark.parametrize("whose", [["--user", "anna"], ["anna"]])
+def test_a_key_alone_is_what_stdout_gets(syncline, server, whose):
+    done = syncline("keys", "create", *whose, "--data", server.ready["data"])
+    assert done.out.startswith("sk_")
+    assert done.out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["create"], 2),
+        (["create", "x", "--user", ".root"], 2),
+        (["create", "x", "--user", "anna", "--admin"], 2),
+        (["list", "--data", "nowhere"], 5),
+    ],
+)
+def test_keys_that_cannot_be(syncline, server, arguments, code):
+    done = syncline("keys", *arguments, SYNCLINE_DATA=server.ready["data"])
+    assert (done.code, done.out) == (code, "")
+    assert not (syncline.directory / "nowhere").exists()
+
+
+def test_config_shows_what_won_and_why(terminal):
+    (terminal.directory / "syncline.toml").write_text("port = 1\nidle_seconds = 7\n")
+    shown = terminal("config", "show", "--json", SYNCLINE_PORT="2").json
+    assert shown["port"] == {"value": 2, "source": "environment SYNCLINE_PORT"}
+    assert shown["idle_seconds"] == {"value": 7.0, "source": "file syncline.toml"}
+    assert shown["host"]["source"] == "default"
+    assert "SYNCLINE_PORT" in terminal("config", "show", SYNCLINE_PORT="2").out
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("port = 1", 0), ("", 0), ("prot = 1", 2), ("port =", 2), ('port = "x"', 2), ("port = -1", 2)]
+)
+def test_config_is_checked(terminal, text, code):
+    (terminal.directory / "a.toml").write_text(text)
+    done = terminal("config", "check", "a.toml")
+    assert done.code == code
+    assert bool(done.err) == bool(code)
+
+
+def test_version(terminal):
+    about = terminal("version", "--json").json
+    assert about["syncline"] in terminal("version").out
+
+
+def test_bench_measures(terminal):
+    figures = {figure["name"]: figure for figure in terminal("bench", "--events", 1_000, "--json").json["figures"]}
+    assert len(figures) == 4
+    assert figures["pull"]["rate"] > 0
+    assert figures["live, from push to arrival"]["p99_ms"] > 0
+    assert list(terminal.directory.iterdir()) == []
