@@ -71,8 +71,9 @@ CHUNK = 256
 class SqliteEventStore:
     """One space's log; see ``EventStore``."""
 
-    def __init__(self, path: Path | str, receipts: Receipts) -> None:
-        self._receipts = receipts
+    def __init__(self, path: Path | str, receipts: Receipts, *, index_run: int = item_index.RUN) -> None:
+        """``index_run``: the index by item is extended by at least so many entries at a time."""
+        self._receipts, self._index_run = receipts, index_run
         self._lock = Lock()
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
@@ -109,18 +110,18 @@ class SqliteEventStore:
             outcomes = [ledger.submit(submission) for submission in submissions]
             head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
             _insert(cursor, rows, head.at, ledger.nodes)
-            indexed = item_index.extend(cursor, self._indexed, head.seq)
+            indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
         return Appended(outcomes, rows, head), indexed
 
     def slice(
         self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
     ) -> Slice:
         """See ``EventStore.slice``."""
-        head = self._head.seq
+        reach, head = self._indexed, self._head.seq  # in this order: a commit may come between
         with self._db.reading() as cursor:
             taken = _Taken(since, max_bytes)
             if items:
-                seqs, end = item_index.find(cursor, items, since, limit, self._indexed, head)
+                seqs, end = item_index.find(cursor, items, since, limit, reach, head)
                 for start in range(0, len(seqs), CHUNK):
                     if not taken.take(cursor, STRETCH_OF_SEQS, array(seqs[start : start + CHUNK]), CHUNK):
                         break

@@ -39,9 +39,9 @@ def indexed(cursor: Any) -> int:
     return cursor.execute(INDEXED).get  # type: ignore[no-any-return]
 
 
-def extend(cursor: Any, since: int, head: int) -> int:
+def extend(cursor: Any, since: int, head: int, run: int = RUN) -> int:
     """Indexes the entries after ``since`` when they fill a run; the seq up to which the index then reaches."""
-    if head - since < RUN:
+    if head - since < run:
         return since
     cursor.execute(FILL, (since, head))
     cursor.execute(SET_INDEXED, (head,))

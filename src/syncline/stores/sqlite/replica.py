@@ -68,8 +68,11 @@ class SqliteReplicaStore:
     ``read_only`` looks at a file that another program may have open; ``state`` stays as it was at the opening.
     """
 
-    def __init__(self, path: Path | str, node: str, *, read_only: bool = False) -> None:
-        self._lock = Lock()
+    def __init__(
+        self, path: Path | str, node: str, *, read_only: bool = False, index_run: int = item_index.RUN
+    ) -> None:
+        """``index_run``: the index by item is extended by at least so many entries at a time."""
+        self._lock, self._index_run = Lock(), index_run
         self._db = Database(Path(path), SCHEMA, read_only=read_only)
         with self._db.reading() if read_only else self._db.writing() as cursor:
             state = cursor.execute("SELECT state FROM state").get
@@ -105,7 +108,7 @@ class SqliteReplicaStore:
                 cursor.execute(FORGET, (item, reach))
                 cursor.execute(FORGET_INDEX, (item,))
             if change.entries:
-                reach = _keep(cursor, change.entries, reach, moved)
+                reach = _keep(cursor, change.entries, reach, moved, self._index_run)
             _take_out(cursor, [stamps.key(id) for id in change.drop], moved)
             _put(cursor, change.outbox, moved)
             if change.state is not None:
@@ -159,7 +162,7 @@ class SqliteReplicaStore:
         self._db.close()
 
 
-def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]) -> int:
+def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str], run: int) -> int:
     """Stores entries, settles the outbox, and brings the index along; the seq up to which that then reaches."""
     events = [entry.event for entry in entries]
     refs = {node: cursor.execute(REF, (node,)).get for node in {event.node for event in events}}
@@ -171,7 +174,7 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     insert(cursor, KEEP, rows)
     late = [(item, seq, node, n) for seq, _, _, item, node, n, _ in rows if seq <= reach]
     cursor.executemany(INDEX_LATE, late)
-    return item_index.extend(cursor, reach, cursor.execute(LAST).get)
+    return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
 
 
 def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> None:
