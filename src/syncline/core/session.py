@@ -139,6 +139,11 @@ class ClientSession:
         """Whether the server has answered ``hello``."""
         return self._server_ms is not None
 
+    @property
+    def wants_pending(self) -> bool:
+        """Whether the next step depends on what is pending: not before everything is pulled, if it may be."""
+        return self.caught_up or self.live or not self._may_pull
+
     def next(self, local: Local) -> Hello | Push | Pull | Restamp | None:
         """The next step; None when there is nothing to do until something is recorded or arrives."""
         if self._request is not None:
@@ -162,6 +167,8 @@ class ClientSession:
         if self._server_ms is None:
             return Hello(node=local.node, space=self._space, token=self._token)
         pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
+        if not self.wants_pending:
+            return pull
         pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
         if pending and (local.copied or (self._is_just_told and self._ahead(pending, self._server_ms))):
             if not self.caught_up:
@@ -169,11 +176,10 @@ class ClientSession:
             self._has_restamped, self._is_just_told = True, False
             return Restamp(self._server_ms)
         self._is_just_told = False
-        may_pull = self._may_pull and not self.live
-        if pending and (self.caught_up or not may_pull):
-            self._pushed = self._batch(pending)
-            return Push.of(self._pushed)
-        return pull if may_pull and not self.caught_up else None
+        if not pending:
+            return None
+        self._pushed = self._batch(pending)
+        return Push.of(self._pushed)
 
     @staticmethod
     def _ahead(pending: Sequence[Event], server_ms: int) -> bool:

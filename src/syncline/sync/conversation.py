@@ -88,6 +88,8 @@ class Conversation:
             await asyncio.gather(coming, return_exceptions=True)
 
     def _local(self) -> Local:
+        if not self.session.wants_pending:
+            return self._replica.local(0)
         chosen = self._options.filter
         everything = chosen is not None or self.session.holds_back
         local = self._replica.local(None if everything else MAX_PUSH_EVENTS + 1)
