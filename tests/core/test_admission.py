@@ -6,6 +6,7 @@ from syncline.core.admission import Ledger, NodeState, Submission
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.log import Head
+from syncline.core.stamps import drift_limit
 from syncline.errors import (
     ClockDrift,
     EventIdConflict,
@@ -186,6 +187,17 @@ def test_drift_tells_the_server_s_time():
     stored, refused = a_ledger().submit(Submission(limit, "ann"))
     assert stored == 11
     assert refused.details == {"time": NOW}
+
+
+def test_the_least_id_that_is_too_far_ahead_is_refused():
+    assert submit(a_ledger(), an_event(1, id=drift_limit(NOW))) == ["clock_drift"]
+    assert submit(a_ledger(), an_event(1, id=an_id(NOW + MAX_DRIFT_MS, 4095, random=2**32 - 1))) == [11]
+
+
+def test_an_id_is_taken_even_by_an_event_whose_counter_rises():
+    held, later = an_event(1), an_event(2, id=an_event(1).id)
+    assert submit(a_ledger([held]), later) == ["event_id_conflict"]
+    assert submit(a_ledger(), held, later) == [11, "event_id_conflict"]
 
 
 def test_a_user_must_be_named():

@@ -211,6 +211,27 @@ def test_one_odd_character_in_an_id_is_seen(character):
         assert codes[1] == ("invalid_event" if id != A else an_event(2, id=A).body)
 
 
+@pytest.mark.parametrize("id", [A[:2] + "  " + A[4:], "  " + A[2:], A[:34] + "  ", A[:24] + " " * 12])
+def test_white_space_is_no_part_of_an_id(id):
+    assert answer(b"[" + spelled(id=id) + b"]") == ["invalid_event"]
+
+
+@pytest.mark.parametrize(
+    "literal", ["1.0", "1e21", "1E21", "1e+021", "0.1e1", "1e-07", "0.00000010", "-0.0", "-0", "1.50", "1e0", "10e-1"]
+)
+def test_a_number_has_one_canonical_spelling(literal):
+    text = spelled(payload=7).replace(b'"payload":7', b'"payload":%b' % literal.encode())
+    (body,) = answer(b"[" + text + b"]")
+    assert body == an_event(payload=canonical.decode(literal.encode(), max_depth=1)).body != text
+
+
+def test_keys_in_the_order_of_code_points_are_not_canonical():
+    text = spelled(payload={"\U0001f600": 1, "\ufb33": 2})
+    by_code_points = text.replace('"😀":1,"\ufb33":2'.encode(), '"\ufb33":2,"😀":1'.encode())
+    assert by_code_points != text
+    assert answer(b"[" + by_code_points + b"]") == answer(b"[" + text + b"]") == [text]
+
+
 @pytest.mark.parametrize("levels", [500, 1_000, 5_000, 100_000])
 def test_nesting_beyond_any_stack_is_an_error_of_ours(levels):
     for inner in (b"[" * levels + b"]" * levels, b'{"a":' * levels + b"1" + b"}" * levels, b"[" * levels):
