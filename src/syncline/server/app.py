@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from syncline.errors import NotFound, SynclineError
 from syncline.server.api import log, openapi, spaces
 from syncline.server.api.websocket import WebSocketEndpoint
-from syncline.server.http import Endpoint, Handler, Receive, Request, Scope, Send
+from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 
-
-class Address(NamedTuple):
-    """An address of the server, and who handles which method there."""
-
-    path: str
-    handlers: Mapping[str, Handler]
-    is_per_space: bool = True
-    """Whether it stands under ``/v1/spaces/{space}/`` as well as under ``/v1/``."""
-
-
-ADDRESSES = (
+DESCRIBED = (
     Address("hello", {"POST": log.hello}),
     Address("push", {"POST": log.push}),
     Address("pull", {"GET": log.pull}),
@@ -35,16 +23,9 @@ ADDRESSES = (
     Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
     Address("/livez", {"GET": spaces.alive}, is_per_space=False),
     Address("/readyz", {"GET": spaces.ready}, is_per_space=False),
-    Address("/openapi.json", {"GET": openapi.document}, is_per_space=False),
 )
+ADDRESSES = (*DESCRIBED, Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False))
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
-
-
-def paths(address: Address) -> list[str]:
-    """Where an address stands."""
-    if not address.is_per_space:
-        return [address.path]
-    return [f"/v1/{address.path}", f"/v1/spaces/{{space}}/{address.path}"]
 
 
 class App:
@@ -60,7 +41,7 @@ class App:
         self._exact: dict[str, Endpoint] = {}
         for address in ADDRESSES:
             endpoint = Endpoint(self.service, address.handlers)
-            for path in paths(address):
+            for path in address.paths:
                 routes.append(Route(path, endpoint))
                 if "{" not in path:
                     self._exact[path] = endpoint

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -159,6 +159,20 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[None]]
+
+
+class Address(NamedTuple):
+    """An address of the server, and who handles which method there."""
+
+    path: str
+    handlers: Mapping[str, Handler]
+    is_per_space: bool = True
+    """Whether it stands under ``/v1/spaces/{space}/`` as well as under ``/v1/``."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Where it stands."""
+        return [f"/v1/{self.path}", f"/v1/spaces/{{space}}/{self.path}"] if self.is_per_space else [self.path]
 
 
 class Endpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +13,7 @@ from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
 from syncline.core.messages import Hello, Page, Result, Welcome
 from syncline.errors import BY_CODE
 from syncline.server.api.spaces import CreateSpace
-from syncline.server.http import Request
+from syncline.server.http import Address, Handler, Request
 
 
 class Event(msgspec.Struct):
@@ -42,43 +43,47 @@ class Pushing(msgspec.Struct):
     head: int
 
 
-async def document(request: Request) -> None:
-    """Serves the description."""
-    await request.answer(_document())
+def describing(addresses: Sequence[Address]) -> Handler:
+    """The handler that serves the description of these addresses."""
+
+    @cache
+    def encoded() -> bytes:
+        return msgspec.json.encode(_document(addresses))
+
+    async def document(request: Request) -> None:
+        """``GET openapi.json``: this description."""
+        await request.answer(encoded())
+
+    return document
 
 
-@cache
-def _document() -> bytes:
-    from syncline.server.app import ADDRESSES, paths
-
+def _document(addresses: Sequence[Address]) -> dict[str, Any]:
     (hello, welcome, page, pushed, pushing, create), components = msgspec.json.schema_components(
         [Hello, Welcome, Page, Pushed, Pushing, CreateSpace], ref_template="#/components/schemas/{name}"
     )
     bodies = {"push": pushed, "hello": hello, "create_space": create}
     answers = {"push": pushing, "hello": welcome, "pull": page}
     described: dict[str, Any] = {}
-    for address in ADDRESSES:
-        for path in paths(address):
+    for address in addresses:
+        for path in address.paths:
             described[path] = {
                 method.lower(): _operation(path, handler, bodies.get(handler.__name__), answers.get(handler.__name__))
                 for method, handler in address.handlers.items()
             }
     problem = {"type": "object", "properties": {"code": {"type": "string", "enum": sorted(BY_CODE)}}}
-    return msgspec.json.encode(
-        {
-            "openapi": "3.1.0",
-            "info": {"title": "Syncline", "version": version("syncline")},
-            "paths": described,
-            "components": {
-                "schemas": {**components, "Problem": problem},
-                "securitySchemes": {
-                    "bearer": {"type": "http", "scheme": "bearer"},
-                    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-                },
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Syncline", "version": version("syncline")},
+        "paths": described,
+        "components": {
+            "schemas": {**components, "Problem": problem},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
-            "security": [{"bearer": []}, {"key": []}],
-        }
-    )
+        },
+        "security": [{"bearer": []}, {"key": []}],
+    }
 
 
 def _operation(path: str, handler: Any, body: Any, answer: Any) -> dict[str, Any]:
