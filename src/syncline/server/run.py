@@ -140,7 +140,6 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         ws_ping_interval=None,
         lifespan="on",
         log_config=None,
-        log_config=None,
         log_level=settings.log_level if settings.log_level != "info" else "warning",
         access_log=False,
         server_header=False,
@@ -155,15 +154,6 @@ def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
         if app.failure is not None:
             raise app.failure from None
         raise
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """The socket to serve on. Raises OSError, with the address as its file name, if it cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family)
-    except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), f"{settings.host}:{settings.port}") from None
 
 
 def _listen(settings: Settings) -> socket.socket:
