@@ -90,7 +90,9 @@ def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -
     entries = [*page.late, *page.entries]
     ids = {entry.event.id for entry in entries}
     mine = [entry.event.id for entry in entries if entry.event.node == state.node]
-    seq = max([state.seq, *(entry.seq for entry in page.entries)])
+    seq = max((entry.seq for entry in page.entries), default=state.seq)
+    if seq < state.seq:  # overtaken by a live page: its cursor would lead back
+        page, seq = replace(page, cursor=state.cursor), state.seq
     state = replace(
         state,
         seq=seq,

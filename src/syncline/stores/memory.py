@@ -36,9 +36,10 @@ class MemoryEventStore:
         """See ``EventStore.append``."""
         with self._lock:
             self._check_open()
+            keys = [event.key for submission in submissions for event in submission.good]
             ledger = Ledger(
                 self._head,
-                known=self._known,
+                known={key: self._known[key] for key in keys if key in self._known},
                 nodes=self._nodes,
                 last_n=lambda item, node: self._last_n.get((item, node), 0),
                 now_ms=now_ms,
