@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from syncline.core.session import ClientSession
-from syncline.errors import InternalError, SynclineError, Unauthorized
+from syncline.errors import ConnectionLost, InternalError, SynclineError, Unauthorized
 from syncline.replica import Replica
 from syncline.stores import ReplicaStore
 from syncline.sync.conversation import Conversation
@@ -128,6 +128,8 @@ class SyncManager:
             with suppress(asyncio.CancelledError):
                 await automatic
             self._show(None)
+            stopped = ConnectionLost("Syncing was stopped meanwhile; sync again.")
+            self._answer_rounds(SyncResult(errors=[stopped], failure=stopped))
 
     async def _stay_in_sync(self) -> None:
         """Goes on until stopped, or until only a person can help: new credentials, another log, another user."""
@@ -150,15 +152,18 @@ class SyncManager:
         was_live = False
         async with self._busy:
             conversation = self._begin(push=not self._options.pull_only, pull=True)
-            error = await _outcome(conversation.run())
-            await conversation.end()
-            if error is None:
-                self._is_live = was_live = conversation.session.live = True
-                self._report(conversation, began)
-                self.replica.set_connection("live")
-                error = await _outcome(self._exchange(conversation))
-            self._is_live = conversation.session.live = False
-            await self._hang_up()
+            self._is_live = True  # from the first word on: whoever wants to sync meanwhile waits for the next exchange
+            try:
+                error = await _outcome(conversation.run())
+                await conversation.end()
+                if error is None:
+                    was_live = conversation.session.live = True
+                    self._report(conversation, began)
+                    self.replica.set_connection("live")
+                    error = await _outcome(self._exchange(conversation))
+            finally:
+                self._is_live = conversation.session.live = False
+                await self._hang_up()
         result = self._report(conversation, began, error)
         self._answer_rounds(result)
         return error, was_live

@@ -93,7 +93,7 @@ class _Line:
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._pages: asyncio.Queue[Page | SynclineError] = asyncio.Queue(WAITING_PAGES)
         self._ref = 0
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._said = asyncio.get_running_loop().time()
         self._failure: SynclineError | None = None
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._beat())]
 
@@ -122,6 +122,7 @@ class _Line:
             raise self._failure
         try:
             await self._connection.send(encode(message), text=True)
+            self._said = asyncio.get_running_loop().time()
         except ConnectionClosed:
             raise self._failure or _lost() from None
 
@@ -176,7 +177,7 @@ class _Line:
                 self._fail(ConnectionLost("The server has gone silent."))
                 self._connection.transport.abort()
                 return
-            if silence > PING_SECONDS:
+            if max(silence, loop.time() - self._said) > PING_SECONDS:  # whoever only reads has to be heard, too
                 with suppress(SynclineError):
                     await self.send(Ping())
 
