@@ -18,7 +18,7 @@ setup: .venv/.stamp  ## make .venv as requirements.lock says, by hash
 serve: setup  ## run the server on PORT (8080)
 	$(BIN)/syncline serve --port $(PORT)
 
-test: lint suite  ## lint, types and the whole suite
+test: lint test-core suite  ## lint, types, the core to its last branch, and the whole suite
 
 suite: setup  ## the whole suite, on all processors
 	$(BIN)/pytest -n logical --dist worksteal

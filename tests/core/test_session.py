@@ -704,3 +704,10 @@ def test_a_log_restored_from_an_older_copy_is_noticed():
     older.append(b"[%b]" % log.rows[0].event.body, "ann")
     replica.sync(older)
     assert replica.cursor == older.codec.encode(Cursor(EPOCH, 1, older.head.tail))
+
+
+def test_a_copied_replica_pulls_before_it_takes_new_ids_even_if_it_only_pushes():
+    client = greeted(pull=False)
+    assert isinstance(client.next(a_local(an_event(1), copied=True)), Pull)
+    client.receive(Page(entries=[], cursor="c"))
+    assert isinstance(client.next(a_local(an_event(1), copied=True)), Restamp)

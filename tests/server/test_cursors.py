@@ -174,3 +174,19 @@ def test_a_cursor_of_another_server(open_server, serve, space):
 def test_a_cursor_says_nothing_to_whoever_holds_it(open_server, space):
     cursor = cursor_after(open_server, space, 3)
     assert len(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))) == 57
+
+
+def test_a_space_tells_a_cursor_before_its_head(open_server, space, author):
+    for _ in range(5):
+        open_server.push(space, [author.event(item="a")])
+
+    def seqs(back, items=""):
+        shown = open_server.request("GET", f"/v1/spaces/{space}?back={back}{items}").json
+        page = open_server.request("GET", f"/v1/spaces/{space}/pull?since={shown['cursor']}{items}").json
+        return [entry["seq"] for entry in page["entries"]]
+
+    assert seqs(0) == []
+    assert seqs(2) == [4, 5]
+    assert seqs(2, "&items=a,b*") == [4, 5]
+    assert seqs(99) == [1, 2, 3, 4, 5]
+    assert open_server.request("GET", f"/v1/spaces/{space}?back=-1").code == "bad_request"

@@ -48,7 +48,9 @@ def log(
     if replica is not None:
         rows.extend(row for row in _local(replica, items) if chosen(row))
     else:
-        asyncio.run(_collect(_remote(Remote(server, space, token), items), rows, chosen))
+        is_plain = not any((items, action, user, node, since, until))
+        back = limit if limit and is_plain else None
+        asyncio.run(_collect(_remote(Remote(server, space, token), items, back), rows, chosen))
     _show(rows, json)
 
 
@@ -59,11 +61,13 @@ def _local(path: Path, items: list[str]) -> Iterator[Row]:
             yield Row.local(event, status, error)
 
 
-async def _remote(remote: Remote, items: list[str]) -> AsyncIterator[Row]:
+async def _remote(remote: Remote, items: list[str], back: int | None) -> AsyncIterator[Row]:
+    """The rows of a space: the last ``back`` of them, or all."""
     head = await remote.head()
+    cursor = None if back is None else await remote.cursor_back(back, items)
     async with remote.talk() as (transport, _):
         with progress("Reading", head) as advance:
-            async for page in read(transport, None, items):
+            async for page in read(transport, cursor, items):
                 for entry in page.entries:
                     yield Row.of(entry)
                     advance(entry.seq)

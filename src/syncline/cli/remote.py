@@ -86,6 +86,11 @@ class Remote(NamedTuple):
         async with self.administer() as administration:
             return int((await administration.space(self.space))["head"])
 
+    async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
+        """The cursor so many entries before the head of the space."""
+        async with self.administer() as administration:
+            return str((await administration.space(self.space, back=entries, items=items))["cursor"])
+
     def administer(self) -> Administration:
         """Requests beside the log."""
         return Administration(self.server, self.token)

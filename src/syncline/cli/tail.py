@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Annotated
@@ -14,7 +13,7 @@ import typer
 
 from syncline.cli.entries import Row
 from syncline.cli.pull import Since
-from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Items, Remote, Server, Space, Token, read
+from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Items, Remote, Server, Space, Token
 from syncline.cli.terminal import Json, note, out, say, write
 from syncline.core.events import Entry
 from syncline.core.messages import Live
@@ -23,7 +22,7 @@ from syncline.sync import SyncOptions
 from syncline.sync.options import pause_seconds
 from syncline.transports.websocket import WebSocketTransport
 
-Last = Annotated[int, typer.Option(min=0, help="Begin with the last so many entries.")]
+Last = Annotated[int, typer.Option(min=0, help="Begin so many entries before the end of the log.")]
 
 
 def tail(
@@ -53,10 +52,7 @@ class _Tail:
 
     async def run(self, since: str | None, last: int) -> None:
         """Shows the last entries, then goes on for ever. Raises what only a person can mend."""
-        await self._remote.head()
-        self._cursor = since
-        if since is None:
-            await self._catch_up(last)
+        self._cursor = since or await self._remote.cursor_back(last, self._items)
         while True:
             try:
                 await self._follow()
@@ -66,15 +62,6 @@ class _Tail:
                 note(f"{error.message} Trying again.")
             await asyncio.sleep(pause_seconds(self._attempt, SyncOptions(), random.random()))
             self._attempt += 1
-
-    async def _catch_up(self, last: int) -> None:
-        """Only pages lead to a cursor at the head, so that this reads the log once."""
-        kept: deque[Entry] = deque(maxlen=last)
-        async with self._remote.talk() as (transport, _):
-            async for page in read(transport, None, self._items):
-                kept.extend(page.entries)
-                self._cursor = page.cursor
-        self._show(kept)
 
     async def _follow(self) -> None:
         async with self._remote.talk(WebSocketTransport) as (transport, _):

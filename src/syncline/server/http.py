@@ -84,6 +84,27 @@ class Request:
         except ValueError:
             raise BadRequest("The query cannot be read.") from None
 
+    def parameter(self, name: str) -> str | None:
+        """One parameter of the query. Raises BadRequest if it is given more than once."""
+        values = self.query.get(name, [])
+        if len(values) > 1:
+            raise BadRequest(f"{name}: given more than once.")
+        return values[0] if values and values[0] else None
+
+    def number(self, name: str, default: int, *, low: int, high: int) -> int:
+        """A whole number of the query. Raises BadRequest."""
+        text = self.parameter(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 16 and low <= int(text) <= high):
+            raise BadRequest(f"{name}: {text[:40]!r} is not a whole number between {low} and {high}.")
+        return int(text)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The item patterns of the query: given several times, or separated by commas."""
+        return tuple(pattern for value in self.query.get("items", []) for pattern in value.split(","))
+
     async def body(self) -> bytes:
         """The body, decoded. Raises TooLarge, UnsupportedMedia, RequestTimeout or BadRequest."""
         if self.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower() != JSON:

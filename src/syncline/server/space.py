@@ -12,6 +12,7 @@ from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
 from syncline.core.events import Event, check_body
+from syncline.core.log import NO_TAIL
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
 from syncline.errors import EventError, SpaceDeleted, SynclineError
 from syncline.server.authority import Authority
@@ -78,6 +79,13 @@ class Space:
         since = await self._resume(pull.cursor, view)
         part = await self._read(self._slice, since, items, pull.limit)
         return encode_page(part.encoded, self._cursor(part, view), more=part.more, ref=pull.ref or None)
+
+    async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
+        """The cursor that many entries before the head (0: at the head), for a reader of these items."""
+        head = self.hub.head
+        seq = max(0, head.seq - entries)
+        tail = await self._read(self.store.tail, seq)
+        return self._codec.encode(Cursor(head.epoch, seq, tail or NO_TAIL, view_of(patterns.check(items))))
 
     async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
         """Returns when there may be entries after a cursor, or after some seconds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -27,9 +28,11 @@ class Administration:
         """The names of all spaces."""
         return list((await self._get("v1/spaces"))["spaces"])
 
-    async def space(self, name: str) -> dict[str, Any]:
-        """A space: its name, epoch, head (last seq), the tail there, and the milliseconds ``at`` which that was."""
-        return await self._get(f"v1/spaces/{quote(name, safe='')}")
+    async def space(self, name: str, *, back: int = 0, items: Sequence[str] = ()) -> dict[str, Any]:
+        """A space: its name, epoch, head (last seq), the tail there, the milliseconds ``at`` which that was, and the
+        ``cursor`` which is ``back`` entries before the head, for a reader of ``items``."""
+        query = urlencode({"back": back, **({"items": ",".join(items)} if items else {})})
+        return await self._get(f"v1/spaces/{quote(name, safe='')}?{query}")
 
     async def create_space(self, name: str) -> bool:
         """Makes a space; whether it is new."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import msgspec
@@ -70,12 +70,11 @@ async def hello(request: Request) -> None:
 async def pull(request: Request) -> None:
     """``GET pull``: a page after the cursor ``since``; with ``wait``, when there is one, or after so many seconds."""
     _ = request.user
-    query = request.query
-    wait = _number(query, "wait", 0, low=0, high=MAX_WAIT_SECONDS)
+    wait = request.number("wait", 0, low=0, high=MAX_WAIT_SECONDS)
     message = Pull(
-        cursor=_one(query, "since"),
-        limit=_number(query, "limit", 1_000, low=1, high=MAX_PAGE_ENTRIES),
-        items=_items(query),
+        cursor=request.parameter("since"),
+        limit=request.number("limit", 1_000, low=1, high=MAX_PAGE_ENTRIES),
+        items=request.items,
     )
     async with request.service.use(request.space) as space:
         if wait:
@@ -99,9 +98,8 @@ async def _wait(request: Request, space: Space, pull: Pull, seconds: int) -> Non
 async def live(request: Request) -> None:
     """``GET live``: pages as server-sent events; each has its cursor as its id, so a browser resumes by itself."""
     _ = request.user
-    query = request.query
     last = request.headers.get(b"last-event-id", b"").decode("latin-1")
-    message = Live(cursor=last or _one(query, "since"), items=_items(query))
+    message = Live(cursor=last or request.parameter("since"), items=request.items)
     async with request.service.use(request.space) as space:
         pages = space.follow(message)
         first = await anext(pages)  # a bad cursor is an ordinary error
@@ -145,23 +143,3 @@ async def _until_gone(request: Request) -> None:
 def _event(kind: str, data: str, id: str | None = None) -> bytes:
     first = f"id: {id}\n" if id else ""
     return f"{first}event: {kind}\ndata: {data}\n\n".encode()
-
-
-def _one(query: Mapping[str, list[str]], name: str) -> str | None:
-    values = query.get(name, [])
-    if len(values) > 1:
-        raise BadRequest(f"{name}: given more than once.")
-    return values[0] if values and values[0] else None
-
-
-def _number(query: Mapping[str, list[str]], name: str, default: int, *, low: int, high: int) -> int:
-    text = _one(query, name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
-        raise BadRequest(f"{name}: {text[:40]!r} is not a whole number between {low} and {high}.")
-    return int(text)
-
-
-def _items(query: Mapping[str, list[str]]) -> tuple[str, ...]:
-    return tuple(pattern for value in query.get("items", []) for pattern in value.split(","))

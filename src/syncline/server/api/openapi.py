@@ -91,6 +91,9 @@ def _operation(path: str, handler: Any, body: Any, answer: Any) -> dict[str, Any
     parameters = [_parameter("space", "path", {"type": "string"})] if "{space}" in path else []
     if "{space}" not in path and path.startswith("/v1/") and path != "/v1/spaces":
         parameters.append(_parameter("X-Tenant-ID", "header", {"type": "string"}))
+    if name == "show_space":
+        back = {"type": "integer", "minimum": 0}
+        parameters += [_parameter("back", "query", back), _parameter("items", "query", {"type": "string"})]
     if name in ("pull", "live"):
         parameters += [
             _parameter("since", "query", {"type": "string"}),

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 
+from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.errors import Forbidden
 from syncline.server.http import Request
 from syncline.server.registry import check_space
@@ -33,12 +34,14 @@ async def create_space(request: Request) -> None:
 
 
 async def show_space(request: Request) -> None:
-    """``GET spaces/{space}``: its epoch and head."""
+    """``GET spaces/{space}``: its epoch and head, and a cursor ``back`` entries before the head (0), for ``items``."""
     _ = request.user
+    back = request.number("back", 0, low=0, high=MAX_SAFE_INTEGER)
     async with request.service.spaces.use(request.space, create=False) as space:
         head = space.hub.head
+        cursor = await space.cursor_back(back, request.items)
         answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
-    await request.answer(msgspec.json.encode(answer))
+    await request.answer(msgspec.json.encode({**answer, "cursor": cursor}))
 
 
 async def delete_space(request: Request) -> None:
