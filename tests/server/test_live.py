@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from syncline.transports.http import SILENCE_SECONDS
 from tests.server.running import DEADLINE, Author, eventually, recv
 
 MIB = 1024 * 1024
@@ -305,3 +306,11 @@ def test_a_follower_that_vanishes_is_forgotten(serve):
         assert server.push("b", Author().events(1)).code == "overloaded"
         ws.socket.shutdown(socket.SHUT_RDWR)
     assert eventually(lambda: server.push("b", Author().events(1)).status == 200)
+
+
+def test_a_quiet_stream_says_that_it_is_there_before_a_replica_gives_it_up(open_server, space):
+    with closing(Stream(open_server, space)) as stream:
+        list(islice(stream.pages(), 1))
+        began = time.monotonic()
+        assert next(line for line in stream.response if line.startswith(b":"))
+        assert time.monotonic() - began < SILENCE_SECONDS

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from syncline.core import canonical
 from syncline.core.batch import ENVELOPE_DEPTH
-from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS, PING_SECONDS
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, checked, encode
 from syncline.errors import BadJson, BadRequest, SpaceMismatch, SynclineError, UnsupportedProtocol
 from syncline.server.frames import Frame
@@ -19,7 +19,6 @@ from syncline.server.http import Request
 from syncline.server.registry import DEFAULT_SPACE
 from syncline.server.space import Space
 
-KEEP_ALIVE_SECONDS = 15.0
 EVENT_STREAM = b"text/event-stream"
 
 
@@ -131,7 +130,7 @@ async def _stream_pages(request: Request, pages: AsyncGenerator[Frame, None]) ->
 
 async def _keep_alive(request: Request) -> None:
     while True:
-        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        await asyncio.sleep(PING_SECONDS)
         await request.stream(b": still here\n\n")
 
 
