@@ -15,11 +15,11 @@ from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
 from syncline.core.events import Event
-from syncline.core.limits import MAX_PUSH_EVENTS, Limits
+from syncline.core.limits import Limits
 from syncline.core.log import Receipts
 from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Welcome, encode, encode_ack, encode_page
 from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Read, Send, ServerSession
-from syncline.errors import EventError, SynclineError, TooManyEvents, Unauthorized
+from syncline.errors import EventError, SynclineError, Unauthorized
 from syncline.stores import EventStore
 from syncline.stores.memory import MemoryEventStore
 from syncline.testing.seeded import ManualClock
@@ -62,16 +62,10 @@ class LogServer:
 
     def commit(self, commit: Commit, user: str) -> bytes:
         """Stores what may be stored, and the encoded ``ack``."""
-        events = decode_events(bytes(commit.events))
-        if len(events) > MAX_PUSH_EVENTS:
-            raise TooManyEvents(f"{len(events)} events in one push; {MAX_PUSH_EVENTS} are allowed.")
-        events = [_named(event, user) for event in events]
-        good = [event for event in events if isinstance(event, Event)]
-        appended = self.store.append([Submission(good, user)], now_ms=self.now_ms())
-        stored = iter(appended.outcomes[0])
-        outcomes = [next(stored) if isinstance(event, Event) else event for event in events]
+        events = [_named(event, user) for event in decode_events(bytes(commit.events))]
+        appended = self.store.append([Submission(events, user)], now_ms=self.now_ms())
         self._tell()
-        return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, outcomes, appended.head.seq))
+        return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
 
     def _tell(self) -> None:
         news, self.news = self.news, asyncio.Event()
