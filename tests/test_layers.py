@@ -42,7 +42,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 ASYNC = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 STANDARD = sys.stdlib_module_names | {"compression"}  # the latter since Python 3.14
-SHARED_WITHIN = {"pytest": "testing", "typer": "cli", "rich": "cli", "starlette": "server"}  # else: one module per library
+SHARED_WITHIN = {"pytest": "testing", "typer": "cli", "rich": "cli", "starlette": "server"}  # others: one module each
 
 
 def module_name(path: str) -> str:
@@ -137,9 +137,7 @@ def neighbours(inside: dict[str, set[str]]) -> Iterator[str]:
 
 
 def test_the_package_keeps_its_layers():
-    sources = {
-        str(file.relative_to(PACKAGE).as_posix()): file.read_text("utf-8") for file in PACKAGE.rglob("*.py")
-    }
+    sources = {str(file.relative_to(PACKAGE).as_posix()): file.read_text("utf-8") for file in PACKAGE.rglob("*.py")}
     assert check(sources) == []
 
 

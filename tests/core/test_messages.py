@@ -34,6 +34,7 @@ from syncline.errors import (
     BadJson,
     BadRequest,
     ClockDrift,
+    InternalError,
     InvalidEvent,
     NodeConflict,
     Overloaded,
@@ -229,14 +230,14 @@ def test_the_ref_of_a_wrong_request(text, ref):
     "text", [b"", b"{}", b'{"type":"hello","node":"n"}', b'{"type":"ack"}', b'{"type":"\xff"}', b"[" * 100_000]
 )
 def test_an_answer_that_cannot_be_read(text):
-    with pytest.raises(BadRequest):
+    with pytest.raises(InternalError):
         decode_answer(text)
 
 
 def test_what_was_asked_for_is_expected():
     welcome = Welcome(epoch=EPOCH, head=0, time=NOW, user="ann")
     assert expect(encode(welcome), Welcome) == welcome
-    with pytest.raises(BadRequest, match="Welcome where Page"):
+    with pytest.raises(InternalError, match="Welcome where Page"):
         expect(encode(welcome), Page)
     with pytest.raises(Overloaded, match="busy"):
         expect(encode(ErrorMessage.of(Overloaded("busy"))), Page)

@@ -192,17 +192,17 @@ def closed_with(ws, seconds: float) -> int:
 def test_a_session_that_never_says_hello(server):
     began = time.monotonic()
     with server.websocket() as ws:
-        assert recv(ws)["code"] == "request_timeout"
-        assert closed_with(ws, GRACE) == 4408
+        assert recv(ws)["code"] == "unauthorized"
+        assert closed_with(ws, GRACE) == 4401
     assert HELLO * 0.9 <= time.monotonic() - began <= HELLO + GRACE
 
 
 def test_hello_that_comes_too_late(server, space):
     with server.websocket() as ws:
-        assert recv(ws)["code"] == "request_timeout"
+        assert recv(ws)["code"] == "unauthorized"
         with suppress(ConnectionClosed):
             ws.send(json.dumps({"type": "hello", "node": "n", "space": space}))
-        assert closed_with(ws, GRACE) == 4408
+        assert closed_with(ws, GRACE) == 4401
 
 
 def test_an_idle_session(server, space):

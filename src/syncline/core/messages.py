@@ -16,7 +16,7 @@ from syncline.core import canonical
 from syncline.core.clocks import NODE
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_DEPTH, MAX_NODE_LENGTH, MAX_PAGE_ENTRIES, Limits
-from syncline.errors import BadJson, BadRequest, SynclineError, from_wire
+from syncline.errors import BadJson, BadRequest, InternalError, SynclineError, from_wire
 
 PROTOCOL = 1
 ENVELOPE_DEPTH = 8
@@ -205,24 +205,24 @@ def ref_of(text: bytes) -> int | None:
 
 
 def decode_answer(text: bytes) -> Answer:
-    """What a replica may receive. Raises BadRequest for what this version cannot read."""
+    """What a replica may receive. Raises InternalError for what this version cannot read."""
     try:
         answer: Answer = _answer.decode(text)
         return answer
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"The server sent something that is not a message of this protocol: {error}") from None
+        raise InternalError(f"The server sent something that is not a message of this protocol: {error}") from None
 
 
 AnswerKind = TypeVar("AnswerKind", Welcome, Ack, Page)
 
 
 def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
-    """The answer of the kind that was asked for. Raises the server's error, or BadRequest for another message."""
+    """The answer of the kind that was asked for. Raises the server's error, or InternalError for another message."""
     answer = decode_answer(text)
     if isinstance(answer, ErrorMessage):
         raise answer.error
     if not isinstance(answer, kind):
-        raise BadRequest(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
+        raise InternalError(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
     return answer
 
 

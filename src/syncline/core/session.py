@@ -181,9 +181,8 @@ class ClientSession:
         self._pushed = self._batch(pending)
         return Push.of(self._pushed)
 
-    @staticmethod
-    def _ahead(pending: Sequence[Event], server_ms: int) -> bool:
-        return max(event.id for event in pending) >= stamps.drift_limit(server_ms)
+    def _ahead(self, pending: Sequence[Event], server_ms: int) -> bool:
+        return max(event.id for event in pending) >= stamps.drift_limit(server_ms, self._limits.drift_ms)
 
     def _batch(self, pending: Sequence[Event]) -> Sequence[Event]:
         """As many events as one push may carry; a transaction goes whole, even if it is larger than that."""

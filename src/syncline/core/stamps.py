@@ -67,9 +67,9 @@ def from_key(key: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def drift_limit(now_ms: int) -> str:
-    """The least id that is too far ahead of ``now_ms`` to be accepted: more than five minutes."""
-    return str(Stamp(min(now_ms + MAX_DRIFT_MS + 1, MAX_MS), 0, 0, 0))
+def drift_limit(now_ms: int, drift_ms: int = MAX_DRIFT_MS) -> str:
+    """The least id that is too far ahead of ``now_ms`` to be accepted: by more than five minutes, or ``drift_ms``."""
+    return str(Stamp(min(now_ms + drift_ms + 1, MAX_MS), 0, 0, 0))
 
 
 def node_hash(node: str) -> int:

@@ -111,6 +111,7 @@ class _LoopThread:
     def end(self) -> None:
         """Closes the manager and ends the thread."""
         self.call(self.manager.close())
+        self.call(self._loop.shutdown_asyncgens())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         with contextlib.suppress(RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from msgspec.structs import replace
 
@@ -51,8 +52,9 @@ class Conversation:
         """Applies pages as they come. Returns when the session has to begin anew; raises what ends it."""
         live = Live(cursor=self._replica.local(0).cursor, items=tuple(self._options.items))
         try:
-            async for page in self._transport.subscribe(live):
-                self._receive(page)
+            async with aclosing(self._transport.subscribe(live)) as pages:
+                async for page in pages:
+                    self._receive(page)
         except (LogChanged, RequestError) as error:
             self._receive(ErrorMessage.of(error))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from enum import Enum
 from itertools import chain, repeat
 from typing import TypeVar
@@ -84,7 +84,7 @@ class FaultyTransport:
             raise ConnectionLost("The answer was lost, on purpose.")
         return answer
 
-    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+    async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """See ``Transport.subscribe``. A page that is lost takes the connection with it, as it would in TCP."""
         self._check_line()
         async for page in self._transport.subscribe(live):

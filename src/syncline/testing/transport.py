@@ -6,7 +6,7 @@ The tests talk to a real server, which the subclass starts; each test is one ``a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -327,7 +327,7 @@ def _bodies(*pages: Page) -> list[bytes]:
     return [bytes(entry.raw) for page in pages for entry in page.entries]
 
 
-async def _collected(pages: AsyncIterator[Page], count: int) -> list[bytes]:
+async def _collected(pages: AsyncGenerator[Page, None], count: int) -> list[bytes]:
     """The bodies of the next ``count`` entries, in however many pages they come."""
     found: list[bytes] = []
     while len(found) < count:

@@ -6,7 +6,7 @@ fails as a whole, or ConnectionLost where nobody answers. ``syncline.testing`` s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Welcome
@@ -26,7 +26,7 @@ class Transport(Protocol):
     async def pull(self, pull: Pull) -> Page:
         """One page of the log."""
 
-    def subscribe(self, live: Live) -> AsyncIterator[Page]:
+    def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """Pages from a cursor on, as they come, until the connection or the caller ends."""
 
     async def close(self) -> None:

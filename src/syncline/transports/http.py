@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx2
@@ -52,7 +52,7 @@ class HttpTransport:
         try:
             pushed = _pushed.decode(response)
         except msgspec.MsgspecError as error:
-            raise BadRequest(f"The server's answer to a push cannot be read: {error}") from None
+            raise InternalError(f"The server's answer to a push cannot be read: {error}") from None
         return Ack(ref=push.ref, results=pushed.results, head=pushed.head)
 
     async def pull(self, pull: Pull) -> Page:
@@ -60,7 +60,7 @@ class HttpTransport:
         parameters = {"limit": pull.limit, **_place(pull.cursor, pull.items)}
         return expect(await self._request("GET", "pull", params=parameters), Page)
 
-    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+    async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """See ``Transport.subscribe``."""
         try:
             async with self._ready().stream("GET", "live", params=_place(live.cursor, live.items)) as response:
@@ -123,7 +123,7 @@ def _problem(status: int, body: bytes) -> SynclineError:
     if "code" in problem:
         return from_wire({name: value for name, value in problem.items() if name not in PROBLEM_MEMBERS})
     words = f"The server (or a proxy before it) answered with HTTP status {status}."
-    return InternalError(words) if status >= 500 else BadRequest(words)
+    return InternalError(words)  # whoever it was, it did not judge the request
 
 
 def _words(error: Exception) -> str:

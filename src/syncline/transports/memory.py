@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 from syncline.core.messages import (
@@ -56,7 +56,7 @@ class MemoryTransport:
         self._check_greeted()
         return await self._ask(pull, Page)
 
-    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+    async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """See ``Transport.subscribe``."""
         self._check_greeted()
         async for page in self._peer.follow(live):

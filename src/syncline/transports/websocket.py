@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +28,7 @@ from syncline.core.messages import (
     decode_answer,
     encode,
 )
-from syncline.errors import BadRequest, ConnectionLost, HelloRequired, SynclineError
+from syncline.errors import BadRequest, ConnectionLost, HelloRequired, InternalError, SynclineError
 
 __all__ = ["WebSocketTransport"]
 
@@ -66,7 +66,7 @@ class WebSocketTransport:
         """See ``Transport.pull``."""
         return await self._open().ask(pull, Page)
 
-    async def subscribe(self, live: Live) -> AsyncIterator[Page]:
+    async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """See ``Transport.subscribe``."""
         line = self._open()
         await line.send(live)
@@ -113,7 +113,7 @@ class _Line:
         if isinstance(answer, ErrorMessage):
             raise answer.error
         if not isinstance(answer, kind):
-            raise BadRequest(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
+            raise InternalError(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
         return answer
 
     async def send(self, message: Any) -> None:

@@ -46,7 +46,7 @@ def read_push(body: bytes) -> bytes:
     except msgspec.ValidationError as error:
         canonical.decode(body, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
         raise BadRequest(f'The body must be {{"events": […]}}: {error}') from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         canonical.decode(body, max_depth=MAX_DEPTH + ENVELOPE_DEPTH)
         raise BadJson("The body is not JSON.") from None
     if len(array) + len(b'{"events":}') != len(body):

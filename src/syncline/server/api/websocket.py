@@ -17,7 +17,7 @@ from syncline.core.session import (
     ServerSession,
 )
 from syncline.core.session import Send as SendText
-from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError
+from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
 from syncline.server.http import Receive, Scope, Send
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Service
@@ -73,7 +73,9 @@ class _Conversation:
                     if not self._is_over:
                         await self._carry_out(self._session.receive(text))
         except TimeoutError:
-            await self._carry_out(self._session.reject(RequestTimeout("Nothing was heard for too long.")))
+            silent = RequestTimeout("Nothing was heard for too long.")
+            unknown = Unauthorized("No hello came in time.")
+            await self._carry_out(self._session.reject(silent if self._session.is_open else unknown))
         except OSError:
             return  # the client has gone while it was answered
         except Exception:
