@@ -9,6 +9,7 @@ import time
 from typing import NamedTuple
 
 ITEMS = 10_000
+USER = "anyone"  # as a replica learns it from a server without accounts
 COUNTER_LIMIT = 1 << 12
 
 THINGS = ["milk", "apples", "coffee", "stamps", "paint", "brush", "rope", "lamp", "battery", "tickets"]
@@ -41,7 +42,7 @@ class Author:
         title = TITLES[self.n % len(TITLES)]
         body = (
             f'{{"action":"update","clock":{{"{self.node}":{self.n}}},"id":"{id}","item":"task.{item}",'
-            f'"node":"{self.node}","payload":{{"done":false,"title":"{title}"}}}}'
+            f'"node":"{self.node}","payload":{{"done":false,"title":"{title}"}},"user":"{USER}"}}'
         )
         return Event(id, body.encode())
 

@@ -60,7 +60,7 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         _check_clock(event)
         if event.meta is not UNSET:
             check_meta(event.meta)
-        check_body(event.body)
+        _check_body(event.body)
         return event
 
     @classmethod
@@ -99,8 +99,12 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         return self.meta.get("tx") if self.meta is not UNSET else None
 
     def with_user(self, user: str) -> Event:
-        """The same event with its user filled in."""
-        return msgspec.structs.replace(self, user=user)
+        """The same event with its user filled in, which is the last member of the canonical form. Raises EventError."""
+        named = msgspec.structs.replace(self, user=user)
+        if self.user is UNSET:
+            named.__dict__["body"] = self.body[:-1] + b',"user":' + canonical.encode(user) + b"}"
+        _check_size(named.body)
+        return named
 
 
 class Entry(msgspec.Struct, frozen=True, dict=True):
@@ -207,9 +211,13 @@ def check_meta(meta: dict[str, Any]) -> None:
             raise InvalidEvent(f"meta: {name} must be a string of 1 to {MAX_META_LENGTH}.", field="meta")
 
 
-def check_body(body: bytes) -> None:
-    """Raises EventTooLarge or TooDeep for a canonical form beyond the limits."""
+def _check_size(body: bytes) -> None:
     if len(body) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"The event has {len(body)} bytes; {MAX_EVENT_BYTES} are allowed.")
+
+
+def _check_body(body: bytes) -> None:
+    """Raises EventTooLarge or TooDeep for a canonical form beyond the limits."""
+    _check_size(body)
     if canonical.depth(body) > MAX_DEPTH:
         raise TooDeep(f"The event nests deeper than {MAX_DEPTH}.")

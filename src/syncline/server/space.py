@@ -11,7 +11,7 @@ from syncline.core import patterns
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
-from syncline.core.events import Event, check_body
+from syncline.core.events import Event
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
 from syncline.errors import EventError, SpaceDeleted, SynclineError
@@ -164,9 +164,7 @@ def _named(event: Event, user: str) -> Event | EventError:
     if isinstance(event.user, str):
         return event
     try:
-        named = event.with_user(user)
-        check_body(named.body)
-        return named
+        return event.with_user(user)
     except EventError as error:
         error.tx = event.tx
         return error
