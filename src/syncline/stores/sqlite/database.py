@@ -26,7 +26,7 @@ FULL = (errno.EFBIG, errno.EDQUOT)
 """What SQLite takes for a broken disk, but is a limit that can be raised. It knows ENOSPC by itself."""
 WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 2_048
 """Pages kept in memory by a connection; a server may have hundreds of spaces open."""
-ROWS_PER_STATEMENT = (100, 10, 1)
+ROWS_PER_STATEMENT = (128, 32, 8, 4, 2, 1)
 
 
 class Schema(NamedTuple):
@@ -151,13 +151,13 @@ class Database:
         return apsw.SQLITE_OK
 
 
-def array(values: Iterable[bytes] | Iterable[int]) -> Any:
-    """A parameter for ``IN carray(?)``: many keys, or many seqs, in one statement. There must be at least one."""
+def array(values: Iterable[bytes] | Iterable[int] | Iterable[str]) -> Any:
+    """A parameter for ``IN carray(?)``: many keys, names or seqs in one statement. There must be at least one."""
     listed = tuple(values)
     return apsw.carray(integers("q", listed) if isinstance(listed[0], int) else listed)
 
 
-def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]], suffix: str = "") -> None:
     """Inserts rows, many with one statement: the interpreter's lock is let go and fought for once a statement."""
     done = 0
     for size in ROWS_PER_STATEMENT:
@@ -165,7 +165,7 @@ def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if end > done:
             values = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * size)
             groups = (chain.from_iterable(rows[start : start + size]) for start in range(done, end, size))
-            cursor.executemany(f"{into} VALUES {values}", map(tuple, groups))
+            cursor.executemany(f"{into} VALUES {values} {suffix}", map(tuple, groups))
             done = end
 
 

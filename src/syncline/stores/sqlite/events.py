@@ -8,7 +8,7 @@ is a row whose ``entry`` is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,7 @@ from syncline.core.admission import Ledger, NodeState, Submission
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.stores import Appended, Slice
-from syncline.stores.sqlite import item_index
+from syncline.stores.sqlite import item_index, nodes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
@@ -38,15 +38,9 @@ SCHEMA = Schema(
             tail BLOB NOT NULL,
             entry BLOB
         );
-        CREATE TABLE nodes (
-            ref INTEGER PRIMARY KEY,
-            node TEXT NOT NULL UNIQUE,
-            user TEXT NOT NULL,
-            n INTEGER NOT NULL,
-            own TEXT NOT NULL
-        );
         CREATE TABLE log (epoch TEXT NOT NULL);
         """
+        + nodes.TABLE
         + item_index.TABLES
     ],
 )
@@ -55,11 +49,6 @@ BEGIN_LOG = "INSERT INTO log SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
-NODE = "SELECT ref, user, n, own FROM nodes WHERE node = ?"
-PUT_NODE = """
-    INSERT INTO nodes (node, user, n, own) VALUES (?, ?, ?, ?)
-    ON CONFLICT (node) DO UPDATE SET n = excluded.n, own = excluded.own RETURNING ref
-"""
 STRETCH = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 STRETCH_OF_SEQS = "SELECT seq, entry FROM entries WHERE seq IN carray(?) ORDER BY seq LIMIT ?"
 JOINED = "SELECT CAST(group_concat(entry, ',') AS BLOB), count(entry), max(seq) FROM ({stretch})"
@@ -78,7 +67,7 @@ class SqliteEventStore:
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
             cursor.execute(BEGIN_LOG, (uuid4().hex,))
-            self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
+            self._read_ends(cursor)
 
     def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
         """See ``EventStore.append``."""
@@ -86,14 +75,15 @@ class SqliteEventStore:
             try:
                 appended, indexed = self._append(submissions, now_ms)
             except Exception:
-                self._read_ends()  # a commit that failed may have been carried out after all
+                with suppress(Exception), self._db.reading() as cursor:
+                    self._read_ends(cursor)  # a commit that failed may have been carried out after all
                 raise
             self._head, self._indexed = appended.head, indexed
         return appended
 
-    def _read_ends(self) -> None:
-        with suppress(Exception), self._db.reading() as cursor:
-            self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
+    def _read_ends(self, cursor: Any) -> None:
+        self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
+        self._nodes = nodes.Nodes(cursor)
 
     def _append(self, submissions: Sequence[Submission], now_ms: int) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
@@ -103,13 +93,14 @@ class SqliteEventStore:
                 known={id: (seq, digest) for id, seq, digest in cursor.execute(KNOWN, (array(e.key for e in events),))}
                 if events
                 else {},
-                nodes=_nodes(cursor, {event.node for event in events}),
+                nodes=self._nodes.states(cursor, {event.node for event in events}),
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
             head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
-            _insert(cursor, rows, head.at, ledger.nodes)
+            writers = {row.event.node: ledger.nodes[row.event.node] for row in rows}
+            _insert(cursor, rows, head.at, self._nodes.put(cursor, writers))
             indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
         return Appended(outcomes, rows, head), indexed
 
@@ -147,7 +138,8 @@ class SqliteEventStore:
     def node(self, node: str) -> NodeState | None:
         """See ``EventStore.node``."""
         with self._db.reading() as cursor:
-            return _nodes(cursor, {node}).get(node)
+            found = nodes.find(cursor, {node})
+        return found[node][1] if node in found else None
 
     def close(self) -> None:
         """See ``EventStore.close``."""
@@ -169,16 +161,7 @@ def _read_head(cursor: Any) -> Head:
     return Head(epoch, seq, tail, at)
 
 
-def _nodes(cursor: Any, names: set[str]) -> dict[str, NodeState]:
-    found = {}
-    for name in names:
-        for _, user, n, own in cursor.execute(NODE, (name,)):
-            found[name] = NodeState(user, n, own)
-    return found
-
-
-def _insert(cursor: Any, rows: Sequence[Row], at: int, nodes: dict[str, NodeState]) -> None:
-    refs = {node: cursor.execute(PUT_NODE, (node, *nodes[node])).get for node in {row.event.node for row in rows}}
+def _insert(cursor: Any, rows: Sequence[Row], at: int, refs: Mapping[str, int]) -> None:
     insert(
         cursor,
         "INSERT INTO entries",
