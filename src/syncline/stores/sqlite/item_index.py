@@ -1,4 +1,9 @@
-"""The index by item: sorted runs in a table of its own, and a scan of the entries that came after the last run."""
+"""The index by item: sorted runs, each written in one stretch, and a scan of the entries that came after the last run.
+
+A run is named by its last seq, with which its key begins, so a new run is appended and nothing that was written is
+touched again: what a push pays does not grow with the log. A look-up asks every run that may hold something, in their
+order, which is the order of seq.
+"""
 
 from __future__ import annotations
 
@@ -14,38 +19,53 @@ SCANNED = 10_000
 """Entries looked at for one answer, at most."""
 
 TABLES = """
+    CREATE TABLE item_runs (run INTEGER PRIMARY KEY);
     CREATE TABLE item_index (
-        item TEXT NOT NULL, seq INTEGER NOT NULL, node INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (item, seq)
+        run INTEGER NOT NULL REFERENCES item_runs (run),
+        item TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        node INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (run, item, seq)
     ) WITHOUT ROWID;
-    CREATE TABLE item_indexed (seq INTEGER NOT NULL);
-    INSERT INTO item_indexed VALUES (0);
 """
 """Part of every schema that has the table ``entries (seq, item, node, n, …)``."""
 
-INDEXED = "SELECT seq FROM item_indexed"
+INDEXED = "SELECT max(run) FROM item_runs"
+NEW_RUN = "INSERT INTO item_runs VALUES (?)"
 FILL = """
-    INSERT INTO item_index SELECT item, seq, node, n FROM entries WHERE seq > ?1 AND seq <= ?2 ORDER BY item, seq
+    INSERT INTO item_index SELECT ?2, item, seq, node, n FROM entries WHERE seq > ?1 AND seq <= ?2 ORDER BY item, seq
 """
-SET_INDEXED = "UPDATE item_indexed SET seq = ?"
+LATE = """
+    INSERT OR REPLACE INTO item_index SELECT min(run), ?1, ?2, ?3, ?4 FROM item_runs WHERE run >= ?2
+"""
+RUNS = "FROM item_runs CROSS JOIN item_index USING (run)"
 LAST_N_RECENT = "SELECT n FROM entries WHERE seq > ? AND item = ? AND node = ? ORDER BY seq DESC LIMIT 1"
-LAST_N_INDEXED = "SELECT n, node FROM item_index WHERE item = ? ORDER BY seq DESC LIMIT ?"
-SEQS_OF_ITEM = "SELECT seq FROM item_index WHERE item = ? AND seq > ? ORDER BY seq LIMIT ?"
-SEQS_OF_PREFIX = "SELECT seq FROM item_index WHERE item >= ? AND item < ? AND seq > ? LIMIT ?"
+LAST_N_INDEXED = f"SELECT n, node {RUNS} WHERE item = ? ORDER BY run DESC, seq DESC LIMIT ?"
+SEQS_OF_ITEM = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run, seq LIMIT ?3"
+SEQS_OF_PREFIX = f"SELECT seq {RUNS} WHERE run > ?1 AND item >= ?2 AND item < ?3 AND seq > ?1 LIMIT ?4"
 ITEMS_OF_STRETCH = "SELECT seq, item FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq"
+FORGET = "DELETE FROM item_index WHERE item = ?1 AND run IN (SELECT run FROM item_runs)"
+DROP_RUNS = ("DELETE FROM item_index WHERE run > ?", "DELETE FROM item_runs WHERE run > ?")
 
 
 def indexed(cursor: Any) -> int:
     """The seq up to which the index reaches."""
-    return cursor.execute(INDEXED).get  # type: ignore[no-any-return]
+    return cursor.execute(INDEXED).get or 0
 
 
 def extend(cursor: Any, since: int, head: int, run: int = RUN) -> int:
     """Indexes the entries after ``since`` when they fill a run; the seq up to which the index then reaches."""
     if head - since < run:
         return since
+    cursor.execute(NEW_RUN, (head,))
     cursor.execute(FILL, (since, head))
-    cursor.execute(SET_INDEXED, (head,))
     return head
+
+
+def add_late(cursor: Any, rows: Sequence[tuple[str, int, int, int]]) -> None:
+    """Adds entries (item, seq, node, n) to the runs in whose stretch their seqs are."""
+    cursor.executemany(LATE, rows)
 
 
 def last_n(cursor: Any, item: str, node: str, since: int) -> int | None:
@@ -81,9 +101,9 @@ def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, 
 
 def _indexed_seqs(cursor: Any, pattern: str, since: int, limit: int) -> list[int]:
     if pattern.endswith("*"):  # a range over several items is not in order of seq: take it whole, or not at all
-        rows = cursor.execute(SEQS_OF_PREFIX, (pattern[:-1], pattern[:-1] + "\x7f", since, SCANNED))
+        rows = cursor.execute(SEQS_OF_PREFIX, (since, pattern[:-1], pattern[:-1] + "\x7f", SCANNED))
     else:
-        rows = cursor.execute(SEQS_OF_ITEM, (pattern, since, min(limit, SCANNED - 1)))
+        rows = cursor.execute(SEQS_OF_ITEM, (since, pattern, min(limit, SCANNED - 1)))
     return [seq for (seq,) in rows]
 
 
@@ -94,8 +114,13 @@ def _scan(cursor: Any, items: Sequence[str], since: int, end: int, limit: int) -
     return seqs, seqs[-1] if len(seqs) == limit else end
 
 
-def rewind(cursor: Any, seq: int, reach: int) -> int:
-    """Takes entries above ``seq`` out of the index; the seq up to which it then reaches."""
-    cursor.execute("DELETE FROM item_index WHERE seq > ?", (seq,))
-    cursor.execute(SET_INDEXED, (min(seq, reach),))
-    return min(seq, reach)
+def forget(cursor: Any, item: str) -> None:
+    """Takes an item out of the index."""
+    cursor.execute(FORGET, (item,))
+
+
+def rewind(cursor: Any, seq: int) -> int:
+    """Drops the runs that reach above ``seq``; the seq up to which the index then reaches."""
+    for statement in DROP_RUNS:
+        cursor.execute(statement, (seq,))
+    return indexed(cursor)

@@ -44,7 +44,6 @@ SCHEMA = Schema(
 )
 
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
-INDEX_LATE = "INSERT OR REPLACE INTO item_index VALUES (?, ?, ?, ?)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING status"
 PUT = "INSERT INTO outbox"
 OUTBOX = "SELECT event, status, seq, error FROM outbox {where} ORDER BY id LIMIT ?"
@@ -53,10 +52,7 @@ REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node
 ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
 LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES = "SELECT entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
-FORGET = """
-    DELETE FROM entries WHERE seq IN (SELECT seq FROM item_index WHERE item = ?1) OR (seq > ?2 AND item = ?1)
-"""
-FORGET_INDEX = "DELETE FROM item_index WHERE item = ?"
+FORGET = "DELETE FROM entries WHERE seq IN carray(?)"
 LAST = "SELECT max(seq) FROM entries"
 
 CHUNK = 1_000
@@ -103,10 +99,9 @@ class SqliteReplicaStore:
         with self._db.writing() as cursor:
             reach = self._indexed
             if change.rewind is not None:
-                reach = _rewind(cursor, change.rewind, reach, self._state.user, moved)
+                reach = _rewind(cursor, change.rewind, self._state.user, moved)
             for item in change.forget:
-                cursor.execute(FORGET, (item, reach))
-                cursor.execute(FORGET_INDEX, (item,))
+                _forget(cursor, item, reach)
             if change.entries:
                 reach = _keep(cursor, change.entries, reach, moved, self._index_run)
             _take_out(cursor, [stamps.key(id) for id in change.drop], moved)
@@ -173,8 +168,19 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     ]
     insert(cursor, KEEP, rows)
     late = [(item, seq, node, n) for seq, _, _, item, node, n, _ in rows if seq <= reach]
-    cursor.executemany(INDEX_LATE, late)
+    item_index.add_late(cursor, late)
     return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
+
+
+def _forget(cursor: Any, item: str, reach: int) -> None:
+    last = cursor.execute(LAST).get or 0
+    seqs, end = [], 0
+    while end < last:
+        found, end = item_index.find(cursor, [item], end, CHUNK, reach, last)
+        seqs += found
+    if seqs:
+        cursor.execute(FORGET, (array(seqs),))
+        item_index.forget(cursor, item)
 
 
 def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> None:
@@ -188,11 +194,11 @@ def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> None:
     moved.update(each.status for each in outbox)
 
 
-def _rewind(cursor: Any, seq: int, reach: int, user: str | None, moved: Counter[str]) -> int:
+def _rewind(cursor: Any, seq: int, user: str | None, moved: Counter[str]) -> int:
     gone = [Entry.read(entry) for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall()]
     _put(cursor, [Outboxed(each.event, orphan_status(each.event, user), each.seq) for each in gone], moved)
     cursor.execute("DELETE FROM entries WHERE seq > ?", (seq,))
-    return item_index.rewind(cursor, seq, reach)
+    return item_index.rewind(cursor, seq)
 
 
 def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, int | None, str | None, bytes]:
