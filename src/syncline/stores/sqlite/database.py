@@ -59,7 +59,6 @@ class Database:
         self._readers: list[apsw.Connection] = []
         self._readers_lock = Lock()
         self._checkpoint_lock = Lock()
-        self._checkpoint_apart = checkpoint_apart
         self._wal_pages = 0
         self._closed = False
         self._lock = None if shared or read_only else hold(Path(f"{path}.lock"))
