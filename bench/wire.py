@@ -21,7 +21,7 @@ class Reply(Protocol):
 
 
 class MarkedReply:
-    """An answer that is whole when a marker has come `wanted` times: NATS and Redis."""
+    """An answer that is whole when a marker has come `wanted` times: NATS, Redis and Yjs."""
 
     def __init__(self, marker: bytes, wanted: int, error: bytes) -> None:
         self.marker, self.wanted, self.error = marker, wanted, error
@@ -100,12 +100,23 @@ def upgrade(path: str) -> bytes:
 
 
 def text_frame(text: bytes) -> bytes:
-    """A client's text frame, masked as the protocol demands, with the mask that changes nothing."""
-    length = len(text)
+    return frame(0x81, text)
+
+
+def binary_frame(data: bytes) -> bytes:
+    return frame(0x82, data)
+
+
+def frame(kind: int, data: bytes) -> bytes:
+    """A client's frame, masked as the protocol demands, with the mask that changes nothing."""
+    length = len(data)
     if length < 126:
-        head = struct.pack("!BB", 0x81, 0x80 | length)
+        head = struct.pack("!BB", kind, 0x80 | length)
     elif length < 1 << 16:
-        head = struct.pack("!BBH", 0x81, 0x80 | 126, length)
+        head = struct.pack("!BBH", kind, 0x80 | 126, length)
     else:
-        head = struct.pack("!BBQ", 0x81, 0x80 | 127, length)
-    return head + b"\0\0\0\0" + text
+        head = struct.pack("!BBQ", kind, 0x80 | 127, length)
+    return head + b"\0\0\0\0" + data
+
+
+PING = frame(0x89, b"")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.figures import history, initial_sync, live, memory, pull, push, rows
+from bench.figures import history, initial_sync, live, memory, pull, push, rows, updates
 from bench.plan import Plan
 from bench.results import Figure
 
@@ -10,6 +10,7 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "push": push.measure,
     "pull": pull.measure,
     "live": live.measure,
+    "updates": updates.measure,
     "memory": memory.measure,
     "history": history.measure,
     "initial_sync": initial_sync.measure,

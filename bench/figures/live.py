@@ -49,16 +49,19 @@ def measure(plan: Plan) -> Figure:
 
 
 def broadcast(plan: Plan, server: Server, work: Work) -> Contender:
-    shape = {"subscribers": work.subscribers, "burst": work.burst, "bursts_in_flight": work.bursts_in_flight}
-    size = {"bursts": work.bursts // plan.size(1, 10), "seconds": plan.size(*ROUND_SECONDS)}
-    task: processes.Task = {"peer": server.peer.name, "port": server.port, **shape, **size}
-
     def run(warm_up: bool) -> Sample:
-        seen = processes.run("bench.load.live", task)
-        details = {name: seen[name] for name in ("p50_ms", "p99_ms", "load_cpu")}
-        return Sample(seen["deliveries"] / seen["seconds"], details)
+        return fan_out(server, work, plan.size(*ROUND_SECONDS), work.bursts // plan.size(1, 10))
 
     return Contender(server.peer.name, run, server.peer.note)
+
+
+def fan_out(server: Server, work: Work, seconds: float, bursts: int) -> Sample:
+    """One run of the load generator against a server."""
+    shape = {"subscribers": work.subscribers, "burst": work.burst, "bursts_in_flight": work.bursts_in_flight}
+    size = {"bursts": bursts, "seconds": seconds}
+    seen = processes.run("bench.load.live", {"peer": server.peer.name, "port": server.port, **shape, **size})
+    details = {name: seen[name] for name in ("p50_ms", "p99_ms", "load_cpu")}
+    return Sample(seen["deliveries"] / seen["seconds"], details)
 
 
 def goals(figure: Figure) -> list[Goal]:

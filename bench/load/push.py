@@ -111,6 +111,7 @@ class Run:
         now = time.monotonic()
         self.latencies.append(now - pusher.sent_at)
         if now > deadline or not self.advance(fd, pusher):
+            self.poll.unregister(fd)  # a server may say more than its answer
             self.busy -= 1
 
     def advance(self, fd: int, pusher: Pusher) -> bool:
