@@ -24,7 +24,15 @@
     │   ├── ReservedAction           reserved_action
     │   ├── NodeConflict             node_conflict
     │   ├── TxRefused                tx_refused
+    │   ├── BadOp                    bad_op
+    │   ├── MissingDependency        missing_dependency
+    │   ├── NeedsReview              needs_review
+    │   ├── ResolverFailed           resolver_failed
     │   └── Withdrawn                withdrawn
+    ├── PatchError                   a patch's: none of it was applied
+    │   ├── BadPatch                 bad_patch
+    │   ├── PatchFailed              patch_failed
+    │   └── PatchTestFailed          patch_test_failed
     ├── AccessError                  the credentials' or the space's
     │   ├── Unauthorized             unauthorized
     │   ├── Forbidden                forbidden
@@ -99,7 +107,7 @@ class BadCursor(RequestError):
 
 
 class TooLarge(RequestError):
-    """The body is larger than the limit, as sent or after decoding."""
+    """The body is larger than the limit, as sent or after decoding; or a patch copies more than the limit."""
 
     code = "too_large"
     status = 413
@@ -227,10 +235,61 @@ class TxRefused(EventError):
     code = "tx_refused"
 
 
+class BadOp(EventError):
+    """An op has no shape of an op, or names what it cannot: something later, of another item, or of another kind."""
+
+    code = "bad_op"
+
+
+class MissingDependency(EventError):
+    """An op names what the log does not hold."""
+
+    code = "missing_dependency"
+
+
+class NeedsReview(EventError):
+    """A person has to decide about this event, which met concurrent ones of others; ``remote`` are ids of those."""
+
+    code = "needs_review"
+
+
+class ResolverFailed(EventError):
+    """A conflict resolver of this replica raised, or answered nonsense, instead of deciding about this event."""
+
+    code = "resolver_failed"
+
+
 class Withdrawn(EventError):
-    """A conflict resolver of this replica chose another event over this one."""
+    """A conflict resolver of this replica chose others over this event; ``remote`` are ids of concurrent ones."""
 
     code = "withdrawn"
+
+
+class PatchError(SynclineError):
+    """The whole patch is refused; ``index`` is the operation that is to blame, counted from 0, if it is one.
+
+    The statuses are those of RFC 5789, section 2.2.
+    """
+
+
+class BadPatch(PatchError):
+    """The patch is malformed, whatever it is applied to: not a list, an unknown op, a bad pointer, too long."""
+
+    code = "bad_patch"
+
+
+class PatchFailed(PatchError):
+    """The patch does not fit: what it names is not there, or cannot take what it adds."""
+
+    code = "patch_failed"
+    status = 409
+
+
+class PatchTestFailed(PatchError):
+    """The patch asks for a value that is not the one found."""
+
+    code = "patch_test_failed"
+    status = 409
 
 
 class AccessError(SynclineError):

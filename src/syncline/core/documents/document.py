@@ -1,0 +1,212 @@
+"""A document: the fold of one item's ops, a pure function of the entries.
+
+Any order of arrival that keeps causes before effects, and any repetition, leads to the same state. What is here is the
+state and how to read it; what each op does is ``fold``, how a state is written down is ``snapshots``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from syncline.core.documents import names, ops
+from syncline.core.documents.fold import Fold, Observer
+from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
+from syncline.core.documents.objects import (
+    CLASSES,
+    CounterObject,
+    List,
+    Map,
+    Object,
+    Ref,
+    SetObject,
+    Slot,
+    TextObject,
+    Top,
+    winner,
+)
+from syncline.core.documents.policies import MERGE, SERVER_WINS, contradicts
+from syncline.core.documents.sequence import Events
+from syncline.core.documents.values import mark_map
+from syncline.core.events import Event
+from syncline.core.limits import MAX_DEPTH
+
+
+class Document:
+    """The state of one item. Reading it costs what is read; folding an event costs its ops."""
+
+    def __init__(self, item: str) -> None:
+        self.item = item
+        self.clock: dict[str, int] = {}
+        """The last n of each node that has written here."""
+        self.is_made = False
+        """Whether any op has had effect."""
+        self.deletes: set[str] = set()
+        """The deletes that stand, by name."""
+        self.overruled: set[str] = set()
+        """The events without effect, by id."""
+        self.events = Events()
+        self.top = Top("", None, self.events)
+        self.objects: dict[str, Object] = {}
+        self.make(MAP, names.ROOT, (self.top, ""))
+
+    # Folding
+
+    def has_seen(self, event: Event) -> bool:
+        """Whether an event was folded already: a node's n only rises on an item."""
+        return event.n <= self.clock.get(event.node, 0)
+
+    def fold(self, event: Event, *, policy: str = MERGE, observer: Observer | None = None) -> bool:
+        """Folds one event; whether the document shows something else now. An event that was folded does nothing."""
+        if self.has_seen(event):
+            return False
+        self.clock[event.node] = event.n
+        if event.ops is UNSET:
+            return False
+        sequence = ops.read(event.ops)
+        is_overruled = self._is_overruled(event, sequence) or (
+            policy == SERVER_WINS and contradicts(self, event.id, sequence)
+        )
+        if is_overruled:
+            self.overruled.add(event.id)
+        return self.run(event.id, sequence, has_effect=not is_overruled, observer=observer)
+
+    def run(self, event: str, sequence: list[Any], *, has_effect: bool, observer: Observer | None = None) -> bool:
+        """Carries out the ops of an event, or, without effect, makes what others may name."""
+        did_exist = self.exists
+        self.is_made = self.is_made or (has_effect and bool(sequence))
+        has_changed = Fold(self, event, has_effect=has_effect, observer=observer).run(sequence)
+        return has_changed or did_exist != self.exists
+
+    def _is_overruled(self, event: Event, sequence: list[Any]) -> bool:
+        """Whether an event changes what only an overruled event made."""
+        if not self.overruled:
+            return False
+        return any(
+            name is not None and names.full(name, event.id)[:36] in self.overruled
+            for op in sequence
+            if op is not None
+            for name in (op.inside or None, getattr(op, "elem", None) or None)
+        )
+
+    def make(self, kind: str, name: str, birth: tuple[Object, Any] | None) -> Object:
+        """The object of a name, made if it is new."""
+        made = self.objects.get(name)
+        if made is None:
+            made = self.objects[name] = CLASSES[kind](name, birth, self.events)
+        return made
+
+    def find(self, name: str) -> Object | None:
+        """The object of a full name; children that are named by their place need not be made to be there."""
+        found = self.objects.get(name)
+        if found is not None:
+            return found
+        place = names.place_of(name)
+        if place is None:
+            kind = names.root_kind(name)
+            return self.make(kind, name, (self.top, "")) if kind else None
+        parent = self.find(place[0])
+        if not isinstance(parent, Map) or parent.depth >= MAX_DEPTH:
+            return None
+        return self.make(place[2], name, (parent, place[1]))
+
+    def place(self, name: str) -> int | None:
+        """The place that a full name means in sequences; None if its event made none."""
+        event, k = names.split(name)
+        number = self.events.find(event)
+        return None if number is None else number << 16 | k
+
+    def name_of(self, place: int) -> str:
+        """The full name of a place."""
+        return names.make(*self.events.name(place))
+
+    # Reading
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a document to show."""
+        return self.is_made and not self.deletes
+
+    @property
+    def root(self) -> Any:
+        """What the document is: a ``Ref`` to its root object, or a scalar."""
+        return self.top.shows("")
+
+    def is_visible(self, target: Object) -> bool:
+        """Whether an object shows in the document."""
+        while target.birth is not None:
+            parent, place = target.birth
+            if parent.shows(place) != target.name:
+                return False
+            target = parent
+        return not self.deletes
+
+    def path(self, target: Object) -> list[Any]:
+        """The keys and indexes that lead to a visible object."""
+        steps: list[Any] = []
+        while target.birth is not None and target.birth[0] is not self.top:
+            parent, place = target.birth
+            steps.append(parent.sequence.position(place.at) if isinstance(parent, List) else place)
+            target = parent
+        return steps[::-1]
+
+    def value(self) -> Any:
+        """The document as it travels, with marked kinds; None if there is none."""
+        return self.show(self.root) if self.exists else None
+
+    def plain(self) -> Any:
+        """The document as JSON without marks; None if there is none."""
+        return self.show(self.root, marked=False) if self.exists else None
+
+    def show(self, value: Any, *, marked: bool = True) -> Any:
+        """A value of a slot as it travels, or as JSON without marks."""
+        if type(value) is not Ref:
+            return value
+        target = self.objects[value]
+        if isinstance(target, Map):
+            members = {key: self.show(winner(slot).value, marked=marked) for key, slot in target.slots.items()}
+            return mark_map(members) if marked else members
+        if isinstance(target, List):
+            return [self.show(element.value, marked=marked) for element in target.visible()]
+        content = _content(target)
+        return {f"${target.kind}": content} if marked else content
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """The slots that show in the document and hold more than one value."""
+        if self.exists:
+            yield from self._conflicts_below(self.root, [])
+
+    def _conflicts_below(self, value: Any, path: list[Any]) -> Iterator[Conflict]:
+        target = self.objects[value] if type(value) is Ref else None
+        slots: list[tuple[Any, Slot]] = []
+        if isinstance(target, Map):
+            slots = list(target.slots.items())
+        elif isinstance(target, List):
+            slots = [(index, element.puts) for index, element in enumerate(target.visible())]
+        for step, slot in slots:
+            shown = winner(slot)
+            lost = [put for put in slot if put.value != shown.value or type(put.value) is not type(shown.value)]
+            if lost:
+                yield Conflict([*path, step], shown.name, [(put.name, self.show(put.value)) for put in lost])
+            yield from self._conflicts_below(shown.value, [*path, step])
+
+
+class Conflict(NamedTuple):
+    """A slot with several values: its path, the put that shows, and the name and value of each that does not."""
+
+    path: list[Any]
+    shown: str
+    others: list[tuple[str, Any]]
+
+
+def _content(target: Object) -> Any:
+    if isinstance(target, TextObject):
+        return target.sequence.visible()
+    return (
+        target.shown if isinstance(target, CounterObject) else target.shown() if isinstance(target, SetObject) else None
+    )
+
+
+__all__ = ["COUNTER", "LIST", "MAP", "SET", "TEXT", "Conflict", "Document"]

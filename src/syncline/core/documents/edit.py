@@ -1,0 +1,318 @@
+"""Editing: what a person wants, as ops against the state they see.
+
+An ``Editor`` drafts the ops of one event and carries each out at once, so that the next one sees it. It names in
+``over`` whatever stands in the slots it writes. What it is asked is about objects and positions; paths, patches and
+proxies are built on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from syncline.core import canonical
+from syncline.core.documents import names, ops, values
+from syncline.core.documents.document import Document
+from syncline.core.documents.fold import OWN, Fold, Observer
+from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
+from syncline.core.documents.objects import CounterObject, List, Map, Object, Ref, SetObject, Slot, TextObject
+from syncline.core.documents.sequence import ORIGINAL
+from syncline.core.limits import MAX_DEPTH
+from syncline.errors import BadOp, TooDeep
+
+
+class Editor:
+    """One event in the making. Positions that are not there raise IndexError, keys KeyError, odd values BadOp."""
+
+    def __init__(self, document: Document, event: str, *, observer: Observer | None = None) -> None:
+        """``event``: the id the event will have, greater than all the document has seen."""
+        self.document, self.event = document, event
+        self.ops: list[ops.AnyOp] = []
+        self._fold = Fold(document, event, observer=observer)
+
+    def wire(self) -> list[dict[str, Any]]:
+        """The ops as they travel."""
+        return [ops.write(op) for op in self.ops]
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the document shows something else than before this event."""
+        return self._fold.has_changed
+
+    # Maps
+
+    def put(self, target: Map, key: str, value: Any) -> None:
+        """Puts a value (as it travels) under a key, over all that stands there. Raises BadOp or TooDeep."""
+        self._check(target, value)
+        self._do(ops.Put(inside=self._short(target), key=key, value=value, over=self._over(target.slots.get(key))))
+
+    def delete(self, target: Map, key: str) -> None:
+        """Empties a key."""
+        self._do(ops.Del(inside=self._short(target), key=key, over=self._over(target.slots[key])))
+
+    def ensure(self, target: Map, key: str, kind: str) -> Object:
+        """The child that is the same wherever it is made under this key, which shows it."""
+        name = names.child(target.name, key, kind)
+        if target.shows(key) != name:
+            over = self._over(target.slots.get(key))
+            self._do(ops.Ensure(inside=self._short(target), key=key, kind=kind, over=over))
+        found = self.document.find(name)
+        if found is None:
+            raise TooDeep(f"Documents nest at most {MAX_DEPTH} deep.")
+        return found
+
+    def put_root(self, value: Any) -> None:
+        """Makes the document a value."""
+        self._check(self.document.top, value)
+        self._do(ops.Put(value=value, over=self._over(self.document.top.slots.get(""))))
+
+    def ensure_root(self, kind: str) -> Object:
+        """Makes the document a root of this kind, the same wherever it is made."""
+        if self.document.root != names.root(kind):
+            self._do(ops.Ensure(kind=kind, over=self._over(self.document.top.slots.get(""))))
+        return self.document.objects[names.root(kind)]
+
+    # Lists
+
+    def insert(self, target: List, index: int, inserted: Sequence[Any]) -> None:
+        """Inserts values before an index."""
+        for value in inserted:
+            self._check(target, value)
+        after = target.sequence.before(index)
+        self._do(ops.Insert(inside=self._short(target), after=self._place(after), values=list(inserted)))
+
+    def put_at(self, target: List, index: int, value: Any) -> None:
+        """Puts a value in the place of an element."""
+        self._check(target, value)
+        element = target.sequence.content_at(index)
+        elem = self._place(element.place)
+        over = self._over(tuple(put for put in element.puts if put.name != self.document.name_of(element.place)))
+        self._do(ops.Put(inside=self._short(target), elem=elem, value=value, over=over))
+
+    def remove(self, target: List, index: int, count: int = 1) -> None:
+        """Removes elements."""
+        elements = target.sequence.visible(index, index + count)
+        if len(elements) < count:
+            raise IndexError(f"There are {len(target.sequence)} elements.")
+        own = {self.document.name_of(element.place) for element in elements}
+        over = self._over(tuple(put for element in elements for put in element.puts if put.name not in own))
+        elems = self._stretches([element.place for element in elements])
+        self._do(ops.Del(inside=self._short(target), elems=elems, over=over))
+
+    def move(self, target: List, index: int, to: int) -> None:
+        """Moves an element, so that it has the index ``to`` afterwards."""
+        element = target.sequence.content_at(index)
+        target.sequence.content_at(to)
+        after = target.sequence.before(to if to <= index else to + 1)
+        name = self.document.name_of(element.place)
+        over = self._over(tuple(home for home in element.homes if home.name != name))
+        elem = self._place(element.place)
+        self._do(ops.Move(inside=self._short(target), elem=elem, after=self._place(after), over=over))
+
+    # Texts
+
+    def splice(self, target: TextObject, position: int, deleted: int = 0, inserted: str = "") -> None:
+        """Deletes code points after a position, and inserts others there."""
+        if not 0 <= position <= position + deleted <= len(target.sequence):
+            raise IndexError(f"The text has {len(target.sequence)} characters.")
+        if deleted:
+            self._delete_characters(target, position, deleted)
+        if inserted:
+            self._insert_characters(target, position, inserted)
+
+    def _delete_characters(self, target: TextObject, position: int, count: int) -> None:
+        stretches = target.sequence.places(position, count)
+        plain = True
+        over: set[str] = set()
+        for place, length in stretches:
+            for each in range(place, place + length):
+                state = target.sequence.state_of(each)
+                if state is not ORIGINAL:
+                    over |= state - {OWN}
+        plain = not over
+        elems = [names.stretch(self._place(place), length) for place, length in stretches]
+        named = UNSET if plain else [names.short(name, self.event) for name in sorted(over, key=names.rank)]
+        self._do(ops.Del(inside=self._short(target), elems=elems, over=named))
+
+    def _insert_characters(self, target: TextObject, position: int, text: str) -> None:
+        after = target.sequence.before(position)
+        self._do(ops.Insert(inside=self._short(target), after=self._place(after), text=text))
+
+    # Counters and sets
+
+    def increment(self, target: CounterObject, by: int, once: str | None = None) -> None:
+        """Adds to a counter. Raises BadOp unless ``by`` is a whole number within ±(2^53−1)."""
+        if not values.is_count(by):
+            raise BadOp("A counter takes whole numbers within ±(2^53−1).")
+        self._do(ops.Inc(inside=self._short(target), by=by, once=UNSET if once is None else once))
+
+    def add(self, target: SetObject, member: Any) -> None:
+        """Adds a plain JSON value to a set; one that is there is added again, and so outlives a concurrent discard."""
+        over = self._over(target.members.get(canonical.encode(member)))
+        self._do(ops.Add(inside=self._short(target), value=member, over=over))
+
+    def discard(self, target: SetObject, member: Any) -> None:
+        """Takes a value from a set, as far as it was seen to be there."""
+        slot = target.members.get(canonical.encode(member))
+        if slot:
+            over = self._over(slot)
+            self._do(ops.Discard(inside=self._short(target), value=member, over=[] if over is UNSET else over))
+
+    # The whole document
+
+    def delete_document(self) -> None:
+        """Deletes the document; its content stays underneath."""
+        self._do(ops.Delete())
+
+    def restore_document(self) -> None:
+        """Ends the deletes that stand."""
+        over = [names.short(name, self.event) for name in sorted(self.document.deletes, key=names.rank)]
+        if over:
+            self._do(ops.Restore(over=over))
+
+    # Drafting
+
+    def do(self, op: ops.AnyOp) -> None:
+        """Takes an op that was made elsewhere, against this very state."""
+        self._do(op)
+
+    def _do(self, op: ops.AnyOp) -> None:
+        self.document.is_made = True
+        self.ops.append(op)
+        self._fold.do(op)
+
+    def _check(self, target: Object, value: Any) -> None:
+        if not isinstance(value, dict | list):
+            return
+        values.check(value)
+        if target.depth + values.depth_of(value) > MAX_DEPTH:
+            raise TooDeep(f"Documents nest at most {MAX_DEPTH} deep.")
+
+    def _short(self, target: Object) -> str:
+        return names.short(target.name, self.event)
+
+    def _place(self, place: int | None) -> Any:
+        return UNSET if place is None else names.short(self.document.name_of(place), self.event)
+
+    def _over(self, slot: Slot | None) -> Any:
+        return [names.short(put.name, self.event) for put in slot] if slot else UNSET
+
+    def _stretches(self, places: Sequence[int]) -> list[str]:
+        found: list[list[int]] = []
+        for place in places:
+            if found and found[-1][0] + found[-1][1] == place:
+                found[-1][1] += 1
+            else:
+                found.append([place, 1])
+        return [names.stretch(self._place(first), count) for first, count in found]
+
+
+def assign(editor: Editor, target: Map | List, place: Any, value: Any) -> None:
+    """Puts a value where one may be, doing the least: kinds that are there already are edited, not replaced.
+
+    ``place`` is a key of a map or an index of a list; ``value`` travels, but a plain string edits a text, a number a
+    counter and a list a set, if that is what is there.
+    """
+    shown = target.shows(place) if isinstance(target, Map) else target.sequence.content_at(place).value
+    if type(shown) is Ref and _edit(editor, editor.document.objects[shown], value):
+        return
+    there = not isinstance(target, Map) or place in target.slots
+    if there and type(shown) is not Ref and not isinstance(value, dict | list) and same(shown, value):
+        return
+    if isinstance(target, Map):
+        editor.put(target, place, value)
+    else:
+        editor.put_at(target, place, value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two scalars are the same JSON value: true is not 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _edit(editor: Editor, target: Object, value: Any) -> bool:
+    """Edits an object until it shows a value; False if it cannot, being of another kind."""
+    kind, content = values.open_value(value)
+    if isinstance(target, TextObject) and isinstance(content, str):
+        rewrite(editor, target, content)
+    elif isinstance(target, CounterObject) and values.is_count(content):
+        difference = content - target.shown
+        if difference:
+            editor.increment(target, difference)
+    elif isinstance(target, SetObject) and isinstance(content, list):
+        change_members(editor, target, content)
+    elif isinstance(target, Map) and kind == MAP:
+        update(editor, target, content)
+    elif isinstance(target, List) and kind == LIST:
+        reorder(editor, target, content)
+    else:
+        return False
+    return True
+
+
+def update(editor: Editor, target: Map, members: dict[str, Any]) -> None:
+    """Edits a map until it shows these members and no others."""
+    for key in [key for key in target.slots if key not in members]:
+        editor.delete(target, key)
+    for key, value in values.in_order(members):
+        assign(editor, target, key, value)
+
+
+def rewrite(editor: Editor, target: TextObject, text: str) -> None:
+    """Edits a text until it reads so: what is alike at both ends stays."""
+    old = target.sequence.visible()
+    start = _alike(old, text)
+    end = _alike(old[start:][::-1], text[start:][::-1])
+    editor.splice(target, start, len(old) - start - end, text[start : len(text) - end])
+
+
+def _alike(one: Any, other: Any) -> int:
+    """How many members at the beginning of two sequences are the same."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def change_members(editor: Editor, target: SetObject, members: Sequence[Any]) -> None:
+    """Edits a set until it has these members."""
+    wanted = {canonical.encode(member): member for member in members}
+    for key in sorted(target.members.keys() - wanted.keys()):
+        editor.discard(target, target.members[key][0].value)
+    for key in sorted(wanted.keys() - target.members.keys()):
+        editor.add(target, wanted[key])
+
+
+def reorder(editor: Editor, target: List, content: Sequence[Any]) -> None:
+    """Edits a list until it shows these values: what is alike at both ends stays, the rest is changed in place."""
+    old = [canonical.encode(editor.document.show(element.value)) for element in target.visible()]
+    new = [canonical.encode(value) for value in content]
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    both = min(len(old), len(new)) - start - end
+    for index in range(start, start + both):
+        if old[index] != new[index]:
+            assign(editor, target, index, content[index])
+    if len(old) > len(new):
+        editor.remove(target, start + both, len(old) - len(new))
+    elif len(new) > len(old):
+        editor.insert(target, start + both, content[start + both : len(new) - end])
+
+
+__all__ = [
+    "COUNTER",
+    "LIST",
+    "MAP",
+    "SET",
+    "TEXT",
+    "Editor",
+    "assign",
+    "change_members",
+    "reorder",
+    "rewrite",
+    "update",
+]
