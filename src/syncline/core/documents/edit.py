@@ -17,8 +17,18 @@ from syncline.core.documents import names, ops, values
 from syncline.core.documents.document import Document
 from syncline.core.documents.fold import OWN, Fold, Observer
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
-from syncline.core.documents.objects import CounterObject, List, Map, Object, Ref, SetObject, Slot, TextObject
-from syncline.core.documents.sequence import ORIGINAL
+from syncline.core.documents.objects import (
+    CounterObject,
+    Element,
+    List,
+    Map,
+    Object,
+    Ref,
+    SetObject,
+    Slot,
+    Standing,
+    TextObject,
+)
 from syncline.core.limits import MAX_DEPTH
 from syncline.errors import BadOp, TooDeep
 
@@ -124,17 +134,7 @@ class Editor:
 
     def _delete_characters(self, target: TextObject, position: int, count: int) -> None:
         stretches = target.sequence.places(position, count)
-        plain = True
-        over: set[str] = set()
-        for place, length in stretches:
-            for each in range(place, place + length):
-                state = target.sequence.state_of(each)
-                if state is not ORIGINAL:
-                    over |= state - {OWN}
-        plain = not over
-        elems = [names.stretch(self._place(place), length) for place, length in stretches]
-        named = UNSET if plain else [names.short(name, self.event) for name in sorted(over, key=names.rank)]
-        self._do(ops.Del(inside=self._short(target), elems=elems, over=named))
+        self.remove_characters(target, [each for place, length in stretches for each in range(place, place + length)])
 
     def _insert_characters(self, target: TextObject, position: int, text: str) -> None:
         after = target.sequence.before(position)
@@ -171,6 +171,50 @@ class Editor:
         over = [names.short(name, self.event) for name in sorted(self.document.deletes, key=names.rank)]
         if over:
             self._do(ops.Restore(over=over))
+
+    # Back to what was there before: see ``undo``
+
+    def clear(self, target: Map, key: str) -> None:
+        """Empties a key, or the slot of the document itself."""
+        self._do(ops.Del(**self._where(target, key), over=self._over(target.slots[key])))
+
+    def put_back(self, target: Map, key: str, put: Standing) -> None:
+        """Puts what an earlier put of this slot had put there, with its rank."""
+        self._do(ops.Put(**self._where(target, key), **self._again(put), over=self._over(target.slots.get(key))))
+
+    def put_back_at(self, target: List, element: Element, put: Standing) -> None:
+        """The same for an element of a list."""
+        over, elem = self._over(element.puts), self._place(element.place)
+        self._do(ops.Put(inside=self._short(target), elem=elem, **self._again(put), over=over))
+
+    def move_back(self, target: List, element: Element, home: Standing) -> None:
+        """Moves an element to where an earlier insertion or move put it."""
+        elem, again = self._place(element.place), names.short(home.origin, self.event)
+        self._do(ops.Move(inside=self._short(target), elem=elem, again=again, over=self._over(element.homes)))
+
+    def remove_element(self, target: List, element: Element) -> None:
+        """Removes an element, wherever it is."""
+        elems = [self._place(element.place)]
+        self._do(ops.Del(inside=self._short(target), elems=elems, over=self._over(element.puts)))
+
+    def remove_characters(self, target: TextObject, places: Sequence[int]) -> None:
+        """Removes characters, wherever they are."""
+        if places:
+            over = {name for place in places for name in target.sequence.state_of(place)} - {OWN}
+            named = [names.short(name, self.event) for name in sorted(over, key=names.rank)] if over else UNSET
+            self._do(ops.Del(inside=self._short(target), elems=self._stretches(places), over=named))
+
+    def put_back_characters(self, target: TextObject, places: Sequence[int]) -> None:
+        """Puts characters back where they were."""
+        if places:
+            self._do(ops.Put(inside=self._short(target), elems=self._stretches(places)))
+
+    def _where(self, target: Map, key: str) -> dict[str, Any]:
+        return {} if target is self.document.top else {"inside": self._short(target), "key": key}
+
+    def _again(self, put: Standing) -> dict[str, Any]:
+        what = {"object": names.short(put.value, self.event)} if type(put.value) is Ref else {"value": put.value}
+        return {**what, "again": names.short(put.origin, self.event)}
 
     # Drafting
 

@@ -26,6 +26,7 @@ from syncline.core.documents.objects import (
     Slot,
     Standing,
     TextObject,
+    shows_same,
     without,
 )
 from syncline.core.documents.sequence import GONE, ORIGINAL
@@ -136,11 +137,9 @@ class Fold:
             after = (*after, put)
         if after is before:
             return
-        if after:
-            target.slots[key] = after
-        else:
-            target.slots.pop(key, None)
-        self._note(target)
+        target.set(key, after)
+        if not shows_same(before, after):
+            self._note(target)
         if self._observer is not None:
             self._observer.slot(target, key, before, after)
 
@@ -159,13 +158,13 @@ class Fold:
     def _insert_values(self, target: List, after: int | None, k: int, inserted: Sequence[Any]) -> None:
         if target.depth + max(map(values.depth_of, inserted), default=0) > MAX_DEPTH:
             return
-        if after is not None and after not in target.sequence:
+        if after is not None and not target.sequence.holds(after):
             return
         for value in inserted:
             name = names.make(self.event, k)
             element = Element(self._document.events.index(self.event) << 16 | k, name)
             target.sequence.insert(after, element.place, (element,), GONE)
-            target.elements[element.place] = target.places[element.place] = element
+            target.elements[element.place] = element
             after = element.place
             value, k = self._make(value, k + 1, target, element)
             self._set_element(target, element, element.homes, (Standing(name, name, value),))
@@ -192,14 +191,13 @@ class Fold:
         if op.again is UNSET:
             origin, place = name, self._document.events.index(self.event) << 16 | k
             after = None if op.after is UNSET else self._document.place(self._full(op.after))
-            if op.after is not UNSET and (after is None or after not in target.sequence):
+            if op.after is not UNSET and (after is None or not target.sequence.holds(after)):
                 return
             target.sequence.insert(after, place, (element,), GONE)
-            target.places[place] = element
         else:
             origin = self._full(op.again)
             old = self._document.place(origin)
-            if old is None or target.places.get(old) is not element:
+            if old is None or not target.sequence.holds(old) or target.sequence.content(old)[0] is not element:
                 return
             place = old
         homes = (*self._less(element.homes, element, op.over), Standing(name, origin, place))
@@ -213,8 +211,10 @@ class Fold:
         if not self._has_effect or (homes == element.homes and puts == element.puts):
             return
         before = target.index(element) if self._observer is not None else None
+        stood, was = element.at, element.puts
         target.set(element, homes, puts)
-        self._note(target)
+        if not shows_same(was, puts) or (puts and element.at != stood):
+            self._note(target)
         if self._observer is not None:
             self._observer.element(target, element, before)
 
@@ -232,7 +232,8 @@ class Fold:
             return
         self._before(target)
         place = self._document.events.index(self.event) << 16 | k
-        target.sequence.insert(after, place, text, ORIGINAL if self._has_effect else GONE)
+        if target.sequence.insert(after, place, text, ORIGINAL if self._has_effect else GONE) and self._has_effect:
+            self._note(target)
 
     def _put_back(self, op: ops.Put, name: str) -> None:
         target = self._document.find(self._full(op.inside))
@@ -247,8 +248,9 @@ class Fold:
         for elem in elems:
             event, k, count = names.stretch_of(elem, self.event)
             number = self._document.events.find(event)
-            if number is not None:
-                target.sequence.change(number << 16 | k, count, change)
+            changes = target.sequence.change(number << 16 | k, count, change) if number is not None else ()
+            if any(each.was_visible != each.is_visible for each in changes):
+                self._note(target)
 
     # Counters and sets
 
@@ -257,11 +259,14 @@ class Fold:
         if not isinstance(target, CounterObject) or not self._has_effect:
             return
         self._before(target)
+        shown = target.shown
         if op.once is UNSET:
             target.plain += op.by
         else:
             standing = target.once.get(op.once, (name, op.by))
             target.once[op.once] = min(standing, (name, op.by), key=lambda each: names.rank(each[0]))
+        if target.shown != shown:
+            self._note(target)
 
     def _add(self, op: ops.Add, name: str, k: int) -> None:
         self._set_member(op, Standing(name, name, op.value))
@@ -275,21 +280,23 @@ class Fold:
             return
         self._before(target)
         key = canonical.encode(op.value)
-        slot = without(target.members.pop(key, ()), self._names(op.over))
-        if put is not None or slot:
-            target.members[key] = (*slot, put) if put is not None else slot
+        before = target.members.pop(key, ())
+        slot = without(before, self._names(op.over))
+        after = (*slot, put) if put is not None else slot
+        if after:
+            target.members[key] = after
+        if bool(before) != bool(after):
+            self._note(target)
 
     # The whole document
 
     def _delete(self, op: ops.Delete, name: str, k: int) -> None:
         if self._has_effect:
-            self._note(self._document.top)
             self._document.deletes.add(name)
 
     def _restore(self, op: ops.Restore, name: str, k: int) -> None:
         if self._has_effect:
             self._document.deletes.difference_update(self._names(op.over))
-            self._note(self._document.top)
 
     # Making objects
 
@@ -306,7 +313,7 @@ class Fold:
         if isinstance(made, Map):
             for key, member in values.in_order(content):
                 value, k = self._make(member, k, made, key)
-                made.slots[key] = (Standing(name, name, value),)
+                made.set(key, (Standing(name, name, value),))
         elif isinstance(made, List):
             self._insert_values(made, None, k, content)
             k += sum(1 + values.names_in(value) for value in content)
@@ -337,7 +344,6 @@ class Fold:
         return found
 
     def _before(self, target: Object) -> None:
-        self._note(target)
         if self._observer is not None:
             self._observer.before(target)
 

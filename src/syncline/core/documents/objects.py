@@ -40,6 +40,18 @@ def _rank(put: Standing) -> tuple[tuple[str, int], tuple[str, int]]:
     return rank(put.origin), rank(put.name)
 
 
+def shows_same(before: Slot, after: Slot) -> bool:
+    """Whether a slot shows after a change what it showed before."""
+    if not before or not after:
+        return not before and not after
+    return is_same(winner(before).value, winner(after).value)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two values of slots are the same: true is not 1, and an object is no text."""
+    return bool(one == other) and isinstance(one, bool | Ref) == isinstance(other, bool | Ref)
+
+
 def without(slot: Slot, over: Collection[str]) -> Slot:
     """A slot after an op that names these puts."""
     return tuple([put for put in slot if put.name not in over]) if over else slot
@@ -61,14 +73,25 @@ class Object:
 
 
 class Map(Object):
-    """A map: a slot for each key."""
+    """A map: a slot for each key. Slots are written by ``set``."""
 
-    __slots__ = ("slots",)
+    __slots__ = ("marks", "slots")
     kind = MAP
 
     def __init__(self, name: str, birth: tuple[Object, Any] | None, _events: Events) -> None:
         super().__init__(name, birth)
         self.slots: dict[str, Slot] = {}
+        self.marks = 0
+        """How many keys begin with ``$``: if any, it travels as ``{"$map": …}``."""
+
+    def set(self, key: str, slot: Slot) -> None:
+        """Gives a key its slot; an empty one is no slot."""
+        if key[:1] == "$":
+            self.marks += bool(slot) - (key in self.slots)
+        if slot:
+            self.slots[key] = slot
+        else:
+            self.slots.pop(key, None)
 
     def shows(self, place: str) -> Any:
         """What shows under a key."""
@@ -105,7 +128,7 @@ class Element:
 class List(Object):
     """A list: elements in a sequence of places, each of which shows its element if that stands there."""
 
-    __slots__ = ("elements", "places", "sequence")
+    __slots__ = ("elements", "sequence")
     kind = LIST
 
     def __init__(self, name: str, birth: tuple[Object, Any] | None, events: Events) -> None:
@@ -113,8 +136,6 @@ class List(Object):
         self.sequence: Sequence[tuple[Any, ...]] = Sequence(events, ())
         self.elements: dict[int, Element] = {}
         """By the place of their insertion."""
-        self.places: dict[int, Element] = {}
-        """Whose each place is, those of moves included."""
 
     def shows(self, place: Element) -> Any:
         """What an element shows."""

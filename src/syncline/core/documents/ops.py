@@ -43,7 +43,10 @@ class Put(Op):
 
 
 class Del(Op):
-    """Empties a slot of what it names: of a map (``key``), or of elements; without ``over``, of their insertions."""
+    """Empties slots of what it names: of a map (``key``), of elements, or of the document itself (neither).
+
+    Whoever names elements has seen their insertions, which need not stand in ``over``.
+    """
 
     key: str | UnsetType = UNSET
     elems: list[str] | UnsetType = UNSET
@@ -193,8 +196,9 @@ def _check_put(op: Put) -> None:
 
 def _check_del(op: Del) -> None:
     _check_key(op.key)
-    _require((op.key is UNSET) != (op.elems is UNSET), "either key or elems says where")
-    _require(op.key is UNSET or op.over is not UNSET, "over says what was seen")
+    _require(op.key is UNSET or op.elems is UNSET, "one of key and elems says where")
+    _require(op.elems is not UNSET or op.key is not UNSET or not op.inside, "key or elems says where")
+    _require(op.elems is not UNSET or op.over is not UNSET, "over says what was seen")
     _check_stretches([] if op.elems is UNSET else op.elems)
 
 
