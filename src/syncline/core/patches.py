@@ -35,15 +35,15 @@ _bytes = msgspec.json.Encoder(order="deterministic").encode
 
 def equal(left: Any, right: Any) -> bool:
     """JSON equality."""
-    if _same(left, right):
-        return True
     if left != right:  # Python's equality errs on the kind side only: True == 1
         return False
+    if not isinstance(left, CONTAINERS):
+        return isinstance(left, bool) == isinstance(right, bool)
+    if _same(left, right):
+        return True
     if isinstance(left, dict):
         return all(equal(value, right[key]) for key, value in left.items())
-    if isinstance(left, list):
-        return all(map(equal, left, right))
-    return isinstance(left, bool) == isinstance(right, bool)
+    return all(map(equal, left, right))
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -137,15 +137,18 @@ class _Draft:
 
     def _opened(self, path: Sequence[str]) -> Any:
         """The container around a place; it and all those above it are the draft's own after this."""
-        parent = self.root = self._owned(self.root)
+        own, parent = self._own, self.root
+        if id(parent) not in own:
+            parent = self.root = self._copied(parent)
         for token in path[:-1]:
             key = pointers.key(parent, token)
-            parent[key] = parent = self._owned(parent[key])
+            child = parent[key]
+            if id(child) not in own:
+                child = parent[key] = self._copied(child)
+            parent = child
         return parent
 
-    def _owned(self, container: Any) -> Any:
-        if id(container) in self._own:
-            return container
+    def _copied(self, container: Any) -> Any:
         if not isinstance(container, CONTAINERS):
             raise PatchFailed("The path leads into a value that is neither an object nor an array.")
         own = container.copy()
@@ -171,15 +174,15 @@ def _check_depth(value: Any, above: int) -> None:
         level = [child for child in children if isinstance(child, CONTAINERS)]
 
 
-_OPERATIONS: dict[str, tuple[Callable[..., None], str]] = {
-    "test": (_Draft.test, "value"),
-    "add": (_Draft.add, "value"),
-    "remove": (_Draft.remove, ""),
-    "replace": (_Draft.replace, "value"),
-    "move": (_Draft.move, "from"),
-    "copy": (_Draft.copy, "from"),
+_OPERATIONS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "test": (_Draft.test, ("path", "value")),
+    "add": (_Draft.add, ("path", "value")),
+    "remove": (_Draft.remove, ("path",)),
+    "replace": (_Draft.replace, ("path", "value")),
+    "move": (_Draft.move, ("path", "from")),
+    "copy": (_Draft.copy, ("path", "from")),
 }
-"""What an op does, and which member it needs besides ``path``."""
+"""What an op does, and the members that it needs."""
 
 
 def _read(patch: Any) -> list[tuple[Callable[..., None], list[Any]]]:
@@ -202,26 +205,18 @@ def _read_operation(operation: Any) -> tuple[Callable[..., None], list[Any]]:
     name = operation.get("op") if isinstance(operation, dict) else None
     if not isinstance(name, str) or name not in _OPERATIONS:
         raise BadPatch(f"An operation is an object whose op is one of {', '.join(_OPERATIONS)}.")
-    method, operand = _OPERATIONS[name]
-    arguments: list[Any] = [_pointer(operation, "path")]
-    if operand == "from":
-        arguments.append(_pointer(operation, operand))
-    elif operand:
-        arguments.append(_member(operation, operand))
+    method, members = _OPERATIONS[name]
+    arguments = []
+    for member in members:
+        if member not in operation:
+            raise BadPatch(f"The operation {name} needs a member {member}.")
+        argument = operation[member]
+        if member != "value":
+            if not isinstance(argument, str):
+                raise BadPatch(f"The member {member} of an operation is a JSON Pointer.")
+            argument = pointers.parse(argument)
+        arguments.append(argument)
     return method, arguments
-
-
-def _pointer(operation: dict[str, Any], name: str) -> tuple[str, ...]:
-    text = _member(operation, name)
-    if not isinstance(text, str):
-        raise BadPatch(f"The member {name} of an operation is a JSON Pointer.")
-    return pointers.parse(text)
-
-
-def _member(operation: dict[str, Any], name: str) -> Any:
-    if name not in operation:
-        raise BadPatch(f"The operation {operation['op']} needs a member {name}.")
-    return operation[name]
 
 
 # Comparing
@@ -246,6 +241,7 @@ def _compare(before: Any, after: Any, path: str, out: list[dict[str, Any]]) -> N
         _compare_arrays(before, after, path, out)
     elif not equal(before, after):
         out.append({"op": "replace", "path": path, "value": after})
+        return
     if len(out) - start > MAX_PATCH_OPERATIONS or any(len(each["path"]) > MAX_POINTER_LENGTH for each in out[start:]):
         out[start:] = [{"op": "replace", "path": path, "value": after}]
 
