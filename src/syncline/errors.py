@@ -421,13 +421,13 @@ class ForeignFile(LocalError):
 
 
 class NewerSchema(LocalError):
-    """The store was written by a newer Syncline."""
+    """The store, or a snapshot, was written by a newer Syncline."""
 
     code = "newer_schema"
 
 
 class StoreDamaged(LocalError):
-    """The store contradicts itself."""
+    """The store, or a snapshot, contradicts itself."""
 
     code = "store_damaged"
 
