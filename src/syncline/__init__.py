@@ -15,11 +15,16 @@ from syncline.core.clocks import VectorClock
 from syncline.core.events import Entry, Event
 from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
 from syncline.errors import SynclineError
-from syncline.replica import Draft, Replica, Status
+from syncline.replica import Draft, Refused, Replica, Status
 from syncline.stores import EventStore, ReplicaStore
 from syncline.sync import (
     ConflictResolver,
+    FirstWriteWins,
+    KeepBoth,
     LastWriteWins,
+    ManualReview,
+    ResolveByRules,
+    Rule,
     SyncedReplica,
     SyncManager,
     SyncOptions,
@@ -34,10 +39,16 @@ __all__ = [
     "Entry",
     "Event",
     "EventStore",
+    "FirstWriteWins",
+    "KeepBoth",
     "LastWriteWins",
+    "ManualReview",
     "Ordering",
+    "Refused",
     "Replica",
     "ReplicaStore",
+    "ResolveByRules",
+    "Rule",
     "SequenceVersion",
     "StampVersion",
     "Status",

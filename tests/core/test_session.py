@@ -168,6 +168,19 @@ def test_what_is_recorded_while_live_is_pushed_and_nothing_pulled():
     assert client.next(a_local()) is None
 
 
+def test_what_is_pushed_is_under_way_until_it_is_answered():
+    client = ready()
+    client.live = True
+    assert client.under_way == ()
+    event = an_event(1)
+    client.next(a_local(event))
+    assert client.under_way == [event]
+    client.receive(Page(entries=[], cursor="c1"))
+    assert client.under_way == [event]
+    client.receive(ack(Overloaded("later")))
+    assert client.under_way == ()
+
+
 def test_pings_are_nobody_s_business():
     assert greeted().receive(Pong()) == []
 
@@ -519,7 +532,7 @@ class Log:
     def append(self, array: bytes, user: str) -> bytes:
         events = [each.with_user(user) if isinstance(each, Event) else each for each in decode_events(array)]
         known = {row.event.key: (row.seq, row.event.digest) for row in self.rows}
-        ledger = Ledger(self.head, known=known, nodes=self.nodes, last_n=self.last_n, now_ms=NOW)
+        ledger = Ledger(self.head, known=known, held={}, nodes=self.nodes, last_n=self.last_n, now_ms=NOW)
         outcomes = ledger.submit(Submission(events, user))
         self.head, rows = extend(self.head, ledger.accepted, NOW, RECEIPTS)
         self.rows += rows

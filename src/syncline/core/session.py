@@ -144,6 +144,11 @@ class ClientSession:
         """Whether the next step depends on what is pending: not before everything is pulled, if it may be."""
         return self.caught_up or self.live or not self._may_pull
 
+    @property
+    def under_way(self) -> Sequence[Event]:
+        """The events of a push that has no answer yet."""
+        return self._pushed if isinstance(self._request, Push) else ()
+
     def next(self, local: Local) -> Hello | Push | Pull | Restamp | None:
         """The next step; None when there is nothing to do until something is recorded or arrives."""
         if self._request is not None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -26,30 +26,15 @@ from syncline.core.patterns import matcher
 from syncline.core.session import Local
 from syncline.core.stamps import StampClock
 from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
+from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdrawals
+from syncline.replica.drafts import Draft, Refused
 from syncline.replica.effects import Surroundings, change_for, saw
 from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
 
-__all__ = ["Draft", "Refused", "Replica", "Status", "new_node"]
+__all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
 CACHED_CLOCKS = 1_000
 NOTHING = Change()
-
-
-class Draft(NamedTuple):
-    """An event to be: everything of it that its author decides."""
-
-    item: str
-    action: str
-    payload: Any = UNSET
-    ops: Any = UNSET
-    meta: Mapping[str, Any] | None = None
-
-
-class Refused(NamedTuple):
-    """An event the server refused (or a resolver withdrew), and why."""
-
-    event: Event
-    error: Mapping[str, Any]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,12 +114,25 @@ class Replica:
         self._tell(events)
         return events
 
-    def _event(self, draft: Draft, clock: StampClock, n: int, tx: str | None) -> Event:
-        meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
+    def check(self, draft: Draft, after: Iterable[Event] = ()) -> None:
+        """Raises an EventError if a draft could not be recorded, be it only once the events ``after`` have arrived."""
+        with self._lock:
+            seen = dict(self._seen(draft.item))
+            for event in after:
+                saw(seen, event)
+            self._made(draft, seen, StampClock(self._state.node, self._state.stamp), self._state.n + 1)
+
+    def _event(self, draft: Draft, clock: StampClock, n: int, tx: str | None = None) -> Event:
         seen = self._seen(draft.item)
+        event = self._made(draft, seen, clock, n, tx)
+        saw(seen, event)
+        return event
+
+    def _made(self, draft: Draft, seen: Mapping[str, int], clock: StampClock, n: int, tx: str | None = None) -> Event:
+        meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
         counters = {**dict(list(seen.items())[-KEPT_CLOCK_NODES + 1 :]), self.node: n}
         members = {"meta": meta or UNSET, "ops": draft.ops, "payload": draft.payload, "user": self._state.user or UNSET}
-        event = Event.of(
+        return Event.of(
             {
                 "id": clock.next(self._now_ms() + self._state.skew_ms, self._entropy()),
                 "item": draft.item,
@@ -144,8 +142,6 @@ class Replica:
                 **{name: value for name, value in members.items() if value is not UNSET},
             }
         )
-        saw(seen, event)
-        return event
 
     # Reading
 
@@ -199,14 +195,6 @@ class Replica:
             self._commit(Change(drop=[id]))
         self._tell([])
 
-    def withdraw(self, events: Iterable[Event], error: SynclineError) -> None:
-        """Moves pending events to the refused inbox."""
-        with self._lock:
-            pending = {event.id for event in self.pending()}
-            gone = [Outboxed(event, "refused", None, error.to_wire()) for event in events if event.id in pending]
-            self._commit(Change(outbox=gone))
-        self._tell([])
-
     def _find_refused(self, id: str) -> Event:
         for refused in self.refused():
             if refused.event.id == id:
@@ -254,20 +242,92 @@ class Replica:
 
     def perform(self, effect: steps.Effect) -> None:
         """Carries out what a session said."""
-        arrived: list[Event] = []
         with self._lock:
-            if isinstance(effect, steps.Settle):
-                self._note_acks(effect.answers)
-            if isinstance(effect, steps.Rewind | steps.Restamp):
-                self.keep_acks()
-                self._clocks.clear()
-            change = change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node))
+            news = self._carry_out(effect, [], [])
+        self._tell(news)
+
+    def conflicts(
+        self, arriving: Sequence[Event], *, judged: Container[str] = (), under_way: Container[str] = ()
+    ) -> list[Conflict]:
+        """Where pending events meet arriving ones, on each side without knowing of the other.
+
+        Leaves out what a log has held (others know it already) and what is ``under_way`` to the server, and conflicts
+        whose events are all ``judged``.
+        """
+        if not self._counts["pending"] or all(event.node == self.node for event in arriving):
+            return []
+        with self._lock:
+            mine = [each for each in self._unshared() if each.id not in under_way]
+            return conflicts_of(arriving, mine, self.node, judged)
+
+    def apply(
+        self,
+        effect: steps.Apply,
+        arriving: Sequence[Event],
+        verdicts: Sequence[Verdict],
+        *,
+        under_way: Container[str] = (),
+    ) -> list[Conflict]:
+        """Stores a page, and in the same durable step what was decided about its conflicts with ``arriving`` events.
+
+        Does nothing if there are conflicts that the verdicts do not judge, and returns them.
+        """
+        judged = frozenset[str]().union(*(verdict.judged for verdict in verdicts))
+        with self._lock:
+            if conflicts := self.conflicts(arriving, judged=judged, under_way=under_way):
+                return conflicts
+            news = self._carry_out(effect, arriving, verdicts)
+        self._tell(news)
+        return []
+
+    def _carry_out(self, effect: steps.Effect, arriving: Sequence[Event], verdicts: Sequence[Verdict]) -> list[Event]:
+        """Commits what an effect means; returns what there is to tell the watchers."""
+        news: list[Event] = []
+        if isinstance(effect, steps.Settle):
+            self._note_acks(effect.answers)
+        if isinstance(effect, steps.Rewind | steps.Restamp):
+            self.keep_acks()
+            self._clocks.clear()
+        change = change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node))
+        try:
+            if verdicts:
+                change, news = self._decide(change, arriving, verdicts)
             if change != NOTHING:
                 self._commit(change)
-            if isinstance(effect, steps.Apply):
-                arrived = [entry.event for entry in effect.page.entries]
-                self._saw_page(effect.page, arrived)
-        self._tell(arrived)
+        except BaseException:
+            self._clocks.clear()
+            raise
+        if isinstance(effect, steps.Apply):
+            arrived = [entry.event for entry in effect.page.entries]
+            self._saw_page(effect.page, arrived)
+            news = [*arrived, *news]
+        return news
+
+    def _decide(
+        self, change: Change, arriving: Sequence[Event], verdicts: Sequence[Verdict]
+    ) -> tuple[Change, list[Event]]:
+        """The change with what was decided added; and the events made of the drafts, which have seen what arrives."""
+        refused = {id: error for verdict in verdicts for id, error in verdict.refused.items()}
+        drafts = [draft for verdict in verdicts for draft in verdict.drafts]
+        if not refused and not drafts:
+            return change, []
+        items = {draft.item for draft in drafts}
+        for event in arriving:
+            if event.item in items:
+                saw(self._seen(event.item), event)
+        settled = {event.id for event in arriving}
+        gone = withdrawals(refused, [event for event in self._unshared() if event.id not in settled])
+        state = change.state or self._state
+        clock = StampClock(state.node, state.stamp)
+        made = [self._event(draft, clock, n) for n, draft in enumerate(drafts, state.n + 1)]
+        outbox = [*change.outbox, *gone, *map(Outboxed, made)]
+        state = replace(state, n=state.n + len(made), stamp=clock.last)
+        return replace(change, outbox=outbox, state=state), made
+
+    def _unshared(self) -> list[Event]:
+        """The pending events that no log has held."""
+        pending = self._store.outbox("pending")
+        return [each.event for each in pending if each.seq is None and each.event.id not in self._acked]
 
     def keep_acks(self) -> None:
         """Writes down which pending events are acknowledged but have not come back as entries yet.

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from syncline.sync.background import SyncedReplica, open
 from syncline.sync.manager import SyncManager
-from syncline.sync.options import ConflictResolver, LastWriteWins, SyncOptions, SyncResult
+from syncline.sync.options import SyncOptions, SyncResult
+from syncline.sync.resolvers import (
+    ConflictResolver,
+    FirstWriteWins,
+    KeepBoth,
+    LastWriteWins,
+    ManualReview,
+    ResolveByRules,
+    Rule,
+)
 
 __all__ = [
     "ConflictResolver",
+    "FirstWriteWins",
+    "KeepBoth",
     "LastWriteWins",
+    "ManualReview",
+    "ResolveByRules",
+    "Rule",
     "SyncManager",
     "SyncOptions",
     "SyncResult",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from syncline.core.clocks import VectorClock
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import Ack, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
 from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle
-from syncline.core.versions import Ordering
-from syncline.errors import LogChanged, RequestError, SynclineError, Withdrawn
-from syncline.replica import Draft, Replica
-from syncline.sync.options import ConflictResolver, SyncOptions, SyncResult
+from syncline.errors import LogChanged, RequestError, SynclineError
+from syncline.replica import Conflict, Replica
+from syncline.sync.options import SyncOptions, SyncResult
+from syncline.sync.rulings import Ruling, ask_about, both_stand, failed
 from syncline.transports import Transport
+
+ASKED_TIMES = 10
+"""How often a resolver is asked about one item of a page, if something is recorded on it each time."""
 
 
 class Conversation:
@@ -33,20 +36,19 @@ class Conversation:
         self.session = session
         self.result = SyncResult()
         self._replica, self._transport, self._options = replica, transport, options
+        self._deciding = asyncio.Lock()
+        self._unmet: list[Event] = []
         self._coming: tuple[Pull, asyncio.Task[Page]] | None = None
 
     async def run(self) -> None:
         """Carries out the session's steps until it has none. Raises what ends it before."""
-        while (step := self.session.next(self._local())) is not None:
-            if isinstance(step, Restamp):
-                self._replica.perform(step)
-                continue
+        while (step := await self._next()) is not None:
             try:
                 answer = await self._carry(step)
             except (LogChanged, RequestError) as error:
-                self._receive(ErrorMessage.of(error))
+                await self._receive(ErrorMessage.of(error))
             else:
-                self._receive(answer)
+                await self._receive(answer)
 
     async def follow(self) -> None:
         """Applies pages as they come. Returns when the session has to begin anew; raises what ends it."""
@@ -54,9 +56,18 @@ class Conversation:
         try:
             async with aclosing(self._transport.subscribe(live)) as pages:
                 async for page in pages:
-                    self._receive(page)
+                    async with self._deciding:
+                        await self._receive(page)
         except (LogChanged, RequestError) as error:
-            self._receive(ErrorMessage.of(error))
+            await self._receive(ErrorMessage.of(error))
+
+    async def _next(self) -> Hello | Push | Pull | None:
+        """The next step. Nothing is pushed while a resolver still decides about it."""
+        async with self._deciding:
+            await self._make_up()
+            while isinstance(step := self.session.next(self._local()), Restamp):
+                self._replica.perform(step)
+            return step
 
     async def _carry(self, step: Hello | Push | Pull) -> Welcome | Ack | Page:
         match step:
@@ -97,18 +108,17 @@ class Conversation:
         local = self._replica.local(None if everything else MAX_PUSH_EVENTS + 1)
         return local._replace(pending=list(filter(chosen, local.pending))) if chosen else local
 
-    def _receive(self, answer: Welcome | Ack | Page | ErrorMessage) -> None:
+    async def _receive(self, answer: Welcome | Ack | Page | ErrorMessage) -> None:
         for effect in self.session.receive(answer):
-            self._perform(effect)
+            if isinstance(effect, Apply):
+                await self._apply(effect._replace(page=self._chosen(effect.page)))
+            else:
+                self._perform(effect)
 
     def _perform(self, effect: Effect) -> None:
         if isinstance(effect, Settle):
             self.result.pushed += sum(isinstance(answer, int) for _, answer in effect.answers)
             self.result.errors += [answer for _, answer in effect.answers if isinstance(answer, SynclineError)]
-        if isinstance(effect, Apply):
-            effect = effect._replace(page=self._chosen(effect.page))
-            self.result.pulled += len(effect.page.entries) + len(effect.page.late)
-            self._meet(effect.page)
         self._replica.perform(effect)
 
     def _chosen(self, page: Page) -> Page:
@@ -118,38 +128,45 @@ class Conversation:
             return page
         return replace(page, entries=[each for each in page.entries if each.event.node == node or chosen(each.event)])
 
-    def _meet(self, page: Page) -> None:
-        """Counts the items on which pending events meet concurrent ones, and asks the resolver about each."""
-        if not self._replica.status.pending:
-            return
-        node = self._replica.node
-        remote = _by_item([entry.event for entry in page.entries if entry.event.node != node])
-        if not remote:
-            return
-        local = _by_item([event for event in self._replica.pending() if event.item in remote])
-        for item in local.keys() & remote.keys():
-            if _are_concurrent(local[item], remote[item]):
-                self.result.conflicts += 1
-                if self._options.resolver is not None:
-                    self._resolve(self._options.resolver, local[item], remote[item])
+    # Conflicts
 
-    def _resolve(self, resolver: ConflictResolver, local: Sequence[Event], remote: Sequence[Event]) -> None:
-        standing = resolver.resolve(local, remote)
-        kept = {event.id for event in standing if isinstance(event, Event)}
-        lost = [event for event in local if event.id not in kept]
-        self._replica.withdraw(lost, Withdrawn("A conflict resolver chose another event."))
-        self._replica.record_many([draft for draft in standing if isinstance(draft, Draft)])
+    async def _apply(self, effect: Apply) -> None:
+        """Stores a page, with what is decided about the conflicts it brings."""
+        arriving = [entry.event for entry in (*effect.page.late, *effect.page.entries)]
+        if self.session.under_way and self._options.resolver is not None:
+            self._unmet += arriving
+        await self._store(effect, arriving)
+        self.result.pulled += len(arriving)
 
+    async def _make_up(self) -> None:
+        """Decides about events that were under way when others arrived, if they came back unanswered."""
+        arriving, self._unmet = self._unmet, []
+        if self._replica.conflicts(arriving):
+            nothing = Page(entries=[], cursor=self._replica.local(0).cursor or "", more=True)
+            await self._store(Apply(nothing, ()), arriving)
 
-def _by_item(events: Sequence[Event]) -> dict[str, list[Event]]:
-    found: dict[str, list[Event]] = {}
-    for event in events:
-        found.setdefault(event.item, []).append(event)
-    return found
+    async def _store(self, effect: Apply, arriving: Sequence[Event]) -> None:
+        """Stores a page as soon as every conflict is decided; again, if more was recorded while a resolver thought."""
+        rulings: dict[str, Ruling] = {}
+        asked = Counter[str]()
+        under_way = {event.id for event in self.session.under_way}
+        while conflicts := self._replica.apply(
+            effect, arriving, [ruling.verdict for ruling in rulings.values()], under_way=under_way
+        ):
+            for conflict in conflicts:
+                asked[conflict.item] += 1
+                rulings[conflict.item] = await self._rule(conflict, asked[conflict.item])
+        failures = [ruling.error for ruling in rulings.values() if ruling.error is not None]
+        self.result.conflicts += len(rulings) - len(failures)
+        self.result.errors += failures
 
-
-def _are_concurrent(local: Sequence[Event], remote: Sequence[Event]) -> bool:
-    """Whether some event of one side had not seen some of the other, and the other way round."""
-    mine = [VectorClock(event.clock) for event in local]
-    theirs = [VectorClock(event.clock) for event in remote]
-    return any(one.compare(other) is Ordering.CONCURRENT for one in mine for other in theirs)
+    async def _rule(self, conflict: Conflict, times: int) -> Ruling:
+        resolver, chosen = self._options.resolver, self._options.filter
+        mine = tuple(filter(chosen, conflict.local)) if chosen else conflict.local
+        if resolver is None or not mine:
+            return both_stand(conflict)
+        if times > ASKED_TIMES:
+            return failed(conflict, "Something was recorded each time the resolver decided.")
+        ruling = await ask_about(conflict._replace(local=mine), resolver, self._replica.check)
+        judged = ruling.verdict.judged | {event.id for event in conflict.local}
+        return ruling._replace(verdict=ruling.verdict._replace(judged=judged))

@@ -1,34 +1,14 @@
-"""What a sync does and what it did: options, results, and the seam for resolving conflicts."""
+"""What a sync does and what it did: options and results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.errors import BadSettings, SynclineError
-from syncline.replica import Draft
-
-
-class ConflictResolver(Protocol):
-    """Decides about local events that no server has yet, when concurrent ones of others arrive on the same item."""
-
-    def resolve(self, local: Sequence[Event], remote: Sequence[Event]) -> Sequence[Event | Draft]:
-        """What stands: of the local events those that are returned; the others are withdrawn to the refused inbox.
-
-        Drafts among the answer are recorded as new events. Remote events stand in any case.
-        """
-
-
-class LastWriteWins:
-    """Keeps the local events if the last of all is a local one, otherwise none."""
-
-    def resolve(self, local: Sequence[Event], remote: Sequence[Event]) -> Sequence[Event | Draft]:
-        """See ``ConflictResolver.resolve``."""
-        last_local, last_remote = max(event.id for event in local), max(event.id for event in remote)
-        return local if last_local > last_remote else []
+from syncline.sync.resolvers import ConflictResolver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +26,7 @@ class SyncOptions:
     sync_interval: float | None = None
     """Seconds between automatic syncs; None stays connected and syncs at once."""
     resolver: ConflictResolver | None = None
+    """Who decides when pending events meet concurrent ones of others; without one both stand."""
     attempts: int = 3
     """How often one ``sync`` tries when errors are retryable."""
     backoff_seconds: float = 0.25
@@ -70,9 +51,9 @@ class SyncResult:
     pulled: int = 0
     """Entries that arrived."""
     conflicts: int = 0
-    """Items on which pending local events met concurrent events of others."""
+    """Items on which pending events met concurrent ones of others, and it was decided what stands."""
     errors: list[SynclineError] = field(default_factory=list)
-    """Refusals of single events, and last what ended the sync if it did not end well."""
+    """Refusals of single events, failures of the resolver, and last what ended the sync if it did not end well."""
     failure: SynclineError | None = None
     """What ended the sync, if it did not end well."""
     duration: float = 0.0
