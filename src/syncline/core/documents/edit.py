@@ -8,7 +8,7 @@ proxies are built on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import UNSET
 
@@ -29,6 +29,7 @@ from syncline.core.documents.objects import (
     Standing,
     TextObject,
 )
+from syncline.core.documents.sequence import ORIGINAL
 from syncline.core.limits import MAX_DEPTH
 from syncline.errors import BadOp, TooDeep
 
@@ -41,6 +42,10 @@ class Editor:
         self.document, self.event = document, event
         self.ops: list[ops.AnyOp] = []
         self._fold = Fold(document, event, observer=observer)
+        self._typed: int | None = None
+        """The place of the last character that the last op inserted."""
+        self._erased: tuple[TextObject, int, int] | None = None
+        """Where the last op deleted its last stretch: text, first place, count."""
 
     def wire(self) -> list[dict[str, Any]]:
         """The ops as they travel."""
@@ -134,11 +139,36 @@ class Editor:
 
     def _delete_characters(self, target: TextObject, position: int, count: int) -> None:
         stretches = target.sequence.places(position, count)
-        self.remove_characters(target, [each for place, length in stretches for each in range(place, place + length)])
+        places = [each for place, length in stretches for each in range(place, place + length)]
+        if any(target.sequence.state_of(place) != ORIGINAL for place in places):
+            self.remove_characters(target, places)
+            return
+        self._fold.delete_at(target, position, count)
+        for place, length in stretches:
+            self._note_erased(target, place, length)
+
+    def _note_erased(self, target: TextObject, place: int, count: int) -> None:
+        """Deleting goes on in the last op, if that deleted here, and in its last stretch, forwards or backwards."""
+        last, first, length = self._erased or (None, 0, 0)
+        if last is not target:
+            self._append(ops.Del(inside=self._short(target), elems=[]))
+            self._fold.k += 1
+        elems = cast(ops.Del, self.ops[-1]).elems
+        if last is target and place in (first + length, first - count):
+            elems.pop()  # type: ignore[union-attr]
+            place, count = min(place, first), count + length
+        elems.append(names.stretch(self._place(place), count))  # type: ignore[union-attr]
+        self._erased = target, place, count
 
     def _insert_characters(self, target: TextObject, position: int, text: str) -> None:
+        """Typing goes on in the last op, if that inserted the character before."""
         after = target.sequence.before(position)
-        self._do(ops.Insert(inside=self._short(target), after=self._place(after), text=text))
+        if after is not None and after == self._typed:
+            cast(ops.Insert, self.ops[-1]).text += text  # type: ignore[operator]
+        else:
+            self._append(ops.Insert(inside=self._short(target), after=self._place(after), text=text))
+            self._fold.k += 1
+        self._typed = self._fold.insert_at(target, position, text)
 
     # Counters and sets
 
@@ -223,9 +253,13 @@ class Editor:
         self._do(op)
 
     def _do(self, op: ops.AnyOp) -> None:
+        self._append(op)
+        self._fold.do(op)
+
+    def _append(self, op: ops.AnyOp) -> None:
         self.document.is_made = True
         self.ops.append(op)
-        self._fold.do(op)
+        self._typed = self._erased = None
 
     def _check(self, target: Object, value: Any) -> None:
         if not isinstance(value, dict | list):

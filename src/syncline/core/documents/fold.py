@@ -235,6 +235,21 @@ class Fold:
         if target.sequence.insert(after, place, text, ORIGINAL if self._has_effect else GONE) and self._has_effect:
             self._note(target)
 
+    def insert_at(self, target: TextObject, position: int, text: str) -> int:
+        """Inserts characters at a position, as their author sees it; the place of the last. Their op is counted."""
+        self._before(target)
+        place = self._document.events.index(self.event) << 16 | self.k
+        self.k += len(text)
+        target.sequence.insert_at(position, place, text)
+        self._note(target)
+        return place + len(text) - 1
+
+    def delete_at(self, target: TextObject, position: int, count: int) -> None:
+        """Deletes characters after a position; nothing but their insertions may stand there. Their op is counted."""
+        self._before(target)
+        target.sequence.delete_at(position, count)
+        self._note(target)
+
     def _put_back(self, op: ops.Put, name: str) -> None:
         target = self._document.find(self._full(op.inside))
         if isinstance(target, TextObject):
