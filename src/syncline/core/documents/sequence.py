@@ -10,7 +10,7 @@ equal states whose points lie in a line, along one event or down consecutive eve
 Three things find a place, and none of them looks at more than a few runs:
 
 - by position: a tree over the runs (a B+-tree whose nodes count what is visible), and a cursor at the last edit;
-- by name: the grid is cut into *cells* of 64 points in a line, and a run never leaves its cell;
+- by name: the grid is cut into *cells*, 64 k of one event or 64 by 64 for runs that go down, which no run leaves;
 - past greater names: each node of the tree also knows the least name below it.
 
 Which events exist, what a state means and what an element is are left to the document.
@@ -64,7 +64,7 @@ class Events:
 
     def name(self, place: int) -> tuple[str, int]:
         """Event id and k of a place: names are ordered as these pairs are."""
-        return self.ids[place >> 16], place & (EVENT - 1)
+        return self.ids[place >> 16], place % EVENT
 
     def less(self, one: int, other: int) -> bool:
         """Whether the name of one place is less than that of another."""
@@ -106,7 +106,10 @@ class Run(Generic[C]):
 
 
 class Node(Generic[C]):
-    """A node of the tree: its children (runs or nodes), what is visible below it, and the least place there."""
+    """A node of the tree: its children (runs or nodes), what is visible below it, and the least place there.
+
+    Where the tree begins, the least place means nothing, and nobody asks: one looks only at what comes after a run.
+    """
 
     __slots__ = ("children", "first", "parent", "visible")
 
@@ -123,14 +126,15 @@ class Sequence(Generic[C]):
     """A sequence of characters (``empty`` is ``""``) or of anything (``empty`` is ``()``).
 
     A position counts visible elements; one that is not there raises IndexError. A place that is not there raises
-    KeyError when it is asked about; ops that name one, ``insert`` and ``change``, pass over it.
+    KeyError when it is asked about; ops that name one, ``insert`` and ``change``, pass over it. Not for several
+    threads, not even to read: reading moves the cursor.
     """
 
     def __init__(self, events: Events, empty: C) -> None:
         self._events = events
         self._empty: C = empty
         self._cells: dict[int, list[Run[C]]] = {}
-        self._head: Run[C] = Run(-1, 1, empty, GONE)  # holds no place: every run has one before it
+        self._head: Run[C] = Run(-1, 1, empty, GONE)  # holds no place: a start, so that every run has one before it
         self._root: Node[C] = Node([self._head], -1)
         self._near: Run[C] = self._head  # the cursor: a run, and how many visible elements come before it
         self._before_near = 0
@@ -297,13 +301,14 @@ class Sequence(Generic[C]):
             if 0 <= place - run.first < len(run.content):
                 return run
         for run in self._cells.get(_cell(place, EVENT), ()):
-            if 0 <= place - run.first < len(run.content) * EVENT:
+            apart = place - run.first
+            if apart % EVENT == 0 and 0 <= apart < len(run.content) * EVENT:
                 return run
         return None
 
     def _along(self, place: int, count: int) -> Iterator[tuple[Run[C], int, int]]:
-        """Where places of one event are, k by k, as (run, start, stop); those that are not there are left out."""
-        end = min(place + count, (place | EVENT - 1) + 1)
+        """Where places of one event are, k by k, as (run, start, stop); unknown ones are passed over."""
+        end = min(place + count, place - place % EVENT + EVENT)
         while place < end:
             run = self._find(place)
             many = 1
@@ -312,6 +317,8 @@ class Sequence(Generic[C]):
                 if run.stride == 1:
                     many = min(end - place, len(run.content) - start)
                 yield run, start, start + many
+            elif not self._cells.get(_cell(place, 1)) and not self._cells.get(_cell(place, EVENT)):
+                many = CELL - place % CELL
             place += many
 
     def _seek(self, position: int) -> tuple[Run[C], int]:
@@ -358,7 +365,7 @@ class Sequence(Generic[C]):
     def _ranked(self, ranks: list[int]) -> Iterator[tuple[int, int, C, State]]:
         """The runs, their events numbered by rank; a run down events that are not consecutive then comes in places."""
         for run in self._runs():
-            number, k, count = run.first >> 16, run.first & EVENT - 1, len(run.content)
+            number, k, count = run.first >> 16, run.first % EVENT, len(run.content)
             if run.stride == 1 or ranks[number + count - 1] - ranks[number] == count - 1:
                 yield ranks[number] << 16 | k, run.stride, run.content, run.state
                 continue
@@ -461,7 +468,7 @@ class Sequence(Generic[C]):
         if not step:
             return
         if self._near is right:
-            self._near, self._before_near = left, self._before_near - left.visible
+            self._near = left  # the cursor is here only in delete_at, so that nothing of either is visible
         self._lengthen(left, step, right.content)
         self._cells[_cell(right.first, right.stride)].remove(right)
         right.parent.children.remove(right)
@@ -515,8 +522,8 @@ def _common_stride(first: int, stride: int, count: int, next_first: int, next_st
 
 
 def _cell(place: int, stride: int) -> int:
-    """The cell of a place among those along events, or (negative) among those down events."""
-    return place // CELL if stride == 1 else ~((place >> 16) // CELL << 16 | place & EVENT - 1)
+    """The cell of a place in a run of this stride; those of runs down the events are negative."""
+    return place // CELL if stride == 1 else ~((place >> 16) // CELL << 16 | place % EVENT // CELL)
 
 
 def _offset(run: Run[C], place: int) -> int:
