@@ -6,7 +6,7 @@ state and how to read it; what each op does is ``fold``, how a state is written 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -23,13 +23,16 @@ from syncline.core.documents.objects import (
     Ref,
     SetObject,
     Slot,
+    Standing,
     TextObject,
     Top,
+    in_order_of_rank,
+    is_same,
     winner,
 )
 from syncline.core.documents.policies import MERGE, SERVER_WINS, contradicts
 from syncline.core.documents.sequence import Events
-from syncline.core.documents.values import mark_map
+from syncline.core.documents.values import in_order, mark_map
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DEPTH
 
@@ -78,7 +81,7 @@ class Document:
         did_exist = self.exists
         self.is_made = self.is_made or (has_effect and bool(sequence))
         has_changed = Fold(self, event, has_effect=has_effect, observer=observer).run(sequence)
-        return has_changed or did_exist != self.exists
+        return did_exist != self.exists or (did_exist and has_changed)
 
     def _is_overruled(self, event: Event, sequence: list[Any]) -> bool:
         """Whether an event changes what only an overruled event made."""
@@ -136,12 +139,16 @@ class Document:
 
     def is_visible(self, target: Object) -> bool:
         """Whether an object shows in the document."""
+        return not self.deletes and self.is_in_place(target)
+
+    def is_in_place(self, target: Object) -> bool:
+        """Whether an object shows, or would if the document were not deleted."""
         while target.birth is not None:
             parent, place = target.birth
-            if parent.shows(place) != target.name:
+            if not is_same(parent.shows(place), Ref(target.name)):
                 return False
             target = parent
-        return not self.deletes
+        return True
 
     def path(self, target: Object) -> list[Any]:
         """The keys and indexes that lead to a visible object."""
@@ -174,27 +181,27 @@ class Document:
         return {f"${target.kind}": content} if marked else content
 
     def conflicts(self) -> Iterator[Conflict]:
-        """The slots that show in the document and hold more than one value."""
+        """The slots that show in the document and hold more than one value: from the root down, keys in order."""
         if self.exists:
-            yield from self._conflicts_below(self.root, [])
+            yield from self._conflicts_in(self.top.slots.get("", (Standing("", "", self.root),)), [])
 
-    def _conflicts_below(self, value: Any, path: list[Any]) -> Iterator[Conflict]:
-        target = self.objects[value] if type(value) is Ref else None
-        slots: list[tuple[Any, Slot]] = []
+    def _conflicts_in(self, slot: Slot, path: list[Any]) -> Iterator[Conflict]:
+        shown, *rest = in_order_of_rank(slot)
+        lost = [put for put in rest if not is_same(put.value, shown.value)]
+        if lost:
+            yield Conflict(path, shown.name, [(put.name, self.show(put.value)) for put in lost])
+        target = self.objects[shown.value] if type(shown.value) is Ref else None
+        slots: Iterable[tuple[Any, Slot]] = ()
         if isinstance(target, Map):
-            slots = list(target.slots.items())
+            slots = in_order(target.slots)
         elif isinstance(target, List):
-            slots = [(index, element.puts) for index, element in enumerate(target.visible())]
-        for step, slot in slots:
-            shown = winner(slot)
-            lost = [put for put in slot if put.value != shown.value or type(put.value) is not type(shown.value)]
-            if lost:
-                yield Conflict([*path, step], shown.name, [(put.name, self.show(put.value)) for put in lost])
-            yield from self._conflicts_below(shown.value, [*path, step])
+            slots = enumerate([element.puts for element in target.visible()])
+        for step, inner in slots:
+            yield from self._conflicts_in(inner, [*path, step])
 
 
 class Conflict(NamedTuple):
-    """A slot with several values: its path, the put that shows, and the name and value of each that does not."""
+    """A slot with several values: its path, the put that shows, and the others by name and value, best first."""
 
     path: list[Any]
     shown: str

@@ -28,6 +28,7 @@ from syncline.core.documents.objects import (
     Slot,
     Standing,
     TextObject,
+    is_same,
 )
 from syncline.core.documents.sequence import ORIGINAL
 from syncline.core.limits import MAX_DEPTH
@@ -40,6 +41,7 @@ class Editor:
     def __init__(self, document: Document, event: str, *, observer: Observer | None = None) -> None:
         """``event``: the id the event will have, greater than all the document has seen."""
         self.document, self.event = document, event
+        self._did_exist = document.exists
         self.ops: list[ops.AnyOp] = []
         self._fold = Fold(document, event, observer=observer)
         self._typed: int | None = None
@@ -54,7 +56,8 @@ class Editor:
     @property
     def has_changed(self) -> bool:
         """Whether the document shows something else than before this event."""
-        return self._fold.has_changed
+        exists = self.document.exists
+        return exists != self._did_exist or (exists and self._fold.has_changed)
 
     # Maps
 
@@ -70,7 +73,7 @@ class Editor:
     def ensure(self, target: Map, key: str, kind: str) -> Object:
         """The child that is the same wherever it is made under this key, which shows it."""
         name = names.child(target.name, key, kind)
-        if target.shows(key) != name:
+        if not is_same(target.shows(key), Ref(name)):
             over = self._over(target.slots.get(key))
             self._do(ops.Ensure(inside=self._short(target), key=key, kind=kind, over=over))
         found = self.document.find(name)
@@ -85,7 +88,7 @@ class Editor:
 
     def ensure_root(self, kind: str) -> Object:
         """Makes the document a root of this kind, the same wherever it is made."""
-        if self.document.root != names.root(kind):
+        if not is_same(self.document.root, Ref(names.root(kind))):
             self._do(ops.Ensure(kind=kind, over=self._over(self.document.top.slots.get(""))))
         return self.document.objects[names.root(kind)]
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from syncline.core.limits import MAX_DEPTH
+
 MAP, LIST, TEXT, COUNTER, SET = "map", "list", "text", "counter", "set"
 KINDS = frozenset({MAP, LIST, TEXT, COUNTER, SET})
 ROOT = ""
@@ -17,13 +19,12 @@ MAX_NAMES = 65_536
 """An event of 64 KiB has fewer names than this, as each costs a byte."""
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_K = r"(?:0|[1-9][0-9]{0,4})"
+_K = r"(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _CHILD = rf"/(?:[^~/]|~[01])*:(?:{'|'.join(sorted(KINDS))})"
+_BELOW = rf"(?:{_CHILD}){{0,{MAX_DEPTH - 1}}}"
 NAME = re.compile(rf"(?:{_ID})?:{_K}")
 STRETCH = re.compile(rf"(?:{_ID})?:{_K}(?:\+[1-9][0-9]{{0,4}})?")
-OBJECT = re.compile(
-    rf"(?:(?:{_ID})?:{_K}|:(?:{'|'.join(sorted(KINDS - {MAP}))}))(?:{_CHILD})*|(?:{_CHILD})*", re.DOTALL
-)
+OBJECT = re.compile(rf"(?:(?:{_ID})?:{_K}|:(?:{'|'.join(sorted(KINDS - {MAP}))})){_BELOW}|{_BELOW}", re.DOTALL)
 
 
 def make(event: str, k: int) -> str:

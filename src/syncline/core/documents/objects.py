@@ -52,6 +52,11 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool | Ref) == isinstance(other, bool | Ref)
 
 
+def in_order_of_rank(slot: Slot) -> list[Standing]:
+    """The puts of a slot, the one that shows first."""
+    return sorted(slot, key=_rank, reverse=True) if len(slot) > 1 else list(slot)
+
+
 def without(slot: Slot, over: Collection[str]) -> Slot:
     """A slot after an op that names these puts."""
     return tuple([put for put in slot if put.name not in over]) if over else slot

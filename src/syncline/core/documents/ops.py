@@ -2,7 +2,7 @@
 
 An op overwrites exactly what it names in ``over``, and its author names what it saw. The shapes here are those of
 ``spec/DOCUMENTS.md``; ``check`` is strict for whoever admits events, ``read`` is total for whoever folds them: an op
-that does not read becomes None, and does nothing.
+that does not read becomes None, does nothing and takes no name.
 """
 
 from __future__ import annotations
@@ -115,9 +115,10 @@ AnyOp = Put | Del | Ensure | Insert | Move | Inc | Add | Discard | Delete | Rest
 def read(ops: Sequence[Any]) -> list[AnyOp | None]:
     """The ops of an event that was admitted; what does not read is None."""
     try:
-        return cast(list[AnyOp | None], msgspec.convert(ops, list[AnyOp]))
+        found = cast(list[AnyOp | None], msgspec.convert(ops, list[AnyOp]))
     except msgspec.ValidationError:
-        return [_read_one(op) for op in ops]
+        found = [_read_one(op) for op in ops]
+    return [op if op is not None and _is_well_formed(op) else None for op in found]
 
 
 def _read_one(op: Any) -> AnyOp | None:
@@ -125,6 +126,14 @@ def _read_one(op: Any) -> AnyOp | None:
         return cast(AnyOp, msgspec.convert(op, AnyOp))
     except msgspec.ValidationError:
         return None
+
+
+def _is_well_formed(op: AnyOp) -> bool:
+    try:
+        _check(op)
+    except BadOp:
+        return False
+    return True
 
 
 def write(op: AnyOp) -> dict[str, Any]:
@@ -205,6 +214,9 @@ def _check_del(op: Del) -> None:
 def _check_stretches(elems: Sequence[str]) -> None:
     for elem in elems:
         _require(STRETCH.fullmatch(elem) is not None, f"{elem[:80]!r} names no elements")
+        name, _, count = elem.partition("+")
+        first = int(name.rpartition(":")[2])
+        _require(first + int(count or 1) <= MAX_NAMES, f"{elem!r} names more than an event makes")
 
 
 def _check_ensure(op: Ensure) -> None:

@@ -11,13 +11,13 @@ replica does so alike, so the server need not fold anything to accept an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from syncline.core.documents import names, ops
-from syncline.core.documents.objects import List, Map, Slot
+from syncline.core.documents.objects import Element, List, Map, Slot
 
 if TYPE_CHECKING:
     from syncline.core.documents.document import Document
@@ -27,42 +27,44 @@ POLICIES = frozenset({MERGE, LAST_WRITE_WINS, SERVER_WINS, MANUAL})
 
 
 def contradicts(document: Document, event: str, sequence: Sequence[ops.AnyOp | None]) -> bool:
-    """Whether an event leaves a put unnamed that stands in a slot it writes."""
-    return any(op is not None and _leaves_some(document, event, op) for op in sequence)
+    """Whether an event leaves a put unnamed that stands in a slot it writes, in this op or one before."""
+    seen: dict[Any, set[str]] = {}
+    for op in sequence:
+        over: Any = getattr(op, "over", UNSET)
+        named = set() if over is UNSET else {names.full(name, event) for name in over}
+        for place, slot, own in _slots(document, event, op):
+            known = seen.setdefault(place, set())
+            known |= {*named, own}
+            if any(put.name not in known for put in slot):
+                return True
+    return False
 
 
-def _leaves_some(document: Document, event: str, op: ops.AnyOp) -> bool:
-    over: Any = getattr(op, "over", UNSET)
-    named = set() if over is UNSET else {names.full(name, event) for name in over}
-    return any(
-        put.name not in named and put.name[:36] != event for slot in _slots(document, event, op, named) for put in slot
-    )
-
-
-def _slots(document: Document, event: str, op: ops.AnyOp, named: set[str]) -> list[Slot]:
-    """The slots an op writes that do not merge by themselves; ``named`` gains what an op on elements names anyway."""
-    if isinstance(op, ops.Put | ops.Del | ops.Ensure) and not (isinstance(op, ops.Put | ops.Del) and _is_element(op)):
-        target = document.top if op.key is UNSET else document.objects.get(names.full(op.inside, event))
-        return [target.slots.get("" if op.key is UNSET else op.key, ())] if isinstance(target, Map) else []
+def _slots(document: Document, event: str, op: ops.AnyOp | None) -> Iterator[tuple[Any, Slot, str]]:
+    """The slots an op writes that do not merge by themselves: which, what stands there, and a put it names anyway."""
+    if not isinstance(op, ops.Put | ops.Del | ops.Ensure | ops.Move):
+        return
     target = document.objects.get(names.full(op.inside, event))
-    if not isinstance(target, List) or not isinstance(op, ops.Put | ops.Del | ops.Move):
-        return []
-    return _element_slots(document, event, target, op, named)
+    if isinstance(target, List):
+        for element in _elements(document, event, target, op):
+            slot = element.homes if isinstance(op, ops.Move) else element.puts
+            yield (element, isinstance(op, ops.Move)), slot, document.name_of(element.place)
+    elif not isinstance(op, ops.Move) and getattr(op, "elems", UNSET) is UNSET:
+        key = "" if op.key is UNSET else op.key
+        target = document.top if op.key is UNSET else target
+        if isinstance(target, Map):
+            yield (target, key), target.slots.get(key, ()), ""
 
 
-def _is_element(op: ops.Put | ops.Del) -> bool:
-    return op.elems is not UNSET or getattr(op, "elem", UNSET) is not UNSET
-
-
-def _element_slots(
-    document: Document, event: str, target: List, op: ops.Put | ops.Del | ops.Move, named: set[str]
-) -> list[Slot]:
-    slots = []
-    for elem in op.elems if isinstance(op, ops.Del) and op.elems is not UNSET else [getattr(op, "elem", "")]:
-        maker, k, count = names.stretch_of(elem, event)
+def _elements(
+    document: Document, event: str, target: List, op: ops.Put | ops.Del | ops.Ensure | ops.Move
+) -> Iterator[Element]:
+    """The elements an op on a list names, as far as they are there."""
+    elem = getattr(op, "elem", UNSET)
+    elems: Any = op.elems if isinstance(op, ops.Del) and op.elems is not UNSET else [] if elem is UNSET else [elem]
+    for stretch in elems:
+        maker, first, count = names.stretch_of(stretch, event)
         number = document.events.find(maker)
-        for place in range(k, k + count) if number is not None else ():
-            named.add(names.make(maker, place))
-            if element := target.elements.get((number or 0) << 16 | place):
-                slots.append(element.homes if isinstance(op, ops.Move) else element.puts)
-    return slots
+        for k in range(first, first + count) if number is not None else ():
+            if element := target.elements.get((number or 0) << 16 | k):
+                yield element

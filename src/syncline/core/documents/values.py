@@ -160,6 +160,8 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 def check(value: Any) -> None:
     """Raises BadOp unless every mark inside a value is well formed."""
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        raise BadOp("The keys of a map are strings.")
     kind, content = open_value(value)
     if kind == MAP:
         for member in content.values():
