@@ -14,7 +14,7 @@ import msgspec
 
 from syncline.errors import StoreClosed
 
-__all__ = ["MAX_BYTES", "Kept", "MemorySnapshotStore", "SnapshotStore", "thin", "weight"]
+__all__ = ["Kept", "MemorySnapshotStore", "SnapshotStore", "thin", "weight"]
 
 MAX_BYTES = 8 * 1_048_576
 """What the snapshots of one item may take together."""
