@@ -63,7 +63,7 @@ class Fold:
         self._document, self._has_effect, self._observer = document, has_effect, observer
 
     def run(self, sequence: Sequence[ops.AnyOp | None]) -> bool:
-        """Carries out all ops; whether the document shows something else now."""
+        """Carries out all ops; whether the document shows something else now, or would if it were not deleted."""
         for op in sequence:
             if op is not None:
                 self.do(op)
@@ -364,7 +364,7 @@ class Fold:
 
     def _note(self, target: Object) -> None:
         if self._has_effect and not self.has_changed:
-            self.has_changed = self._document.is_visible(target)
+            self.has_changed = self._document.is_in_place(target)
 
 
 _DO: dict[type, Callable[[Fold, Any, str, int], None]] = {
