@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import lt
 from typing import Any, TypeVar
 
@@ -106,8 +106,7 @@ class Runs(Struct, array_like=True, forbid_unknown_fields=True):
         require(sum(map(abs, self.counts)) == len(content) and 0 not in self.counts, "runs have their content")
         require(_within(self.states, 0, len(states) - 1), "the states of runs")
         lines = list(self._lines(events))
-        places = [place for first, stride, count in lines for place in range(first, first + count * stride, stride)]
-        require(len(set(places)) == len(places), "a place is there once")
+        require(_are_apart(lines), "a place is there once")
         return self._pieces(lines, content, states)
 
     def _lines(self, events: int) -> Iterator[tuple[int, int, int]]:
@@ -148,6 +147,15 @@ def mentioned(runs: Iterable[tuple[int, int, Any, State]]) -> tuple[set[int], se
         events.update((first >> 16,) if stride == 1 else range(first >> 16, (first >> 16) + len(content)))
         states.add(state)
     return events, states
+
+
+def _are_apart(lines: list[tuple[int, int, int]]) -> bool:
+    """Whether no two lines of places, (first, stride, count), meet."""
+    if any(stride != 1 for _, stride, _ in lines):
+        places = chain.from_iterable([range(first, first + count * stride, stride) for first, stride, count in lines])
+        return len(set(places)) == sum(count for _, _, count in lines)
+    spans = sorted([(first, first + count) for first, _, count in lines])
+    return all(end <= first for (_, end), (first, _) in pairwise(spans))
 
 
 def _within(numbers: list[int], least: int, greatest: int) -> bool:

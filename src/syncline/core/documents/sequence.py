@@ -143,9 +143,18 @@ class Sequence(Generic[C]):
     def of(cls, events: Events, empty: C, runs: Iterable[tuple[int, int, C, State]]) -> Sequence[C]:
         """The sequence of these ``runs``, whose events are numbered as in ``events``."""
         sequence = cls(events, empty)
-        last = sequence._head
+        children: list[Any] = [sequence._head]
         for first, stride, content, state in runs:
-            last = sequence._append(last, first, stride, content, state)
+            for start, stop in _in_cells(first, stride, len(content)):
+                run = Run(first + start * stride, stride, content[start:stop], state)
+                children[-1].next = run
+                children.append(run)
+                sequence._file(run)
+        filled = FANOUT * 3 // 4  # a little room is left in each
+        while len(children) > FANOUT:
+            parts = [children[at : at + filled] for at in range(0, len(children), filled)]
+            children = [Node(part, sequence._least(part)) for part in parts]
+        sequence._root = Node(children, children[0].first)
         return sequence
 
     # Reading
@@ -402,12 +411,8 @@ class Sequence(Generic[C]):
 
     def _append(self, run: Run[C], first: int, stride: int, content: C, state: State) -> Run[C]:
         """Puts places right after a run, cell by cell; the last run they are in."""
-        start = 0
-        while start < len(content):
-            place = first + start * stride
-            stop = start + CELL - place // stride % CELL
-            run = self._append_in_cell(run, place, stride, content[start:stop], state)
-            start = stop
+        for start, stop in _in_cells(first, stride, len(content)):
+            run = self._append_in_cell(run, first + start * stride, stride, content[start:stop], state)
         return run
 
     def _append_in_cell(self, run: Run[C], first: int, stride: int, content: C, state: State) -> Run[C]:
@@ -524,6 +529,14 @@ def _common_stride(first: int, stride: int, count: int, next_first: int, next_st
 def _cell(place: int, stride: int) -> int:
     """The cell of a place in a run of this stride; those of runs down the events are negative."""
     return place // CELL if stride == 1 else ~((place >> 16) // CELL << 16 | place % EVENT // CELL)
+
+
+def _in_cells(first: int, stride: int, count: int) -> Iterator[tuple[int, int]]:
+    """The parts of a line of places that lie in a cell each, as (start, stop)."""
+    start, stop = 0, CELL - first // stride % CELL
+    while start < count:
+        yield start, min(stop, count)
+        start, stop = stop, stop + CELL
 
 
 def _offset(run: Run[C], place: int) -> int:

@@ -307,12 +307,14 @@ class _Reader:
 
     def _make(self) -> list[Object]:
         """Makes all objects; those that were named by their place are the answer."""
+        last = (0, -1)
         for event, k, kind, above, where, _ in self._snapshot.made:
             parent = self._parent(above)
             place = self._name(*where) if isinstance(parent, List) else where
             require(type(place) is str and (parent is not self._document.top or not place), "an object has a slot")
             name = self._name(event, k)
-            require(kind in names.KINDS and name not in self._document.objects, "an object is made once")
+            require(kind in names.KINDS and last < (event, k) and k < names.MAX_NAMES, "objects stand in order")
+            last = event, k
             self._made.append(self._document.make(kind, name, (parent, place)))
             require(self._made[-1].depth <= MAX_DEPTH, "objects nest")
         return [self._find(name) for name in self._snapshot.placed]
@@ -347,7 +349,7 @@ class _Reader:
     def _fill(self, target: Object, content: Any) -> None:
         if isinstance(target, Map):
             for key, slot in content.items():
-                target.slots[key] = self._slot(slot, target.name, target, key)
+                target.set(key, self._slot(slot, target.name, target, key))
         elif isinstance(target, List):
             self._fill_list(target, *content)
         elif isinstance(target, TextObject):
