@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from syncline.core import patches
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
+from syncline.core.documents.journal import LOOKBACK
 from syncline.core.documents.objects import List, Map, Ref
 from syncline.core.documents.policies import MERGE, SERVER_WINS
-from syncline.core.documents.recorder import LOOKBACK, Recorder
+from syncline.core.documents.recorder import Recorder
 from syncline.core.documents.revisions import Blame, Revision, blame, record, replay
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PATCH_OPERATIONS

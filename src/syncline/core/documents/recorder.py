@@ -12,11 +12,13 @@ a list that took the place of equal ones count as a change, because only whole l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from syncline.core import patches
 from syncline.core.documents.document import Document
+from syncline.core.documents.journal import NOWHERE, Journal, Step
 from syncline.core.documents.names import ROOT
 from syncline.core.documents.objects import Element, List, Map, Object, Ref, SetObject, Slot, winner
 from syncline.core.documents.values import mark_map
@@ -28,12 +30,6 @@ ABSENT: Any = object()
 
 SAME: Any = object()
 """Stands for the old value of a slot that did not change itself; something inside it did."""
-
-NOWHERE = float("inf")
-"""The index of an element that is not there. It comes after all others and stays when those before it shift."""
-
-LOOKBACK = 128
-"""How many steps of a list are rewritten at most because one element came, went or moved again."""
 
 
 class Change(NamedTuple):
@@ -219,12 +215,14 @@ class Recorder:
         if not isinstance(target, SetObject):
             self._replace(path, was, self._document.show(Ref(target.name), marked=False))
             return True
-        for index, key in reversed([*enumerate(sorted(was))]):
-            if key not in target.members:
-                self._steps.append(_addition(f"{path}/{index}", was[key][0].value)[::-1])
-        for index, key in enumerate(sorted(target.members)):
-            if key not in was:
-                self._steps.append(_addition(f"{path}/{index}", target.members[key][0].value))
+        keys = sorted(was)
+        for key in sorted(was.keys() - target.members.keys()):
+            index = bisect_left(keys, key)
+            self._steps.append(_addition(f"{path}/{index}", was[keys.pop(index)][0].value)[::-1])
+        for key in sorted(target.members.keys() - was.keys()):
+            index = bisect_left(keys, key)
+            keys.insert(index, key)
+            self._steps.append(_addition(f"{path}/{index}", target.members[key][0].value))
         return True
 
 
@@ -242,87 +240,3 @@ def _is_fit(steps: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> bool:
     return len(steps) <= MAX_PATCH_OPERATIONS and all(
         len(operation["path"]) <= MAX_POINTER_LENGTH for step in steps for operation in step
     )
-
-
-class Step(NamedTuple):
-    """An element of a list came, went or moved: its index before and after, as things stood then, or NOWHERE.
-
-    As in RFC 6902 the index after is that in the list without the element.
-    """
-
-    element: Element
-    at: float
-    now: float
-
-
-class Journal:
-    """The steps from a list as it was to the list as it is, at most one for each element."""
-
-    def __init__(self, target: List) -> None:
-        self.steps: list[Step] = []
-        self._target = target
-        self._elements: set[Element] = set()
-        """Those that have a step."""
-        self._before: list[Element] | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether steps are not kept any more, because too many would have to be rewritten."""
-        return self._before is not None
-
-    def before(self) -> list[Element]:
-        """The elements of the list as it was."""
-        if self._before is not None:
-            return self._before
-        elements = list(self._target.visible())
-        for element, at, now in reversed(self.steps):
-            if now != NOWHERE:
-                del elements[int(now)]
-            if at != NOWHERE:
-                elements.insert(int(at), element)
-        return elements
-
-    def add(self, step: Step) -> None:
-        """Takes the step that the list has just made."""
-        if self._before is not None:
-            return
-        self.steps.append(step)
-        if step.element not in self._elements:
-            self._elements.add(step.element)
-            return
-        earlier = range(len(self.steps) - 2, max(len(self.steps) - 2 - LOOKBACK, -1), -1)
-        last = next((place for place in earlier if self.steps[place].element is step.element), None)
-        if last is None:
-            self._before = self.before()
-        else:
-            self._join(last)
-
-    def _join(self, last: int) -> None:
-        """Makes one step of an element's earlier step and the one at the end.
-
-        The element is left where it was until the end; the steps in between are told as they are without the first.
-        """
-        element, there, here = self.steps.pop(last)
-        _, _, now = self.steps.pop()
-        for place in range(last, len(self.steps)):
-            self.steps[place], there, here = _past(self.steps[place], there, here)
-        if there == now:
-            self._elements.remove(element)
-        else:
-            self.steps.append(Step(element, there, now))
-
-
-def _past(step: Step, there: float, here: float) -> tuple[Step, float, float]:
-    """A step in a list in which one element is not ``here`` but still ``there``, and where that is afterwards."""
-    element, at, now = step
-    if at != NOWHERE:
-        bare = at - (here < at)  # the index in the list without that element
-        here -= at < here
-        at = bare + (there <= bare)
-        there -= at < there
-    if now != NOWHERE:
-        bare = now - (here < now)
-        here += now <= here
-        now = bare + (there < bare)
-        there += now <= there
-    return Step(element, at, now), there, here
