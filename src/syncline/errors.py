@@ -33,6 +33,9 @@
     │   ├── BadPatch                 bad_patch
     │   ├── PatchFailed              patch_failed
     │   └── PatchTestFailed          patch_test_failed
+    ├── DocumentError                the document's: it is not as the request takes it to be
+    │   ├── DocumentExists           document_exists
+    │   └── DocumentChanged          document_changed
     ├── AccessError                  the credentials' or the space's
     │   ├── Unauthorized             unauthorized
     │   ├── Forbidden                forbidden
@@ -290,6 +293,25 @@ class PatchTestFailed(PatchError):
 
     code = "patch_test_failed"
     status = 409
+
+
+class DocumentError(SynclineError):
+    """The document is not as the request takes it to be; look at it again."""
+
+    status = 409
+
+
+class DocumentExists(DocumentError):
+    """There is a document of this name already."""
+
+    code = "document_exists"
+
+
+class DocumentChanged(DocumentError):
+    """The document has changed since the revision that was expected (If-Match)."""
+
+    code = "document_changed"
+    status = 412
 
 
 class AccessError(SynclineError):

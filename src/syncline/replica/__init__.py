@@ -134,7 +134,7 @@ class Replica:
         members = {"meta": meta or UNSET, "ops": draft.ops, "payload": draft.payload, "user": self._state.user or UNSET}
         return Event.of(
             {
-                "id": clock.next(self._now_ms() + self._state.skew_ms, self._entropy()),
+                "id": self._id(draft, clock),
                 "item": draft.item,
                 "action": draft.action,
                 "node": self.node,
@@ -142,6 +142,12 @@ class Replica:
                 **{name: value for name, value in members.items() if value is not UNSET},
             }
         )
+
+    def _id(self, draft: Draft, clock: StampClock) -> str:
+        if draft.id is None:
+            return clock.next(self._now_ms() + self._state.skew_ms, self._entropy())
+        clock.receive(draft.id)
+        return draft.id
 
     # Reading
 
@@ -368,14 +374,17 @@ class Replica:
     def _seen(self, item: str) -> dict[str, int]:
         """The item's vector clock as this replica knows it; the nodes in the order in which they last wrote."""
         if item not in self._clocks:
-            seen: dict[str, int] = {}
-            for event in self.events(items=[item]):
-                saw(seen, event)
-            self._clocks[item] = seen
+            self._clocks[item] = self._read_clock(item)
             if len(self._clocks) > CACHED_CLOCKS:
                 self._clocks.popitem(last=False)
         self._clocks.move_to_end(item)
         return self._clocks[item]
+
+    def _read_clock(self, item: str) -> dict[str, int]:
+        seen: dict[str, int] = {}
+        for event in self.events(items=[item]):
+            saw(seen, event)
+        return seen
 
     def _commit(self, change: Change) -> None:
         moved = self._store.commit(change)

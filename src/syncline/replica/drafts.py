@@ -18,6 +18,8 @@ class Draft(NamedTuple):
     payload: Any = UNSET
     ops: Any = UNSET
     meta: Mapping[str, Any] | None = None
+    id: str | None = None
+    """An id that this replica has set aside for it; a new one if None."""
 
 
 class Refused(NamedTuple):
