@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncline.core.admission import Ledger, NodeState, Submission
+from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.log import Head
@@ -23,13 +23,14 @@ from tests.core.samples import EPOCH, NOW, an_event, an_id
 def a_ledger(held=(), *, seq=10, last_n=None, now_ms=NOW) -> Ledger:
     """A ledger over a log that holds these events, from seq 1 on."""
     known, nodes, last = {}, {}, {}
+    log = {event.id: event for event in held}
     for place, event in enumerate(held, 1):
         known[event.key] = place, event.digest
         state = nodes.get(event.node, NodeState(event.user, 0, ""))
         nodes[event.node] = NodeState(event.user, max(state.n, event.n), max(state.own, event.id))
         last[event.item, event.node] = event.n
     last_n = last_n or (lambda item, node: last.get((item, node), 0))
-    return Ledger(Head(EPOCH, seq), known=known, nodes=nodes, last_n=last_n, now_ms=now_ms)
+    return Ledger(Head(EPOCH, seq), known=known, held=log, nodes=nodes, last_n=last_n, now_ms=now_ms)
 
 
 def submit(ledger: Ledger, *events, user: str = "ann") -> list:
@@ -282,3 +283,46 @@ def test_a_refusal_says_why():
 
 def test_the_good_ones_of_a_submission():
     assert Submission([an_event(1), malformed()], "ann").good == [an_event(1)]
+
+
+# Dependencies
+
+
+def a_put(*over: int, key: str = "x") -> dict:
+    return {"ops": [{"op": "put", "key": key, "value": 1, "over": [f"{an_event(n).id}:0" for n in over]}]}
+
+
+def test_what_an_event_needs_is_looked_up_unless_it_is_known_or_comes_along():
+    events = [an_event(1, **a_put()), an_event(3, **a_put(1, 2)), an_event(5, **a_put(3, 4)), an_event(6)]
+    assert needed(events, {}) == {an_event(2).id, an_event(4).id}
+    assert needed(events, {events[2].key: (1, b"")}) == {an_event(2).id}
+    assert needed([events[3]], {}) == needed([], {}) == set()
+
+
+def test_an_event_needs_what_is_held_or_was_accepted_before():
+    ledger = a_ledger([an_event(1, **a_put())])
+    assert submit(ledger, an_event(2, **a_put(1)), an_event(3, **a_put(1, 2))) == [11, 12]
+    assert submit(ledger, an_event(4, **a_put(1, 2, 3)), an_event(5, **a_put(4))) == [13, 14]
+    assert submit(ledger, an_event(6, **a_put(4)), an_event(7, **a_put(4, key="y")), an_event(9, **a_put(8))) == [
+        *(15, "bad_op", "missing_dependency")
+    ]
+    assert submit(ledger, an_event(10, **a_put(7)), an_event(11, **a_put(6))) == ["missing_dependency", 16]
+
+
+def test_what_was_refused_with_its_transaction_is_missing():
+    ledger = a_ledger()
+    group = [an_event(1, meta=TX, **a_put()), an_event(2, meta=TX, **a_put(1)), an_event(3, meta=TX, action=".x")]
+    assert submit(ledger, *group, an_event(4, **a_put(1))) == [
+        *["tx_refused"] * 2,
+        "reserved_action",
+        "missing_dependency",
+    ]
+    assert submit(ledger, *group[:2], an_event(4, **a_put(1))) == [11, 12, 13]
+
+
+def test_dependencies_are_looked_at_last():
+    ledger = a_ledger([an_event(5)])
+    assert submit(ledger, an_event(4, **a_put(3)), an_event(6, user="bob", **a_put(3))) == [
+        "node_conflict",
+        "user_mismatch",
+    ]

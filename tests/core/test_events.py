@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from syncline.core import canonical, stamps
+from syncline.core.documents.ops import Delete, Put
 from syncline.core.events import Entry, Event, encode_entry
 from syncline.core.limits import MAX_EVENT_BYTES, MAX_SAFE_INTEGER
-from syncline.errors import EventTooLarge, InvalidEvent, NumberOutOfRange, TooDeep
+from syncline.errors import BadOp, EventTooLarge, InvalidEvent, NumberOutOfRange, TooDeep
 from tests.core.samples import EPOCH, NOW, RECEIPTS, a_value, an_event, an_id, json_values, same
 
 
@@ -20,13 +21,13 @@ def nested(levels: int):
 
 @given(json_values, json_values)
 def test_an_event_is_read_back_from_its_body(payload, value):
-    event = an_event(payload=payload, ops=[{"op": "put", "value": value}], meta={"tx": "t1", "schema": 2})
+    event = an_event(payload=payload, ops=[{"op": "add", "value": value}], meta={"tx": "t1", "schema": 2})
     read = Event.read(event.body)
     assert read == event
     assert same(read.payload, event.payload)
     assert (read.body, read.digest, read.key) == (event.body, event.digest, event.key)
     assert canonical.decode(event.body, max_depth=64) == a_value(
-        payload=payload, ops=[{"op": "put", "value": value}], meta={"tx": "t1", "schema": 2}
+        payload=payload, ops=[{"op": "add", "value": value}], meta={"tx": "t1", "schema": 2}
     )
 
 
@@ -100,7 +101,7 @@ VALID = {
     "action": ["a", ".acl.addRule", "a" * 128],
     "user": ["ann", "Ann Müller 😀", "u" * 256, " ", "\x80"],
     "clock": [{"n1": 1}, {"n1": MAX_SAFE_INTEGER, "n2": 1}, {f"n{each}": 1 for each in range(1_000)}],
-    "ops": [[], [{}], [{"op": "put"}] * 3],
+    "ops": [[], [{"op": "delete"}], [{"op": "put", "key": "a", "value": None}] * 3],
     "meta": [
         {},
         {"schema": 0},
@@ -177,6 +178,20 @@ def test_what_a_field_may_not_be(field, value):
     assert len(caught.value.message) < 250
 
 
+@pytest.mark.parametrize("ops", [[{}], [{"op": "sing"}], [{"op": "add"}, {"op": "delete"}]])
+def test_an_op_has_the_shape_of_one(ops):
+    with pytest.raises(BadOp) as caught:
+        Event.of(a_value(ops=ops))
+    assert caught.value.details == {"index": 0}
+
+
+def test_the_changes_of_an_event_are_its_ops():
+    event = an_event(ops=[{"op": "delete"}, {"op": "put", "key": "a", "value": 1}])
+    assert event.changes == [Delete(), Put(key="a", value=1)] == Event.read(event.body).changes
+    assert event.with_user("bob").changes is event.changes
+    assert an_event().changes == []
+
+
 @pytest.mark.parametrize("key", [1, None, ("a",)])
 def test_a_field_s_name_is_a_string(key):
     with pytest.raises(InvalidEvent):
@@ -197,8 +212,8 @@ def test_an_event_has_at_most_64_kib():
 
 def test_an_event_nests_at_most_64_deep():
     assert an_event(payload=nested(63))
-    assert an_event(ops=[{"value": nested(61)}])
-    for members in ({"payload": nested(64)}, {"ops": [{"value": nested(62)}]}):
+    assert an_event(ops=[{"op": "put", "value": nested(61)}])
+    for members in ({"payload": nested(64)}, {"ops": [{"op": "put", "value": nested(62)}]}):
         with pytest.raises(TooDeep):
             an_event(**members)
 

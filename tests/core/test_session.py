@@ -532,7 +532,7 @@ class Log:
     def append(self, array: bytes, user: str) -> bytes:
         events = [each.with_user(user) if isinstance(each, Event) else each for each in decode_events(array)]
         known = {row.event.key: (row.seq, row.event.digest) for row in self.rows}
-        ledger = Ledger(self.head, known=known, nodes=self.nodes, last_n=self.last_n, now_ms=NOW)
+        ledger = Ledger(self.head, known=known, held={}, nodes=self.nodes, last_n=self.last_n, now_ms=NOW)
         outcomes = ledger.submit(Submission(events, user))
         self.head, rows = extend(self.head, ledger.accepted, NOW, RECEIPTS)
         self.rows += rows

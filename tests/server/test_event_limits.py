@@ -89,6 +89,18 @@ def falling(n: int, item: str = "task.milk") -> bytes:
     return encode([first, author.event(item, clock={author.node: n})])
 
 
+def edits(*ops: Any, items: Any = ()) -> bytes:
+    """An array of one event for each op, or list of ops; `{0}` in an op is the id of the first, and so on."""
+    author, events = Author(), list[Any]()
+    for place, op in enumerate(ops):
+        event = author.event(*items[place : place + 1], ops=op if isinstance(op, list) else [op])
+        text = json.dumps(event["ops"])
+        for number, other in enumerate([*events, event]):
+            text = text.replace(f"{{{number}}}", other["id"])
+        events.append(event | {"ops": json.loads(text)})
+    return encode(events)
+
+
 BAD_TEXTS = {
     "a control character": "a\x01b",
     "a newline": "a\nb",
@@ -108,6 +120,10 @@ ALONE = {"meta": None}
 OTHER = {"meta": {"tx": "u"}}
 RESERVED = {"item": ".acl"}
 BAD = {"colour": "red"}
+TITLE = {"op": "put", "key": "title", "value": "Milk"}
+NOTE = {"op": "put", "key": "note", "value": {"$text": "ab"}}
+AFTER = {"op": "insert", "text": "c", "after": "{0}:3"}
+UNKNOWN = "0190a000-0000-7000-8000-0000000000af"
 DEEP = {"payload": json.loads("[" * 80 + "]" * 80)}
 
 CASES = [
@@ -223,6 +239,26 @@ CASES = [
         "good and bad",
         encode([Author().event(), Author().event(colour="red"), Author().event()]),
         [1, "invalid_event", 2],
+    ),
+    # Ops
+    Case("no ops", one(ops=[]), [1]),
+    Case("an op of no kind", one(ops=[{"op": "sing"}]), ["bad_op"]),
+    Case("an op with an unknown member", one(ops=[TITLE | {"colour": "red"}]), ["bad_op"]),
+    Case("a bad op beside a good event", edits({}, TITLE), ["bad_op", 1]),
+    Case("a put over a put", edits(TITLE, TITLE | {"over": ["{0}:0"]}), [1, 2]),
+    Case("a put over what is not held", edits(TITLE | {"over": [f"{UNKNOWN}:0"]}), ["missing_dependency"]),
+    Case("a put over a later one", edits(TITLE | {"over": ["ffffffff-ffff-7fff-bfff-ffffffffffff:0"]}), ["bad_op"]),
+    Case("a put over one of another key", edits(NOTE, TITLE | {"over": ["{0}:0"]}), [1, "bad_op"]),
+    Case("a put over one of another item", edits(TITLE, TITLE | {"over": ["{0}:0"]}, items=["a", "b"]), [1, "bad_op"]),
+    Case("a put over what was not made", edits(TITLE, TITLE | {"over": ["{0}:1"]}), [1, "bad_op"]),
+    Case("its own event's name in full", edits([TITLE, TITLE | {"over": ["{0}:0"]}]), ["bad_op"]),
+    Case("its own event's name", edits([TITLE, TITLE | {"over": [":0"]}]), [1]),
+    Case("an insertion into a text", edits(NOTE, AFTER | {"in": "{0}:1"}), [1, 2]),
+    Case("an insertion into no text", edits(NOTE, AFTER), [1, "bad_op"]),
+    Case(
+        "what names a refused event",
+        edits(TITLE, TITLE | {"over": ["{0}:1"]}, TITLE | {"over": ["{1}:0"]}, TITLE | {"over": ["{0}:0"]}),
+        [1, "bad_op", "missing_dependency", 2],
     ),
     # Transactions
     Case("a transaction", tx(GOOD, GOOD, GOOD), [1, 2, 3]),

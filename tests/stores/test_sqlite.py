@@ -192,6 +192,25 @@ def test_a_full_disk_stores_whole_appends_or_nothing(tmp_path):
     assert done.stdout == "survived\n", done.stderr
 
 
+# Dependencies
+
+
+def test_an_event_may_name_one_that_was_erased(tmp_path):
+    author, store = Author(), open_log(tmp_path / "log.db")
+    erased, kept = author.event(ops=[{"op": "put", "key": "a", "value": {}}]), author.event()
+    within = {"op": "put", "in": f"{erased.id}:1", "key": "b", "value": 1}
+    events = author.event(ops=[within]), author.event("task.bread", ops=[within])
+    store.append([Submission([erased, kept], "ann")], now_ms=NOW_MS)
+    store.close()
+    connection = apsw.Connection(str(tmp_path / "log.db"))
+    connection.execute("UPDATE entries SET entry = NULL WHERE seq = 1")
+    connection.close()
+    store = open_log(tmp_path / "log.db")
+    stored, refused = store.append([Submission(events, "ann")], now_ms=NOW_MS).outcomes[0]
+    assert (stored, refused.code) == (3, "bad_op")
+    store.close()
+
+
 # Threads
 
 

@@ -1,8 +1,8 @@
 """Admission: which of the pushed events enter the log, and under which seq.
 
 A store opens its transaction, hands a ``Ledger`` what it holds, and stores what the ledger accepted. All judging is
-here, pure and in the order of the protocol: known id, drift, access, node. (Credentials and shape come before, where
-a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or fall together.
+here, pure and in the order of the protocol: known id, drift, access, node, dependencies. (Credentials and shape come
+before, where a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or fall together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from syncline.core import stamps
+from syncline.core.documents import dependencies
+from syncline.core.documents.dependencies import Held
 from syncline.core.events import Event
 from syncline.core.log import Head
 from syncline.errors import (
@@ -52,8 +54,21 @@ class NodeState(NamedTuple):
     own: str
 
 
+Known = Mapping[bytes, tuple[int, bytes]]
+"""Of ids, by their 16 bytes, that a log holds: the seq and the digest."""
+
 LastN = Callable[[str, str], int | None]
 """``last_n(item, node)``: the node's last counter on an item, 0 if none; None if finding out would take too long."""
+
+
+def needed(events: Sequence[Event], known: Known) -> set[str]:
+    """The ids that a log has to look up, because new ones among these events need them."""
+    new = [event for event in events if event.key not in known]
+    ids: set[str] = set()
+    for event in new:
+        if event.ops is not UNSET:
+            ids |= dependencies.names_of(event)
+    return ids.difference(event.id for event in new) if ids else ids
 
 
 class Ledger:
@@ -63,14 +78,17 @@ class Ledger:
         self,
         head: Head,
         *,
-        known: Mapping[bytes, tuple[int, bytes]],
+        known: Known,
+        held: Mapping[str, Held],
         nodes: Mapping[str, NodeState],
         last_n: LastN,
         now_ms: int,
     ) -> None:
+        """``known`` and ``held`` are what the log holds of the pushed ids, and of those that are ``needed``."""
         self.accepted: list[Event] = []
         self.nodes = dict(nodes)
         self._known = dict(known)
+        self._held = held
         self._last_n = last_n
         self._next_seq = head.seq + 1
         self._now_ms = now_ms
@@ -104,7 +122,26 @@ class Ledger:
             and max((event.id for event in events), default=self._too_far) < self._too_far
             and state.user == user
             and all(map(lt, [state.n, *counters], counters))
+            and (all(event.ops is UNSET for event in events) or self._are_held(events))
         )
+
+    def _are_held(self, events: Sequence[Event]) -> bool:
+        """Whether all that these events need is held when their turn comes."""
+        before: dict[str, Event] = {}
+
+        def find(id: str) -> Held | None:
+            return before.get(id) or self._find(id)
+
+        for event in events:
+            if dependencies.refusal(event, find) is not None:
+                return False
+            before[event.id] = event
+        return True
+
+    def _find(self, id: str) -> Held | None:
+        """What the log holds of an id, or this transaction has accepted before."""
+        seq, _ = self._known.get(stamps.key(id), (0, b""))
+        return self.accepted[seq - self._next_seq] if seq >= self._next_seq else self._held.get(id)
 
     def _accept_all(self, events: Sequence[Event], user: str) -> list[Outcome]:
         """What accepting one event after the other comes to, for events of one node."""
@@ -151,7 +188,7 @@ class Ledger:
             return UserMismatch("The event names another user than the credentials do.")
         if event.action[0] == "." or event.item[0] == ".":
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
-        return self._node_refusal(event)
+        return self._node_refusal(event) or dependencies.refusal(event, self._find)
 
     def _node_refusal(self, event: Event) -> NodeConflict | None:
         """A node belongs to one user, and on each item its counter rises; otherwise its file was copied."""

@@ -110,6 +110,8 @@ def _decode_canonical(array: bytes) -> list[Event]:
     _require(not any(len(body) > ROOMY and body.count(b"{") + body.count(b"[") > MAX_DEPTH for body in bodies))
     _check_clocks(events)
     _check_texts(events)
+    for event in events:
+        event.check_ops()
     for event, body, key in zip(events, bodies, _keys([event.id for event in events]), strict=True):
         cache = event.__dict__
         cache["body"], cache["key"], cache["digest"] = body, key, digest(body)

@@ -16,6 +16,9 @@ from msgspec import UNSET, Raw, UnsetType
 
 from syncline.core import canonical, stamps
 from syncline.core.clocks import NODE, VectorClock
+from syncline.core.documents.ops import AnyOp
+from syncline.core.documents.ops import check as check_ops
+from syncline.core.documents.ops import read as read_ops
 from syncline.core.lazy import lazy
 from syncline.core.limits import (
     MAX_ACTION_LENGTH,
@@ -61,6 +64,7 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         if event.meta is not UNSET:
             check_meta(event.meta)
         _check_body(event.body)
+        event.check_ops()
         return event
 
     @classmethod
@@ -88,6 +92,16 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         """The 16 bytes of the id."""
         return stamps.key(self.id)
 
+    @lazy
+    def changes(self) -> list[AnyOp | None]:
+        """The ops, read; None for one that does not read."""
+        return [] if self.ops is UNSET else read_ops(self.ops)
+
+    def check_ops(self) -> None:
+        """Raises BadOp unless all ops are well formed. What they name is looked at where the log is at hand."""
+        if self.ops is not UNSET:
+            self.__dict__["changes"] = check_ops(self.ops)
+
     @property
     def n(self) -> int:
         """The author's own counter."""
@@ -103,6 +117,8 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         named = msgspec.structs.replace(self, user=user)
         if self.user is UNSET:
             named.__dict__["body"] = self.body[:-1] + b',"user":' + canonical.encode(user) + b"}"
+        if self.ops is not UNSET:
+            named.__dict__["changes"] = self.changes
         _check_size(named.body)
         return named
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
 
-from syncline.core.admission import Ledger, NodeState, Submission
-from syncline.core.events import Entry
+from syncline.core import stamps
+from syncline.core.admission import Ledger, NodeState, Submission, needed
+from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.patterns import matcher
@@ -36,10 +37,12 @@ class MemoryEventStore:
         """See ``EventStore.append``."""
         with self._lock:
             self._check_open()
-            keys = [event.key for submission in submissions for event in submission.good]
+            events = [event for submission in submissions for event in submission.good]
+            known = {event.key: self._known[event.key] for event in events if event.key in self._known}
             ledger = Ledger(
                 self._head,
-                known={key: self._known[key] for key in keys if key in self._known},
+                known=known,
+                held={id: event for id in needed(events, known) if (event := self._event(id))},
                 nodes=self._nodes,
                 last_n=lambda item, node: self._last_n.get((item, node), 0),
                 now_ms=now_ms,
@@ -52,6 +55,10 @@ class MemoryEventStore:
                 self._known[row.event.key] = row.seq, row.event.digest
                 self._last_n[row.event.item, row.event.node] = row.event.n
             return Appended(outcomes, rows, self._head)
+
+    def _event(self, id: str) -> Event | None:
+        seq, _ = self._known.get(stamps.key(id), (0, b""))
+        return self._rows[seq - 1].event if seq else None
 
     def slice(
         self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES

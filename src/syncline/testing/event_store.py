@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,8 +18,10 @@ from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.log import NO_TAIL, Receipts
 from syncline.core.log import chain as tails_after
 from syncline.errors import (
+    BadOp,
     ClockDrift,
     EventIdConflict,
+    MissingDependency,
     NodeConflict,
     ReservedAction,
     StoreClosed,
@@ -136,19 +139,23 @@ class EventStoreContract:
         assert outcomes[1].details == {"time": START_MS}
 
     def test_checks_come_in_the_order_of_the_protocol(self, store: EventStore) -> None:
-        """Known id, drift, user, reserved names, node: an event that fails all of them is refused by the first."""
+        """Known id, drift, user, reserved names, node, dependencies: what fails all of them is refused by the first."""
         clock = ManualClock()
         store.append([_of(Author("mine").events(1))], now_ms=START_MS)
         clock.advance(MAX_DRIFT_MS + 1)
         author = Author("mine", "bob", now_ms=clock)
-        ahead = author.event(item=".x")
+        lost = {"op": "put", "key": "a", "value": 1, "over": [f"{Author('lost').event().id}:0"]}
+        ahead = author.event(item=".x", ops=[lost])
         near = Author("other").event().id
         again = next(load(store)).event
         assert _codes(store, [again], user="bob") == [1]
         assert _codes(store, [ahead]) == [ClockDrift.code]
-        assert _codes(store, [author.event(item=".x", id=near)]) == [UserMismatch.code]
-        assert _codes(store, [author.event(item=".x", id=near)], user="bob") == [ReservedAction.code]
-        assert _codes(store, [author.event(id=near)], user="bob") == [NodeConflict.code]
+        assert _codes(store, [author.event(item=".x", id=near, ops=[lost])]) == [UserMismatch.code]
+        assert _codes(store, [author.event(item=".x", id=near, ops=[lost])], user="bob") == [ReservedAction.code]
+        assert _codes(store, [author.event(id=near, ops=[lost])], user="bob") == [NodeConflict.code]
+        assert _codes(store, [Author("third", "bob").event(id=near, ops=[lost])], user="bob") == [
+            MissingDependency.code
+        ]
 
     def test_on_each_item_a_nodes_counter_rises(self, store: EventStore) -> None:
         author = Author()
@@ -177,6 +184,68 @@ class EventStoreContract:
         assert store.node("node") == NodeState("ann", 2, high.id)
         assert store.node("second") == NodeState("ann", 1, other.id)
         assert store.node("third") is None
+
+    # Dependencies
+
+    def test_what_an_event_names_is_held(self, store: EventStore) -> None:
+        author = Author()
+        first = author.event(ops=[_put()])
+        second = author.event(ops=[_put(first)])
+        assert _codes(store, [first]) == [1]
+        assert _codes(store, [second]) == [2]
+        assert _codes(store, [author.event(ops=[_put(first, second)])]) == [3]
+
+    def test_what_is_named_may_come_in_the_same_append(self, store: EventStore) -> None:
+        author, other = Author(), Author("other")
+        first = author.event(ops=[_put()])
+        second = author.event(ops=[_put(first)])
+        other.receive(second.id)
+        third = other.event(ops=[_put(second)])
+        appended = store.append([_of([first, second]), _of([third])], now_ms=START_MS)
+        assert appended.outcomes == [[1, 2], [3]]
+
+    def test_what_is_not_held_is_missing(self, store: EventStore) -> None:
+        author = Author()
+        lost = author.event(ops=[_put()])
+        first, second = author.event(ops=[_put(lost)]), author.event(ops=[_put()])
+        third = author.event(ops=[_put(first), _put(second)])
+        outcomes = store.append([_of([first, second, third])], now_ms=START_MS).outcomes[0]
+        assert outcomes[1] == 1
+        assert isinstance(outcomes[0], MissingDependency)
+        assert outcomes[0].details == {"index": 0, "name": f"{lost.id}:0"}
+        assert isinstance(outcomes[2], MissingDependency)
+        assert _codes(store, [lost]) == [NodeConflict.code]
+
+    def test_what_comes_after_is_missing(self, store: EventStore) -> None:
+        first, other = Author().event(ops=[_put()]), Author("other")
+        other.receive(first.id)
+        second = other.event(ops=[_put(first)])
+        assert _codes(store, [second, first]) == [MissingDependency.code, 1]
+        assert _codes(store, [second]) == [2]
+
+    def test_what_is_named_is_of_the_same_item_and_fits(self, store: EventStore) -> None:
+        author = Author()
+        first = author.event(ops=[_put()])
+        elsewhere, within = (
+            author.event("task.bread", ops=[_put(first)]),
+            author.event(ops=[{**_put(), "in": _name(first)}]),
+        )
+        assert _codes(store, [first]) == [1]
+        assert _codes(store, [elsewhere, within]) == [BadOp.code, BadOp.code]
+
+    def test_a_transaction_with_a_missing_dependency_is_refused_whole(self, store: EventStore) -> None:
+        author = Author()
+        lost = author.event(ops=[_put()])
+        first = author.event(ops=[_put()], meta={"tx": "one"})
+        second = author.event(ops=[_put(lost)], meta={"tx": "one"})
+        third = author.event(ops=[_put(first)])
+        assert _codes(store, [first, second, third]) == [TxRefused.code, *[MissingDependency.code] * 2]
+
+    def test_an_event_that_is_held_needs_nothing(self, store: EventStore) -> None:
+        author = Author()
+        events = [author.event(ops=[_put()])]
+        events.append(author.event(ops=[_put(events[0])]))
+        assert _codes(store, events) == _codes(store, events) == _codes(store, events) == [1, 2]
 
     # Transactions
 
@@ -328,6 +397,16 @@ class EventStoreContract:
 
 def _of(events: Sequence[Event]) -> Submission:
     return Submission(events, "ann")
+
+
+def _name(event: Event) -> str:
+    """The name of an event's first op."""
+    return f"{event.id}:0"
+
+
+def _put(*over: Event) -> dict[str, Any]:
+    """An op that overwrites the first op of each of these events."""
+    return {"op": "put", "key": "title", "value": "Milk", "over": list(map(_name, over))}
 
 
 def _codes(store: EventStore, events: Sequence[Event], *, user: str = "ann") -> list[int | str]:

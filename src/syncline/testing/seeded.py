@@ -73,6 +73,10 @@ class Author:
         }
         return Event.of({**made, **more})
 
+    def receive(self, id: str) -> None:
+        """Takes note of an id seen elsewhere, so that the next ones are greater."""
+        self._stamps.receive(id)
+
     def events(self, count: int, item: str = "task.milk", **more: Any) -> list[Event]:
         """The next ``count`` events, each with its place as its payload."""
         return [self.event(item, payload=place, **more) for place in range(count)]

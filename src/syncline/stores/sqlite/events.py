@@ -8,14 +8,17 @@ is a row whose ``entry`` is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-from syncline.core.admission import Ledger, NodeState, Submission
+from syncline.core import stamps
+from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
+from syncline.core.documents.dependencies import Held, Stub
+from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.stores import Appended, Slice
@@ -47,6 +50,7 @@ SCHEMA = Schema(
 
 BEGIN_LOG = "INSERT INTO log SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
+HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 STRETCH = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -88,11 +92,11 @@ class SqliteEventStore:
     def _append(self, submissions: Sequence[Submission], now_ms: int) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
         with self._db.writing() as cursor:
+            known = _known(cursor, events)
             ledger = Ledger(
                 self._head,
-                known={id: (seq, digest) for id, seq, digest in cursor.execute(KNOWN, (array(e.key for e in events),))}
-                if events
-                else {},
+                known=known,
+                held=_held(cursor, needed(events, known)),
                 nodes=self._nodes.states(cursor, {event.node for event in events}),
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
                 now_ms=now_ms,
@@ -159,6 +163,21 @@ def _read_head(cursor: Any) -> Head:
     epoch = cursor.execute("SELECT epoch FROM log").get
     seq, tail, at = cursor.execute(LAST).get or (0, NO_TAIL, 0)
     return Head(epoch, seq, tail, at)
+
+
+def _known(cursor: Any, events: Sequence[Event]) -> Known:
+    if not events:
+        return {}
+    rows = cursor.execute(KNOWN, (array(event.key for event in events),))
+    return {id: (seq, digest) for id, seq, digest in rows}
+
+
+def _held(cursor: Any, ids: Collection[str]) -> dict[str, Held]:
+    """The events of these ids that the log holds, and stubs of those whose content is gone."""
+    if not ids:
+        return {}
+    rows = cursor.execute(HELD, (array(map(stamps.key, ids)),))
+    return {stamps.from_key(key): Entry.read(entry).event if entry else Stub(item) for key, item, entry in rows}
 
 
 def _insert(cursor: Any, rows: Sequence[Row], at: int, refs: Mapping[str, int]) -> None:
