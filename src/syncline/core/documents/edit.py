@@ -31,7 +31,7 @@ from syncline.core.documents.objects import (
     is_same,
 )
 from syncline.core.documents.sequence import ORIGINAL
-from syncline.core.limits import MAX_DEPTH
+from syncline.core.limits import MAX_DEPTH, MAX_SAFE_INTEGER
 from syncline.errors import BadOp, TooDeep
 
 
@@ -319,9 +319,7 @@ def _edit(editor: Editor, target: Object, value: Any) -> bool:
     if isinstance(target, TextObject) and isinstance(content, str):
         rewrite(editor, target, content)
     elif isinstance(target, CounterObject) and values.is_count(content):
-        difference = content - target.shown
-        if difference:
-            editor.increment(target, difference)
+        count(editor, target, content)
     elif isinstance(target, SetObject) and isinstance(content, list):
         change_members(editor, target, content)
     elif isinstance(target, Map) and kind == MAP:
@@ -339,6 +337,12 @@ def update(editor: Editor, target: Map, members: dict[str, Any]) -> None:
         editor.delete(target, key)
     for key, value in values.in_order(members):
         assign(editor, target, key, value)
+
+
+def count(editor: Editor, target: CounterObject, value: int) -> None:
+    """Adds to a counter until it shows a number, in several steps if one cannot reach so far."""
+    while difference := value - target.total:
+        editor.increment(target, max(-MAX_SAFE_INTEGER, min(MAX_SAFE_INTEGER, difference)))
 
 
 def rewrite(editor: Editor, target: TextObject, text: str) -> None:
@@ -393,6 +397,7 @@ __all__ = [
     "Editor",
     "assign",
     "change_members",
+    "count",
     "reorder",
     "rewrite",
     "update",
