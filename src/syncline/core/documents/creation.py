@@ -19,7 +19,7 @@ FIRST = "create"
 
 
 def create(editor: Editor, members: Mapping[str, Any]) -> None:
-    """Makes the document show these members (as they travel). One that was deleted is restored, and emptied of others."""
+    """Makes the document show these members (as they travel); one that was deleted comes back with them alone."""
     editor.restore_document()
     root = editor.ensure_root(MAP)
     assert isinstance(root, Map)

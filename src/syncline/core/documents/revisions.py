@@ -56,35 +56,46 @@ def record(document: Document, event: Event, *, policy: str = MERGE) -> Change |
     return recorder.change()
 
 
+class Placed(NamedTuple):
+    """An event and where it is: its seq and the log's time of it, or zeros while it is pending."""
+
+    event: Event
+    seq: int = 0
+    at: int = 0
+
+    @classmethod
+    def of(cls, entry: Entry) -> Placed:
+        """Where an entry is."""
+        return cls(entry.event, entry.seq, entry.at)
+
+
 def replay(
     document: Document,
-    entries: Iterable[Entry | Event],
+    events: Iterable[Placed],
     first_number: int = 1,
     policy: Callable[[int | None], str] = merge_always,
 ) -> Iterator[Revision]:
-    """Folds entries of a document, and pending events after them; its revisions, from ``first_number`` on.
+    """Folds the events of a document, pending ones last; its revisions, from ``first_number`` on.
 
     ``policy`` tells the conflict policy in force at a seq (None: for pending events). If a document is folded in parts,
     a group must not be cut in two.
     """
-    for _, members in groupby(entries, _group):
+    for _, members in groupby(events, _group):
         group = list(members)
         recorder = Recorder(document)
-        for member in group:
-            document.fold(_event(member), policy=policy(_seq(member)), observer=recorder)
-        change = recorder.change()
-        if change:
-            yield _revision(first_number, group, change)
+        shows = [document.fold(each.event, policy=policy(each.seq or None), observer=recorder) for each in group]
+        if any(shows):  # even if it is what showed before the event or the group
+            yield _revision(first_number, group, recorder.change() or Change("update", [], []))
             first_number += 1
 
 
-def _revision(number: int, group: Sequence[Entry | Event], change: Change) -> Revision:
-    events = [_event(member) for member in group]
+def _revision(number: int, group: Sequence[Placed], change: Change) -> Revision:
+    events = [each.event for each in group]
     first, last = events[0], group[-1]
     return Revision(
         number=number,
-        seq=_seq(last),
-        at=last.at if isinstance(last, Entry) else Stamp.parse(last.id).ms,
+        seq=last.seq or None,
+        at=last.at if last.seq else Stamp.parse(last.event.id).ms,
         ids=[event.id for event in events],
         user=None if first.user is UNSET else first.user,
         node=first.node,
@@ -96,21 +107,13 @@ def _revision(number: int, group: Sequence[Entry | Event], change: Change) -> Re
     )
 
 
-def _event(member: Entry | Event) -> Event:
-    return member.event if isinstance(member, Entry) else member
-
-
-def _seq(member: Entry | Event) -> int | None:
-    return member.seq if isinstance(member, Entry) else None
-
-
 def _meta(event: Event, name: str) -> str | None:
     return None if event.meta is UNSET else event.meta.get(name)
 
 
-def _group(member: Entry | Event) -> tuple[Any, ...]:
+def _group(placed: Placed) -> tuple[Any, ...]:
     """What neighbours of one revision have in common."""
-    event = _event(member)
+    event = placed.event
     group = _meta(event, "group")
     return (group, event.user, event.node) if group else (event.id,)
 
@@ -180,4 +183,4 @@ def _blame_characters(document: Document, target: TextObject) -> list[Blame]:
     return runs
 
 
-__all__ = ["Blame", "Change", "Recorder", "Revision", "blame", "merge_always", "record", "replay"]
+__all__ = ["Blame", "Change", "Placed", "Recorder", "Revision", "blame", "merge_always", "record", "replay"]

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import UNSET
 
 from syncline.core.documents.edit import Editor
+from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import Difference
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import StampClock
 from syncline.errors import DocumentExists
 from syncline.replica import Replica
-from syncline.replica.documents.library import Library, Placed
+from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
 from syncline.replica.drafts import Draft
 from syncline.stores import Change, ReplicaStore
@@ -105,7 +106,7 @@ class DocumentReplica(Replica):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Changes of several documents that are recorded together when the block ends, and stored together or not at all.
+        """Changes of several documents that are recorded together when the block ends, and stored all or none.
 
         Each document's changes become one event. If the block raises, nothing is recorded.
         """

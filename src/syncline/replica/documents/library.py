@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from msgspec import UNSET
 
 from syncline.core.documents import snapshots
 from syncline.core.documents.document import Document
 from syncline.core.documents.policies import SERVER_WINS
-from syncline.core.documents.revisions import Revision, replay
+from syncline.core.documents.revisions import Placed, Revision, replay
 from syncline.core.documents.settings import Policies
 from syncline.core.documents.undo import History, Step, fold_without
 from syncline.core.events import Entry, Event
@@ -44,21 +44,8 @@ class Source(Protocol):
         """The head up to which ``entries`` knows, and how often the log was changed otherwise than at its end."""
 
 
-class Placed(NamedTuple):
-    """An event and where it is: its seq and the log's time, or zeros while it is pending."""
-
-    event: Event
-    seq: int = 0
-    at: int = 0
-
-    @classmethod
-    def of(cls, entry: Entry) -> Placed:
-        """Where an entry is."""
-        return cls(entry.event, entry.seq, entry.at)
-
-
 class Shelf:
-    """One document, the snapshot its last stretch begins with, and that stretch: confirmed events, then pending ones."""
+    """One document, the snapshot its last stretch begins with, and that stretch: confirmed events, pending ones."""
 
     def __init__(self, item: str, kept: Kept | None) -> None:
         self.kept = kept or nothing(item)
@@ -209,7 +196,7 @@ class Library:
         return self._store.nearest(item, rewritten=self._source.place()[1], **bounds)
 
     def _after(self, item: str, kept: Kept | None, document: Document) -> Iterator[Placed]:
-        """The events that a snapshot does not hold, in order. ``document`` is what it holds, and is not changed here."""
+        """The events that a snapshot does not hold, in order; ``document`` is what was folded so far."""
         for entry in self._source.entries(item, kept.head if kept else 0):
             if not document.has_seen(entry.event):
                 yield Placed.of(entry)
@@ -263,7 +250,7 @@ class Library:
     def at(
         self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None
     ) -> tuple[Document, int]:
-        """The document as it was, and the number of its last revision then. Raises NotFound for what is not there yet."""
+        """The document as it was, and the number of its last revision then. Raises NotFound for what is to come."""
         self._in_order(item)
         kept = self._nearest(item, revision=revision, seq=seq, at=time, confirmed=revision is None)
         shelf = Shelf(item, kept)

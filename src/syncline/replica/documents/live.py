@@ -156,7 +156,7 @@ class Edit(Reading):
 
 
 class LiveDocument(Reading):
-    """A document of a replica. Each change of it is one event, durable when it returns; ``edit`` makes one of several."""
+    """A document of a replica. Each change is one event, durable when it returns; ``edit`` makes one of several."""
 
     def __init__(self, replica: DocumentReplica, item: str) -> None:
         super().__init__(item, replica.lock)
