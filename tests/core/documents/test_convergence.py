@@ -129,14 +129,12 @@ some_names = st.one_of(
     st.sampled_from(["", "/a:map", "/c:counter", "/s:set", "/a:map/b:list", ":list", ":text", ":map", "x", ":", "/"]),
 )
 some_stretches = st.builds("{}+{}".format, some_names, st.sampled_from([0, 1, 2, 7, 65535, 65536, "x"])) | some_names
-some_values = st.recursive(
-    st.sampled_from([None, True, 0, -1.5, 2**53, 1e300, "", "x", "/a:map"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["a", "$text", "$counter", "$set", "$map", "$"]), inner, max_size=2)
-    ),
-    max_leaves=5,
+some_scalars = st.sampled_from([None, True, 0, -1.5, 2**53, 1e300, "", "x", "/a:map"])
+some_marks = st.sampled_from(["a", "$text", "$counter", "$set", "$map", "$"])
+some_flat = st.one_of(
+    some_scalars, st.lists(some_scalars, max_size=2), st.dictionaries(some_marks, some_scalars, max_size=2)
 )
+some_values = st.one_of(some_flat, st.lists(some_flat, max_size=2), st.dictionaries(some_marks, some_flat, max_size=2))
 some_ops = st.fixed_dictionaries(
     {
         "op": st.sampled_from(
