@@ -18,7 +18,6 @@ from syncline.core.documents.made import Element, Made, Nested, Slot, Step, Thin
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
 from syncline.core.documents.objects import Ref
 from syncline.core.events import Event
-from syncline.core.limits import MAX_DEPTH
 from syncline.errors import BadOp, EventError, MissingDependency
 
 
@@ -163,7 +162,6 @@ class _Judge:
     def _kind(self, name: str) -> str | None:
         """The kind of an object; children that are named by their place are there wherever their parent is a map."""
         first, *steps = name.split("/")
-        _require(len(steps) <= MAX_DEPTH, name, f"lies deeper than {MAX_DEPTH}")
         kind = names.root_kind(first) or self._kind_made(first)
         for step in steps:
             _require(kind is None or kind == MAP, name, "lies in no map")
