@@ -346,7 +346,7 @@ class _Reader:
 
     # Contents
 
-    def _fill(self, target: Object, content: Any) -> None:
+    def _fill(self, target: Any, content: Any) -> None:
         if isinstance(target, Map):
             for key, slot in content.items():
                 target.set(key, self._slot(slot, target.name, target, key))
@@ -358,7 +358,7 @@ class _Reader:
             self._fill_text(target, text)
         elif isinstance(target, CounterObject):
             self._fill_counter(target, *content)
-        elif isinstance(target, SetObject):
+        else:
             for key, adds in content.items():
                 self._fill_member(target, key.encode(), adds)
 
