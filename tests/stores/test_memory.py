@@ -1,7 +1,8 @@
 """The stores in memory keep the contracts."""
 
 from syncline.stores.memory import MemoryEventStore, MemoryReplicaStore
-from syncline.testing import EventStoreContract, ReplicaStoreContract
+from syncline.stores.snapshots import MemorySnapshotStore
+from syncline.testing import EventStoreContract, ReplicaStoreContract, SnapshotStoreContract
 
 
 class TestMemoryEventStore(EventStoreContract):
@@ -16,3 +17,10 @@ class TestMemoryReplicaStore(ReplicaStoreContract):
 
     def make(self, directory, node):
         return MemoryReplicaStore(node)
+
+
+class TestMemorySnapshotStore(SnapshotStoreContract):
+    persists = False
+
+    def make(self, directory, max_bytes):
+        return MemorySnapshotStore(max_bytes=max_bytes)

@@ -12,8 +12,8 @@ from syncline.core.admission import Submission
 from syncline.core.log import Receipts
 from syncline.errors import ForeignFile, NewerSchema, StoreClosed, StoreLocked
 from syncline.stores import Change, Outboxed, load
-from syncline.stores.sqlite import SqliteEventStore, SqliteReplicaStore
-from syncline.testing import Author, EventStoreContract, ReplicaStoreContract
+from syncline.stores.sqlite import SqliteEventStore, SqliteReplicaStore, SqliteSnapshotStore
+from syncline.testing import Author, EventStoreContract, ReplicaStoreContract, SnapshotStoreContract
 
 RECEIPTS = Receipts(b"of these tests")
 NOW_MS = 1_750_000_000_000
@@ -39,6 +39,11 @@ class TestSqliteReplicaStoreOfShortRuns(ReplicaStoreContract):
         return SqliteReplicaStore(directory / "replica.db", node, index_run=70)
 
 
+class TestSqliteSnapshotStore(SnapshotStoreContract):
+    def make(self, directory, max_bytes):
+        return SqliteSnapshotStore(directory / "snapshots.db", max_bytes=max_bytes)
+
+
 def open_log(path):
     return SqliteEventStore(path, RECEIPTS)
 
@@ -47,7 +52,7 @@ def open_replica(path):
     return SqliteReplicaStore(path, "node")
 
 
-@pytest.fixture(params=[open_log, open_replica])
+@pytest.fixture(params=[open_log, open_replica, SqliteSnapshotStore])
 def open_store(request):
     return request.param
 
@@ -78,6 +83,7 @@ def test_a_replica_is_no_log(tmp_path):
         open_log(tmp_path / "replica.db")
 
 
+@pytest.mark.parametrize("open_store", [open_log, open_replica])
 def test_a_file_of_a_newer_version_is_left_as_it_is(tmp_path, open_store):
     path = tmp_path / "x.db"
     open_store(path).close()

@@ -81,9 +81,9 @@ class SnapshotStore(Protocol):
         """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""
 
 
-def weight(snapshot: Kept) -> int:
-    """The bytes a snapshot counts for."""
-    return max(len(snapshot.body), SMALLEST)
+def weight(length: int) -> int:
+    """What a snapshot whose body has so many bytes counts for."""
+    return max(length, SMALLEST)
 
 
 def thin(weights: Mapping[int, int], max_bytes: int) -> list[int]:
@@ -126,7 +126,7 @@ class MemorySnapshotStore:
             others = self._items.get(snapshot.item, {}).values()
             snapshots = {each.count: each for each in others if each.rewritten == snapshot.rewritten}
             snapshots[snapshot.count] = snapshot
-            staying = thin({count: weight(each) for count, each in snapshots.items()}, self._max_bytes)
+            staying = thin({count: weight(len(each.body)) for count, each in snapshots.items()}, self._max_bytes)
             self._items[snapshot.item] = {count: snapshots[count] for count in staying}
 
     def nearest(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import pytest
 
-for _name in ("event_store", "replica_store", "transport"):
+for _name in ("event_store", "replica_store", "snapshot_store", "transport"):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 from syncline.testing.event_store import EventStoreContract  # noqa: E402
@@ -22,6 +22,7 @@ from syncline.testing.faults import Fault, FaultyTransport, random_faults  # noq
 from syncline.testing.log_server import LogConnection, LogServer  # noqa: E402
 from syncline.testing.replica_store import ReplicaStoreContract  # noqa: E402
 from syncline.testing.seeded import Author, ManualClock, entropy_from, nodes_from  # noqa: E402
+from syncline.testing.snapshot_store import SnapshotStoreContract  # noqa: E402
 from syncline.testing.transport import Served, TransportContract  # noqa: E402
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ManualClock",
     "ReplicaStoreContract",
     "Served",
+    "SnapshotStoreContract",
     "TransportContract",
     "entropy_from",
     "nodes_from",

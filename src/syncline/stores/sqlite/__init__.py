@@ -1,8 +1,9 @@
-"""SQLite: a log, a replica or a server's register in one file each."""
+"""SQLite: a log, a replica, the snapshots of either, or a server's register in one file each."""
 
 from __future__ import annotations
 
 from syncline.stores.sqlite.events import SqliteEventStore
 from syncline.stores.sqlite.replica import SqliteReplicaStore
+from syncline.stores.sqlite.snapshots import SqliteSnapshotStore
 
-__all__ = ["SqliteEventStore", "SqliteReplicaStore"]
+__all__ = ["SqliteEventStore", "SqliteReplicaStore", "SqliteSnapshotStore"]

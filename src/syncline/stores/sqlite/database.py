@@ -1,7 +1,8 @@
 """A SQLite file of ours: opened durably, recognised, migrated, locked, and never used by two threads at once.
 
 The only module that knows apsw, which brings its own fixed SQLite. Every file carries an application id that says what
-kind it is and a schema version; WAL with ``synchronous=FULL`` makes a commit survive a power cut.
+kind it is and a schema version; WAL with ``synchronous=FULL`` makes a commit survive a power cut. Files of derived data
+may lose their last commits in one, and are made anew where others would be reported as damaged.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 from array import array as integers
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from threading import Lock, RLock
@@ -27,6 +28,8 @@ FULL = (errno.EFBIG, errno.EDQUOT)
 WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 2_048
 """Pages kept in memory by a connection; a server may have hundreds of spaces open."""
 ROWS_PER_STATEMENT = (128, 32, 8, 4, 2, 1)
+TRY_TO_WRITE = "BEGIN IMMEDIATE; CREATE TABLE tried (x); INSERT INTO tried VALUES (1); ROLLBACK"
+LAYOUT = "SELECT name, sql FROM sqlite_schema ORDER BY name"
 
 
 class Schema(NamedTuple):
@@ -48,10 +51,12 @@ class Database:
         checkpoint_apart: bool = False,
         shared: bool = False,
         read_only: bool = False,
+        derived: bool = False,
     ) -> None:
         """``checkpoint_apart``: somebody calls ``checkpoint``. ``shared``: other programs may write too.
 
-        ``read_only``: nothing is written, and another program may have the file open.
+        ``read_only``: nothing is written, and another program may have the file open. ``derived``: a file of this kind
+        that is damaged or of another version is made anew.
         """
         self._path = path
         self._read_only = read_only
@@ -64,8 +69,12 @@ class Database:
         self._lock = None if shared or read_only else hold(Path(f"{path}.lock"))
         try:
             with _translated(path):
+                if derived:
+                    _discard_unless_good(path, schema)
                 pages = 0 if checkpoint_apart else CHECKPOINT_PAGES
-                self._writer = _connect(path, pages=pages, cache_kib=WRITER_CACHE_KIB, read_only=read_only)
+                self._writer = _connect(
+                    path, pages=pages, cache_kib=WRITER_CACHE_KIB, read_only=read_only, durable=not derived
+                )
                 if checkpoint_apart:
                     self._writer.set_wal_hook(self._note_wal)
                 _migrate(self._writer, path, schema, read_only=read_only)
@@ -168,12 +177,15 @@ def insert(cursor: Any, into: str, rows: Sequence[tuple[Any, ...]], suffix: str 
             done = end
 
 
-def _connect(path: Path, *, pages: int, cache_kib: int, read_only: bool = False) -> apsw.Connection:
+def _connect(
+    path: Path, *, pages: int, cache_kib: int, read_only: bool = False, durable: bool = True
+) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_MS)
     if not read_only:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {pages}"):
+        synchronous = "FULL" if durable else "NORMAL"
+        for setting in ("journal_mode = WAL", f"synchronous = {synchronous}", f"wal_autocheckpoint = {pages}"):
             connection.execute(f"PRAGMA {setting}").fetchall()
     for setting in ("temp_store = MEMORY", f"cache_size = -{cache_kib}"):
         connection.execute(f"PRAGMA {setting}").fetchall()
@@ -205,6 +217,39 @@ def _migrate(connection: apsw.Connection, path: Path, schema: Schema, *, read_on
             f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {schema.application_id};"
             f"PRAGMA user_version = {version}; COMMIT"
         )
+
+
+def discard(path: Path) -> None:
+    """Deletes a file of derived data. The file itself goes last: while it is there, it is known to be ours."""
+    for suffix in ("-wal", "-shm", ""):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _discard_unless_good(path: Path, schema: Schema) -> None:
+    """Deletes a file of this kind that cannot be read, or is not laid out as this version would do it."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    try:
+        with closing(apsw.Connection(str(path))) as connection, closing(apsw.Connection(":memory:")) as fresh:
+            connection.set_busy_timeout(BUSY_MS)
+            _migrate(connection, path, schema, read_only=False)
+            _migrate(fresh, path, schema, read_only=False)
+            connection.execute(TRY_TO_WRITE).fetchall()
+            is_good = connection.execute(LAYOUT).fetchall() == fresh.execute(LAYOUT).fetchall()
+    except NewerSchema:
+        is_good = False
+    except (apsw.Error, UnicodeDecodeError) as error:
+        if isinstance(error, apsw.BusyError) or not _is_marked(path, schema):
+            raise  # perhaps it is somebody's: nothing that is not known to be ours is deleted
+        is_good = False
+    if not is_good:
+        discard(path)
+
+
+def _is_marked(path: Path, schema: Schema) -> bool:
+    """Whether the application id stands where SQLite writes it, however damaged the rest is."""
+    with path.open("rb") as file:
+        return file.read(72)[68:] == schema.application_id.to_bytes(4, "big")
 
 
 @contextmanager
