@@ -164,3 +164,15 @@ def _root(editor: Editor) -> Map:
     root = editor.document.objects[Ref("")]
     assert isinstance(root, Map)
     return root
+
+
+def fold_without_undone(events: list[Event]) -> Document:
+    """The oracle: what shows when what is undone, and every undo and redo, is left out of the fold."""
+    history = History(events)
+    left_out = {
+        event.id
+        for root, chain in history._chains.items()
+        for key in ([root] if not history._standing(root) else []) + chain
+        for event in history._events[key]
+    }
+    return fold_without(Document(ITEM), events, left_out, ())

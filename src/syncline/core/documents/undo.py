@@ -106,11 +106,12 @@ class History:
         )
 
     def _step(self, root: str, undoes: str, left_out: set[str]) -> Step:
+        later = list(self._roots)[list(self._roots).index(root) + 1 :]
         undone = {
             key
-            for other, chain in self._chains.items()
-            if other != root and other in self._events
-            for key in ([other, *chain] if not self._standing(other) else chain)
+            for other in later
+            if self._roots[other] == other
+            for key in ([] if self._standing(other) else [other]) + self._chains[other]
         }
         touched = [event for key in [root, *self._chains[root]] for event in self._events[key]]
         ids = frozenset(event.id for key in left_out | undone for event in self._events[key])

@@ -9,8 +9,8 @@ another event lets go of its shelf.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from msgspec import UNSET
@@ -52,26 +52,38 @@ class Shelf:
         self.document = open_kept(item, kept)
         self.revision, self.group = self.kept.revision, self.kept.group
         self.stretch: list[Placed] = []
+        self.seq, self.at, self.pending = self.kept.seq, self.kept.at, self.kept.pending
         self.is_in_order = True
         self.bytes = len(self.kept.body)
 
     def fold(self, placed: Placed, policy: str) -> None:
         """Folds the next event of the stretch."""
+        self.add(placed, has_changed=self.document.fold(placed.event, policy=policy))
+
+    def add(self, placed: Placed, *, has_changed: bool) -> None:
+        """Takes note of an event that was folded. A visible change is a revision, as are neighbours of one group."""
         self.stretch.append(placed)
         self.bytes += len(placed.event.body)
-        self.counted(placed.event, has_changed=self.document.fold(placed.event, policy=policy))
-
-    def counted(self, event: Event, *, has_changed: bool) -> None:
-        """Counts a revision: a visible change, or several neighbours of one group."""
-        group = group_of(event)
+        self.is_in_order = self.is_in_order and not (placed.seq and self.pending)
+        self._moved(placed, 0 if placed.seq else 1)
+        group = group_of(placed.event)
         if has_changed and (group is None or group != self.group):
             self.revision += 1
         self.group = group if has_changed or group == self.group else None
 
-    @property
-    def pending(self) -> int:
-        """How many events of the stretch are not confirmed."""
-        return sum(not each.seq for each in self.stretch)
+    def confirm(self, placed: Placed) -> None:
+        """A pending event has its entry now; the first of them, or they are no longer in order."""
+        first = len(self.stretch) - self.pending
+        where = next((i for i, each in enumerate(self.stretch) if each.event.id == placed.event.id), -1)
+        self.is_in_order = self.is_in_order and (where == first or where < 0 < -first)
+        if where >= 0:
+            self.stretch[where] = placed
+        self._moved(placed, -1)
+
+    def _moved(self, placed: Placed, pending: int) -> None:
+        self.pending += pending
+        if placed.seq:
+            self.seq, self.at = placed.seq, placed.at
 
 
 def group_of(event: Event) -> str | None:
@@ -122,11 +134,11 @@ class Library:
         if shelf is None:
             return
         if shelf.document.has_seen(placed.event):
-            self._confirm(shelf, placed)
+            if placed.seq:
+                shelf.confirm(placed)
         elif placed.seq and shelf.pending and self._policies.of(placed.event.item) == SERVER_WINS:
             self.let_go(placed.event.item)
         else:
-            shelf.is_in_order = shelf.is_in_order and not (placed.seq and shelf.pending)
             shelf.fold(placed, self._policies.of(placed.event.item, placed.seq or None))
             self._turn(shelf)
 
@@ -134,19 +146,8 @@ class Library:
         """Takes note of an event whose ops were carried out on the document while it was drafted."""
         shelf = self._shelf(event.item)
         shelf.document.clock[event.node] = event.n
-        shelf.stretch.append(Placed(event))
-        shelf.bytes += len(event.body)
-        shelf.counted(event, has_changed=has_changed)
+        shelf.add(Placed(event), has_changed=has_changed)
         self._turn(shelf)
-
-    def _confirm(self, shelf: Shelf, placed: Placed) -> None:
-        """A pending event has its entry now."""
-        where = next((i for i, each in enumerate(shelf.stretch) if each.event.id == placed.event.id), None)
-        if where is None:
-            return  # it lies before the stretch, in a snapshot
-        if placed.seq:
-            shelf.is_in_order = shelf.is_in_order and (where == 0 or bool(shelf.stretch[where - 1].seq))
-        shelf.stretch[where] = placed
 
     def let_go(self, item: str | None = None) -> None:
         """Forgets what is in memory of an item, or of all."""
@@ -176,28 +177,36 @@ class Library:
             total -= gone.bytes
 
     def _open(self, item: str) -> Shelf:
-        kept = self._nearest(item)
-        shelf = Shelf(item, kept)
-        if kept is not None and kept.pending and not self._is_at_end(shelf):
-            kept = self._nearest(item, confirmed=True)
-            shelf = Shelf(item, kept)
-        for placed in self._after(item, kept, shelf.document):
+        shelf = self._base(item)
+        for placed in self._after(item, shelf.kept, shelf.document):
             shelf.fold(placed, self._policies.of(item, placed.seq or None))
             shelf = self._turned(shelf)
         return shelf
 
-    def _is_at_end(self, shelf: Shelf) -> bool:
-        """Whether nobody else's event came before the pending ones that a snapshot holds."""
-        return all(
-            shelf.document.has_seen(entry.event) for entry in self._source.entries(shelf.kept.item, shelf.kept.head)
-        )
+    def _base(self, item: str, **bounds: Any) -> Shelf:
+        """The nearest snapshot within some bounds, with nothing after it."""
+        rewritten = self._source.place()[1]
+        kept = self._store.nearest(item, rewritten=rewritten, **bounds)
+        shelf = Shelf(item, kept)
+        if kept is None or self._catch_up(shelf):
+            return shelf
+        return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})))
 
-    def _nearest(self, item: str, **bounds: Any) -> Kept | None:
-        return self._store.nearest(item, rewritten=self._source.place()[1], **bounds)
+    def _catch_up(self, shelf: Shelf) -> bool:
+        """Confirms the pending events that a snapshot holds; False if somebody else's event came between them."""
+        for entry in self._source.entries(shelf.kept.item, shelf.kept.head) if shelf.pending else ():
+            if not shelf.pending or not shelf.document.has_seen(entry.event):
+                break
+            shelf.confirm(Placed.of(entry))
+        return not shelf.pending or self._still_waits(shelf)
 
-    def _after(self, item: str, kept: Kept | None, document: Document) -> Iterator[Placed]:
+    def _still_waits(self, shelf: Shelf) -> bool:
+        """Whether what a snapshot holds and nobody has confirmed comes after all entries."""
+        return all(shelf.document.has_seen(each.event) for each in self._source.entries(shelf.kept.item, shelf.seq))
+
+    def _after(self, item: str, kept: Kept, document: Document) -> Iterator[Placed]:
         """The events that a snapshot does not hold, in order; ``document`` is what was folded so far."""
-        for entry in self._source.entries(item, kept.head if kept else 0):
+        for entry in self._source.entries(item, kept.head):
             if not document.has_seen(entry.event):
                 yield Placed.of(entry)
         for event in self._source.pending(item):
@@ -222,22 +231,19 @@ class Library:
         fresh = Shelf(kept.item, None)
         fresh.kept, fresh.document = kept, document
         fresh.revision, fresh.group, fresh.bytes = kept.revision, kept.group, len(kept.body)
+        fresh.seq, fresh.at, fresh.pending = kept.seq, kept.at, kept.pending
         return fresh
 
     def _keep(self, shelf: Shelf) -> Kept:
-        old, pending = shelf.kept, shelf.pending
-        last = next(
-            (each for each in reversed(shelf.stretch) if each.seq), Placed(shelf.stretch[0].event, old.seq, old.at)
-        )
         head, rewritten = self._source.place()
         kept = Kept(
-            item=old.item,
-            count=old.count + len(shelf.stretch),
+            item=shelf.kept.item,
+            count=shelf.kept.count + len(shelf.stretch),
             revision=shelf.revision,
-            seq=last.seq,
-            at=last.at,
-            pending=pending + (old.pending if not last.seq else 0),
-            head=last.seq if not pending else head,
+            seq=shelf.seq,
+            at=shelf.at,
+            pending=shelf.pending,
+            head=head if shelf.pending else shelf.seq,
             rewritten=rewritten,
             group=shelf.group,
             body=snapshots.pack(snapshots.encode(shelf.document)),
@@ -251,12 +257,11 @@ class Library:
         self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None
     ) -> tuple[Document, int]:
         """The document as it was, and the number of its last revision then. Raises NotFound for what is to come."""
-        self._in_order(item)
-        kept = self._nearest(item, revision=revision, seq=seq, at=time, confirmed=revision is None)
-        shelf = Shelf(item, kept)
+        shelf = self._base(item, revision=revision, seq=seq, at=time, confirmed=revision is None)
+        kept = shelf.kept
         until = self._reach(shelf, revision, seq, time)
-        if shelf.revision > (revision if revision is not None else shelf.revision):
-            shelf = Shelf(item, kept)
+        if revision is not None and shelf.revision > revision:
+            shelf = Shelf(item, kept if kept.count else None)
             for placed in until:
                 shelf.fold(placed, self._policies.of(item, placed.seq or None))
         if revision is not None and shelf.revision != revision:
@@ -266,7 +271,7 @@ class Library:
     def _reach(self, shelf: Shelf, revision: int | None, seq: int | None, time: int | None) -> list[Placed]:
         """Folds up to a bound, or one event beyond the revision; the events up to the bound."""
         folded: list[Placed] = []
-        for placed in self._after(shelf.kept.item, shelf.kept, open_kept(shelf.kept.item, shelf.kept)):
+        for placed in self._after(shelf.kept.item, shelf.kept, shelf.document):
             if (seq is not None and not 0 < placed.seq <= seq) or (
                 time is not None and not (placed.seq and placed.at <= time)
             ):
@@ -279,13 +284,9 @@ class Library:
 
     def revisions(self, item: str, *, after: int = 0, limit: int | None = None) -> list[Revision]:
         """The revisions with numbers beyond ``after``, ascending."""
-        self._in_order(item)
-        kept = self._nearest(item, revision=after)
-        document = open_kept(item, kept)
-        placed = list(self._after(item, kept, document))
-        numbered = replay(
-            document, placed, (kept.revision if kept else 0) + 1, lambda seq: self._policies.of(item, seq)
-        )
+        base = self._base(item, revision=after)
+        placed = list(self._after(item, base.kept, base.document))
+        numbered = replay(base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq))
         return list(islice((each for each in numbered if each.number > after), limit))
 
     def undo(self, item: str, user: str | None) -> tuple[Step, Document] | None:
@@ -301,11 +302,17 @@ class Library:
         kept, events = shelf.kept, [each.event for each in shelf.stretch]
         while True:
             step = find(History(events))
-            if step is not None:
+            if step is not None and (not kept.count or _is_whole(step, events)):
                 base = open_kept(item, kept if kept.count else None)
                 return step, fold_without(base, events, step.left_out, shelf.document.overruled)
             if not kept.count:
                 return None
-            older = self._nearest(item, count=kept.count - 1)
-            kept = older or nothing(item)
-            events = [each.event for each in self._after(item, older, open_kept(item, older))]
+            older = self._base(item, count=kept.count - 1)
+            kept, events = older.kept, [each.event for each in self._after(item, older.kept, older.document)]
+
+
+def _is_whole(step: Step, events: Sequence[Event]) -> bool:
+    """Whether these events hold the whole of what is undone: a group may have begun before them."""
+    first = step.touched[0]
+    before = takewhile(lambda event: event.id != first.id, events)
+    return group_of(first) is None or any(event.node == first.node for event in before)

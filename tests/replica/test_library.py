@@ -1,0 +1,182 @@
+"""The library of documents: whatever comes in whatever way, it shows what a fold of the whole log shows."""
+
+import random
+
+import pytest
+
+from syncline.core.documents.document import Document
+from syncline.core.documents.edit import Editor
+from syncline.core.documents.policies import MERGE, SERVER_WINS
+from syncline.core.documents.revisions import Placed, replay
+from syncline.core.documents.settings import Policies
+from syncline.core.documents.snapshots import encode
+from syncline.core.documents.undo import Difference, History, fold_without
+from syncline.core.events import Entry, Event
+from syncline.core.stamps import StampClock
+from syncline.errors import NotFound
+from syncline.replica.documents import library as libraries
+from syncline.replica.documents.library import Library
+from syncline.stores.snapshots import MemorySnapshotStore
+from tests.core.documents.people import ITEM, create, fold_without_undone, random_edit
+
+NOW = 1_700_000_000_000
+
+
+class Desk:
+    """A log, the local events on top of it, and a library over both; events are made by several nodes."""
+
+    def __init__(self, seed, policy=MERGE):
+        self.dice, self.now = random.Random(seed), NOW
+        self.log, self.local, self.late = [], [], []
+        self.policies, self.policy = Policies(), policy
+        self.policies.of = lambda item, seq=None: policy
+        self.store = MemorySnapshotStore()
+        self.counters, self.stamps = {}, StampClock("desk")
+        self.open()
+
+    def open(self):
+        self.library = Library(self, self.store, self.policies, budget_bytes=self.dice.choice([1, 10**9]))
+
+    # what a library reads
+
+    def entries(self, item, since):
+        return [entry for entry in self.log if entry.seq > since and entry.event.item == item]
+
+    def pending(self, item):
+        return [event for event in self.local if event.item == item]
+
+    def place(self):
+        return len(self.log), 0
+
+    # what happens
+
+    def make(self, node, act, document=None, **meta):
+        """An event of a node that has seen ``document`` (by default all there is)."""
+        self.now += 1
+        if document is None:
+            document = self.folded()
+        editor = Editor(document, self.stamps.next(self.now, 0))
+        act(editor)
+        n = self.counters[node] = self.counters.get(node, 0) + 1
+        value = {"id": editor.event, "item": ITEM, "action": "edit", "node": node, "user": node}
+        value |= {"clock": {**document.clock, node: n}, "ops": editor.wire()}
+        return Event.of({**value, **({"meta": meta} if meta else {})})
+
+    def folded(self):
+        document = Document(ITEM)
+        for each in self.placed:
+            document.fold(each.event, policy=self.policy)
+        return document
+
+    @property
+    def placed(self):
+        return [*map(Placed.of, self.log), *map(Placed, self.local)]
+
+    def record(self, **meta):
+        event = self.make("me", lambda editor: random_edit(self.dice, editor), **meta)
+        self.local.append(event)
+        self.library.note(Placed(event))
+
+    def record_some(self):
+        """One event, or now and then a group of some."""
+        group = {"group": f"g{self.now}"} if self.dice.random() < 0.2 else {}
+        for _ in range(self.dice.randint(1, 3) if group else 1):
+            self.record(**group)
+
+    def draft(self, target, step, **meta):
+        """The event that makes the document show what ``target`` shows, where it was touched; it counts only once."""
+        n = self.counters.get("me", 0)
+        event = self.make("me", lambda editor: Difference(editor, target, step.once).touched(step.touched), **meta)
+        self.counters["me"] = n if not meta else n + 1
+        return event
+
+    def arrive(self, event):
+        entry = Entry.of(len(self.log) + 1, self.now, "", event)
+        self.log.append(entry)
+        self.local = [each for each in self.local if each.id != event.id]
+        self.library.note(Placed.of(entry))
+
+    def step(self):
+        roll = self.dice.random()
+        if roll < 0.45:
+            self.record_some()
+        elif roll < 0.7 and self.local:
+            self.arrive(self.local[0])
+        elif roll < 0.9:
+            confirmed = Document(ITEM)
+            for entry in self.log:
+                confirmed.fold(entry.event, policy=self.policy)
+            self.arrive(self.make("other", lambda editor: random_edit(self.dice, editor), confirmed))
+        else:
+            self.open()
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch):
+    monkeypatch.setattr(libraries, "STRETCH", 4)
+
+
+@pytest.mark.parametrize("policy", [MERGE, SERVER_WINS])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_library_shows_what_a_fold_of_everything_shows(seed, policy):
+    desk = Desk(seed, policy)
+    desk.arrive(desk.make("eve", create))
+    for _ in range(40):
+        desk.step()
+        if desk.dice.random() < 0.3:
+            assert encode(desk.library.document(ITEM)) == encode(desk.folded())
+        if desk.dice.random() < 0.1:
+            check_history(desk)
+    check_history(desk)
+    assert encode(desk.library.document(ITEM)) == encode(desk.folded())
+
+
+def check_history(desk):
+    """Every revision is as a replay of the whole log tells it, and the document can be seen as it was."""
+    whole = list(replay(Document(ITEM), desk.placed, policy=lambda seq: desk.policy))
+    assert desk.library.revision(ITEM) == len(whole)
+    assert desk.library.revisions(ITEM) == whole
+    after = desk.dice.randint(0, len(whole))
+    assert desk.library.revisions(ITEM, after=after, limit=3) == whole[after : after + 3]
+    ends = {revision.ids[-1]: revision.number for revision in whole}
+    number, document = 0, Document(ITEM)
+    for each in desk.placed:
+        document.fold(each.event, policy=desk.policy)
+        number = ends.get(each.event.id, number)
+        if number and each.event.id in ends and desk.dice.random() < 0.3:
+            then, found = desk.library.at(ITEM, revision=number)
+            assert (found, then.value()) == (number, document.value())
+        if each.seq and desk.dice.random() < 0.2:
+            assert desk.library.at(ITEM, seq=each.seq)[0].value() == document.value()
+    with pytest.raises(NotFound):
+        desk.library.at(ITEM, revision=len(whole) + 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_undo_from_a_snapshot_is_undo_from_the_beginning(seed):
+    desk = Desk(seed)
+    desk.arrive(desk.make("eve", create))
+    for _ in range(30):
+        desk.step()
+        if desk.dice.random() < 0.4:
+            action = desk.dice.choice(["undo", "undo", "redo"])
+            found = getattr(desk.library, action)(ITEM, "me")
+            whole = getattr(History([each.event for each in desk.placed]), action)("me")
+            assert (found is None) == (whole is None)
+            if found is not None:
+                step, target = found
+                events = [each.event for each in desk.placed]
+                is_clear = desk.folded().value() == fold_without_undone(events).value()
+                expected = fold_without(Document(ITEM), events, whole.left_out, ())
+                again = desk.draft(expected, whole)
+                event = desk.draft(target, step, undoes=step.undoes)
+                assert step.undoes == whole.undoes
+                assert not is_clear or shown(desk, event) == shown(desk, again)
+                desk.local.append(event)
+                desk.library.note(Placed(event))
+
+
+def shown(desk, event):
+    document = desk.folded()
+    document.fold(event)
+    return document.value()
