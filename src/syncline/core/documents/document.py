@@ -96,10 +96,7 @@ class Document:
 
     def make(self, kind: str, name: str, birth: tuple[Object, Any] | None) -> Object:
         """The object of a name, made if it is new."""
-        made = self.objects.get(name)
-        if made is None:
-            made = self.objects[name] = CLASSES[kind](name, birth, self.events)
-        return made
+        return self.objects.setdefault(name, CLASSES[kind](name, birth, self.events))
 
     def find(self, name: str) -> Object | None:
         """The object of a full name; children that are named by their place need not be made to be there."""

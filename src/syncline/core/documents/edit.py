@@ -73,12 +73,12 @@ class Editor:
     def ensure(self, target: Map, key: str, kind: str) -> Object:
         """The child that is the same wherever it is made under this key, which shows it."""
         name = names.child(target.name, key, kind)
-        if not is_same(target.shows(key), Ref(name)):
-            over = self._over(target.slots.get(key))
-            self._do(ops.Ensure(inside=self._short(target), key=key, kind=kind, over=over))
         found = self.document.find(name)
         if found is None:
             raise TooDeep(f"Documents nest at most {MAX_DEPTH} deep.")
+        if not is_same(target.shows(key), Ref(name)):
+            over = self._over(target.slots.get(key))
+            self._do(ops.Ensure(inside=self._short(target), key=key, kind=kind, over=over))
         return found
 
     def put_root(self, value: Any) -> None:
@@ -199,6 +199,11 @@ class Editor:
         """Deletes the document; its content stays underneath."""
         self._do(ops.Delete())
 
+    def create_document(self) -> None:
+        """Makes the document exist, unless some op did: as an empty map nothing else may have to be said of it."""
+        if not self.document.is_made:
+            self._do(ops.Ensure(kind=MAP))
+
     def restore_document(self) -> None:
         """Ends the deletes that stand."""
         over = [names.short(name, self.event) for name in sorted(self.document.deletes, key=names.rank)]
@@ -294,7 +299,7 @@ def assign(editor: Editor, target: Map | List, place: Any, value: Any) -> None:
     """Puts a value where one may be, doing the least: kinds that are there already are edited, not replaced.
 
     ``place`` is a key of a map or an index of a list; ``value`` travels, but a plain string edits a text, a number a
-    counter and a list a set, if that is what is there.
+    counter and a list a set, if that is what is there. The only place in ``document.top`` is the document itself.
     """
     shown = target.shows(place) if isinstance(target, Map) else target.sequence.content_at(place).value
     if type(shown) is Ref and _edit(editor, editor.document.objects[shown], value):
@@ -302,7 +307,9 @@ def assign(editor: Editor, target: Map | List, place: Any, value: Any) -> None:
     there = not isinstance(target, Map) or place in target.slots
     if there and type(shown) is not Ref and not isinstance(value, dict | list) and same(shown, value):
         return
-    if isinstance(target, Map):
+    if target is editor.document.top:
+        editor.put_root(value)
+    elif isinstance(target, Map):
         editor.put(target, place, value)
     else:
         editor.put_at(target, place, value)

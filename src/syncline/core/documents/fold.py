@@ -31,7 +31,6 @@ from syncline.core.documents.objects import (
 )
 from syncline.core.documents.sequence import GONE, ORIGINAL
 from syncline.core.limits import MAX_DEPTH
-from syncline.errors import BadOp
 
 if TYPE_CHECKING:
     from syncline.core.documents.document import Document
@@ -72,11 +71,8 @@ class Fold:
     def do(self, op: ops.AnyOp) -> None:
         """Carries out one op."""
         k = self.k
-        try:
-            self.k = k + ops.size(op)
-            _DO[type(op)](self, op, names.make(self.event, k), k)
-        except BadOp:
-            self.k = max(self.k, k + 1)
+        self.k += ops.size(op)
+        _DO[type(op)](self, op, names.make(self.event, k), k)
 
     # Slots of a map, and of the document itself
 
@@ -337,7 +333,8 @@ class Fold:
             k += len(content)
         elif isinstance(made, CounterObject):
             made.plain = content
-        elif isinstance(made, SetObject):
+        else:
+            assert isinstance(made, SetObject)
             made.members = {canonical.encode(member): (Standing(name, name, member),) for member in content}
         return k
 
