@@ -13,10 +13,10 @@ side by side it guesses from either end which is which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from operator import methodcaller
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -66,13 +66,55 @@ def apply(value: Any, patch: Any) -> Any:
     The whole value can be replaced but not removed. Members that RFC 6902 does not know are ignored.
     """
     draft = _Draft(value)
-    for index, (operation, arguments) in enumerate(_read(patch)):
+    carry_out(patch, draft)
+    return draft.root
+
+
+class Patched(Protocol):
+    """What a patch is carried out on; paths come as tokens."""
+
+    def test(self, path: Sequence[str], value: Any) -> None:
+        """Raises PatchTestFailed unless this value is there."""
+
+    def add(self, path: Sequence[str], value: Any) -> None:
+        """Adds a member or an element, or replaces a member."""
+
+    def remove(self, path: Sequence[str]) -> None:
+        """Removes what is there."""
+
+    def replace(self, path: Sequence[str], value: Any) -> None:
+        """Replaces what is there."""
+
+    def move(self, path: Sequence[str], source: Sequence[str]) -> None:
+        """Removes what is at ``source`` and adds it at ``path``."""
+
+    def copy(self, path: Sequence[str], source: Sequence[str]) -> None:
+        """Adds what is at ``source`` at ``path`` as well."""
+
+
+def carry_out(patch: Any, target: Patched) -> None:
+    """All operations, in order, after the whole patch was read. Errors get the ``index`` of their operation."""
+    for index, (name, arguments) in enumerate(_read(patch)):
         try:
-            operation(draft, *arguments)
+            getattr(target, name)(*arguments)
         except SynclineError as error:
             error.details["index"] = index
             raise
-    return draft.root
+
+
+class Allowance:
+    """How much a patch may still copy: MAX_PATCH_COPIED_BYTES in all, because copies of copies grow fast."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_PATCH_COPIED_BYTES
+
+    def spend(self, value: Any) -> None:
+        """Counts a value that will stand in one more place. Raises TooLarge."""
+        self._left -= len(_as_it_is(value))
+        if self._left < 0:
+            raise TooLarge(f"The patch copies more than {MAX_PATCH_COPIED_BYTES} bytes.")
 
 
 class _Draft:
@@ -87,14 +129,14 @@ class _Draft:
     def __init__(self, value: Any) -> None:
         self.root = value
         self._own: dict[int, Any] = {}
-        self._allowance = MAX_PATCH_COPIED_BYTES
+        self._allowance = Allowance()
 
     def test(self, path: Sequence[str], value: Any) -> None:
         if not equal(pointers.resolve(self.root, path), value):
             raise PatchTestFailed("The value is not the one that the patch asks for.")
 
     def add(self, path: Sequence[str], value: Any) -> None:
-        _check_depth(value, len(path))
+        check_depth(value, len(path))
         self._put(path, value)
 
     def remove(self, path: Sequence[str]) -> None:
@@ -104,7 +146,7 @@ class _Draft:
         del parent[pointers.key(parent, path[-1])]
 
     def replace(self, path: Sequence[str], value: Any) -> None:
-        _check_depth(value, len(path))
+        check_depth(value, len(path))
         if not path:
             self.root = value
             return
@@ -159,14 +201,12 @@ class _Draft:
         return own
 
     def _weigh(self, value: Any, above: int) -> None:
-        """Count a value that is put into another place, before it is walked: copies of copies grow fast."""
-        self._allowance -= len(_as_it_is(value))
-        if self._allowance < 0:
-            raise TooLarge(f"The patch copies more than {MAX_PATCH_COPIED_BYTES} bytes.")
-        _check_depth(value, above)
+        """Count a value that is put into another place, before it is walked."""
+        self._allowance.spend(value)
+        check_depth(value, above)
 
 
-def _check_depth(value: Any, above: int) -> None:
+def check_depth(value: Any, above: int) -> None:
     """Raise TooDeep if a value that stands within so many containers nests too deep. Level by level: no recursion."""
     level = [value] if isinstance(value, CONTAINERS) else []
     while level:
@@ -177,18 +217,18 @@ def _check_depth(value: Any, above: int) -> None:
         level = [child for child in children if isinstance(child, CONTAINERS)]
 
 
-_OPERATIONS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
-    "test": (_Draft.test, ("path", "value")),
-    "add": (_Draft.add, ("path", "value")),
-    "remove": (_Draft.remove, ("path",)),
-    "replace": (_Draft.replace, ("path", "value")),
-    "move": (_Draft.move, ("path", "from")),
-    "copy": (_Draft.copy, ("path", "from")),
+_OPERATIONS = {
+    "test": ("path", "value"),
+    "add": ("path", "value"),
+    "remove": ("path",),
+    "replace": ("path", "value"),
+    "move": ("path", "from"),
+    "copy": ("path", "from"),
 }
-"""What an op does, and the members that it needs."""
+"""The members that each operation needs."""
 
 
-def _read(patch: Any) -> list[tuple[Callable[..., None], list[Any]]]:
+def _read(patch: Any) -> list[tuple[str, list[Any]]]:
     """The operations of a patch, each with its arguments. Raises BadPatch."""
     if not isinstance(patch, list):
         raise BadPatch("A patch is a list of operations.")
@@ -204,13 +244,12 @@ def _read(patch: Any) -> list[tuple[Callable[..., None], list[Any]]]:
     return steps
 
 
-def _read_operation(operation: Any) -> tuple[Callable[..., None], list[Any]]:
+def _read_operation(operation: Any) -> tuple[str, list[Any]]:
     name = operation.get("op") if isinstance(operation, dict) else None
     if not isinstance(name, str) or name not in _OPERATIONS:
         raise BadPatch(f"An operation is an object whose op is one of {', '.join(_OPERATIONS)}.")
-    method, members = _OPERATIONS[name]
     arguments = []
-    for member in members:
+    for member in _OPERATIONS[name]:
         if member not in operation:
             raise BadPatch(f"The operation {name} needs a member {member}.")
         argument = operation[member]
@@ -219,7 +258,7 @@ def _read_operation(operation: Any) -> tuple[Callable[..., None], list[Any]]:
                 raise BadPatch(f"The member {member} of an operation is a JSON Pointer.")
             argument = pointers.parse(argument)
         arguments.append(argument)
-    return method, arguments
+    return name, arguments
 
 
 # Comparing
@@ -358,7 +397,7 @@ def merge(value: Any, patch: Any) -> Any:
 
     Raises TooDeep if the patch nests deeper than MAX_DEPTH.
     """
-    _check_depth(patch, 0)
+    check_depth(patch, 0)
     return _merge(value, patch)
 
 

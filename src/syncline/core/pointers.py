@@ -61,26 +61,38 @@ def key(container: Any, token: str) -> Any:
         if token in container:
             return token
         raise PatchFailed(f"There is no member {token[:SHOWN]!r}.")
-    index = _index(container, token)
-    if index < len(container):
-        return index
-    raise PatchFailed(f"There is no element {token[:SHOWN]}: the array has {len(container)}.")
+    return element(_length(container, token), token)
 
 
 def gap(array: Any, token: str) -> int:
     """The index at which an element can be added to an array, its end included. Raises PatchFailed."""
-    if token == END and isinstance(array, list):
-        return len(array)
-    index = _index(array, token)
-    if index <= len(array):
+    return between(_length(array, token), token)
+
+
+def element(length: int, token: str) -> int:
+    """The index of an element that an array of this length has. Raises PatchFailed."""
+    index = _index(token)
+    if index < length:
         return index
-    raise PatchFailed(f"Nothing can be added at {token[:SHOWN]}: the array has {len(array)} elements.")
+    raise PatchFailed(f"There is no element {token[:SHOWN]}: the array has {length}.")
 
 
-def _index(array: Any, token: str) -> int:
+def between(length: int, token: str) -> int:
+    """The index at which an element can be added to an array of this length. Raises PatchFailed."""
+    index = length if token == END else _index(token)
+    if index <= length:
+        return index
+    raise PatchFailed(f"Nothing can be added at {token[:SHOWN]}: the array has {length} elements.")
+
+
+def _length(array: Any, token: str) -> int:
+    if isinstance(array, list):
+        return len(array)
+    raise PatchFailed(f"{token[:SHOWN]!r} leads into a value that is neither an object nor an array.")
+
+
+def _index(token: str) -> int:
     """A decimal number without sign or leading zeros, for an array that may be shorter."""
-    if not isinstance(array, list):
-        raise PatchFailed(f"{token[:SHOWN]!r} leads into a value that is neither an object nor an array.")
     if token.isascii() and token.isdigit() and (token[0] != "0" or token == "0"):
         return int(token)
     raise PatchFailed(f"{token[:SHOWN]!r} is not the index of an array's element.")
