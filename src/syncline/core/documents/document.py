@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from syncline.core.documents import names, ops
+from syncline.core.documents import names
 from syncline.core.documents.fold import Fold, Observer
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
 from syncline.core.documents.objects import (
@@ -68,7 +68,7 @@ class Document:
         self.clock[event.node] = event.n
         if event.ops is UNSET:
             return False
-        sequence = ops.read(event.ops)
+        sequence = event.changes
         is_overruled = self._is_overruled(event, sequence) or (
             policy == SERVER_WINS and contradicts(self, event.id, sequence)
         )

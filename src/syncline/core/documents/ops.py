@@ -8,7 +8,7 @@ that does not read becomes None, does nothing and takes no name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -115,15 +115,25 @@ AnyOp = Put | Del | Ensure | Insert | Move | Inc | Add | Discard | Delete | Rest
 def read(ops: Sequence[Any]) -> list[AnyOp | None]:
     """The ops of an event that was admitted; what does not read is None."""
     try:
-        found = cast(list[AnyOp | None], msgspec.convert(ops, list[AnyOp]))
+        found: list[AnyOp | None] = [*_convert(ops)]
     except msgspec.ValidationError:
         found = [_read_one(op) for op in ops]
     return [op if op is not None and _is_well_formed(op) else None for op in found]
 
 
+class _All(Struct):
+    """A type of its own, because msgspec prepares a struct once but a union at each use."""
+
+    ops: list[AnyOp]
+
+
+def _convert(ops: Sequence[Any]) -> list[AnyOp]:
+    return msgspec.convert({"ops": ops}, _All).ops
+
+
 def _read_one(op: Any) -> AnyOp | None:
     try:
-        return cast(AnyOp, msgspec.convert(op, AnyOp))
+        return _convert([op])[0]
     except msgspec.ValidationError:
         return None
 
@@ -156,15 +166,24 @@ def _names_in_elements(inserted: Any) -> int:
 
 def check(ops: Sequence[Any]) -> list[AnyOp]:
     """The ops of an event somebody sends. Raises BadOp for what no op looks like."""
-    checked: list[AnyOp] = []
-    for place, op in enumerate(ops):
-        try:
-            checked.append(msgspec.convert(op, AnyOp))
-            _check(checked[-1])
-        except (msgspec.ValidationError, BadOp) as error:
-            raise BadOp(f"ops[{place}]: {error}", index=place) from None
+    try:
+        checked = _convert(ops)
+        for op in checked:
+            _check(op)
+    except (msgspec.ValidationError, BadOp):
+        checked = [_check_one(op, place) for place, op in enumerate(ops)]  # finds the one that is to blame
     if sum(map(size, checked)) >= MAX_NAMES:
         raise BadOp(f"An event makes fewer than {MAX_NAMES} names.")
+    return checked
+
+
+def _check_one(op: Any, place: int) -> AnyOp:
+    try:
+        checked = _convert([op])[0]
+        _check(checked)
+    except (msgspec.ValidationError, BadOp) as error:
+        message = str(error).partition(" - at ")[0]
+        raise BadOp(f"ops[{place}]: {message}", index=place) from None
     return checked
 
 

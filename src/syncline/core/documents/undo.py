@@ -145,7 +145,7 @@ def fold_without(
         if event.ops is UNSET or base.has_seen(event):
             continue
         base.clock[event.node] = event.n
-        sequence = [_seen_through(op, event.id, hidden) for op in ops.read(event.ops) if op is not None]
+        sequence = [_seen_through(op, event.id, hidden) for op in event.changes if op is not None]
         is_left_out = event.id in left_out
         if is_left_out:
             hidden.update(_hidden(event.id, sequence))
@@ -321,7 +321,7 @@ def _element(document: Document, target: List, name: str) -> Element | None:
 def _places(document: Document, event: Event) -> Iterator[tuple[str, str, Any]]:
     """The slots an event's ops touched: sort, object, and which of its slots."""
     k = 0
-    for op in ops.read(event.ops) if event.ops is not UNSET else ():
+    for op in event.changes:
         if op is not None:
             yield from _touched(document, event.id, op, k)
             k += ops.size(op)
