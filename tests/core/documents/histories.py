@@ -74,10 +74,9 @@ class Memory:
         pass
 
     def slot(self, target: Any, key: str, before: Any, after: Any) -> None:
-        self._keep((target.name, key), after)
+        self._keep((type(target).__name__ + target.name, key), after)
 
     def element(self, target: Any, element: Any, before: Any) -> None:
-        self._keep((target.name, element.puts[0].name if element.puts else ""), element.puts)
         self._keep((target.name, element.place), element.puts)
         self._keep((target.name, ~element.place), element.homes)
 
@@ -193,7 +192,7 @@ def change(dice: random.Random, editor: Editor, memory: Memory) -> None:
 
 def _change_root(dice: random.Random, editor: Editor, memory: Memory) -> None:
     top = editor.document.top
-    once = list(memory.puts.get(("", ""), {}).values())
+    once = list(memory.puts.get(("Top", ""), {}).values())
     match dice.randrange(4):
         case 0:
             editor.put_root(a_value(dice))
@@ -201,13 +200,13 @@ def _change_root(dice: random.Random, editor: Editor, memory: Memory) -> None:
             editor.ensure_root(dice.choice(sorted(KINDS)))
         case 2 if top.slots:
             editor.clear(top, "")
-        case 3 if once and top.slots:
-            editor.put_root(dice.choice((1, "x")))
+        case 3 if once:
+            editor.put_back(top, "", dice.choice(once))
 
 
 def _change_map(dice: random.Random, editor: Editor, target: Map, memory: Memory) -> None:
     key = dice.choice(list(target.slots)) if target.slots and dice.random() < 0.5 else dice.choice(KEYS)
-    once = list(memory.puts.get((target.name, key), {}).values())
+    once = list(memory.puts.get(("Map" + target.name, key), {}).values())
     match dice.randrange(8):
         case 0 if key in target.slots:
             editor.delete(target, key)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.core.documents import names, snapshots
+from syncline.core.documents import dependencies, names, snapshots
 from syncline.core.documents.document import Document
 from syncline.core.documents.policies import POLICIES
 from syncline.core.events import Event
@@ -48,6 +48,12 @@ def check(past: History) -> None:
     document = past.fold(places)
     shown = shown_by(document)
     assert shown == shown_by_model(past, document.overruled)
+
+    # An authority would take every event after those before it.
+    held: dict[str, Event] = {}
+    for event in past.events:
+        dependencies.check(event, held.get)
+        held[event.id] = event
 
     # Any order of arrival that keeps causes before effects, some events twice.
     state = snapshots.encode(document)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,17 @@ def test_no_shapes_of_ops(place):
     assert caught.value.code == "bad_op"
     assert caught.value.details["index"] == 1
     assert ops.read([{"op": "delete"}, SHAPES["refused"][place]]) == [ops.Delete(), None]
+
+
+PAGE = (Path(__file__).parents[3] / "spec" / "DOCUMENTS.md").read_text("utf-8")
+EXAMPLES = [json.loads(text) for text in re.findall(r'`(\{"op".*?\})`', PAGE)]
+
+
+@pytest.mark.parametrize("place", range(len(EXAMPLES)))
+def test_the_page_shows_ops_that_read(place):
+    (op,) = ops.check([EXAMPLES[place]])
+    assert ops.write(op) == EXAMPLES[place]
+
+
+def test_the_page_shows_every_op():
+    assert {each["op"] for each in EXAMPLES} == {kind.__struct_config__.tag for kind in ops.AnyOp.__args__}
