@@ -30,7 +30,16 @@ def a_ledger(held=(), *, seq=10, last_n=None, now_ms=NOW) -> Ledger:
         nodes[event.node] = NodeState(event.user, max(state.n, event.n), max(state.own, event.id))
         last[event.item, event.node] = event.n
     last_n = last_n or (lambda item, node: last.get((item, node), 0))
-    return Ledger(Head(EPOCH, seq), known=known, held=log, nodes=nodes, last_n=last_n, now_ms=now_ms)
+    places = {event.item: place for place, event in enumerate(held, 1)}
+    return Ledger(
+        Head(EPOCH, seq),
+        known=known,
+        held=log,
+        nodes=nodes,
+        last_n=last_n,
+        last_seq=lambda item, since: place if (place := places.get(item, 0)) > since else None,
+        now_ms=now_ms,
+    )
 
 
 def submit(ledger: Ledger, *events, user: str = "ann") -> list:

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import apsw
 import pytest
 
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
+from syncline.core.patterns import matcher
+from syncline.core.stamps import NIL_ID
 from syncline.errors import ForeignFile, NewerSchema, StoreClosed, StoreLocked
 from syncline.stores import Change, Outboxed, load
 from syncline.stores.sqlite import SqliteEventStore, SqliteReplicaStore, SqliteSnapshotStore
@@ -77,6 +79,25 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path, open_store):
     assert apsw.Connection(str(path)).execute("SELECT name FROM sqlite_schema").fetchall() == [("diary",)]
 
 
+def test_the_items_of_a_log_come_in_order_and_in_parts(tmp_path):
+    author = Author()
+    items = [f"{kind}.{count:03}" for count in range(60) for kind in ("task", "note", "task.old", "tasks")]
+    with closing(SqliteEventStore(tmp_path / "log.db", RECEIPTS, index_run=70)) as store:
+        assert (store.items("*", "", 10), store.last_id()) == ([], NIL_ID)
+        for start in range(0, len(items), 7):
+            events = [author.event(item=item) for item in items[start : start + 7]]
+            store.append([Submission(events, "ann")], now_ms=NOW_MS)
+        assert store.last_id() == events[-1].id
+        for pattern in ("*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "tas"):
+            wanted = sorted(item for item in items if matcher([pattern])(item))
+            found = [""]
+            while part := store.items(pattern, found[-1], 9):
+                assert len(part) <= 9
+                found += part
+            assert found[1:] == wanted
+        assert store.items("task.*", "zzz", 9) == store.items("task.*", "task.old.059", 9) == []
+
+
 def test_a_replica_is_no_log(tmp_path):
     open_replica(tmp_path / "replica.db").close()
     with pytest.raises(ForeignFile):
@@ -140,6 +161,8 @@ import sys
 from pathlib import Path
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
+from syncline.core.patterns import matcher
+from syncline.core.stamps import NIL_ID
 from syncline.errors import StorageFull
 from syncline.stores import load
 from syncline.stores.sqlite import SqliteEventStore
@@ -275,3 +298,22 @@ def test_a_replica_that_closes_between_two_chunks_says_so(tmp_path):
     with pytest.raises(StoreClosed):
         list(entries)
     log.close()
+
+
+# The outbox of an item
+
+
+@pytest.mark.parametrize("items", [["note"], ["note*"], ["note", "no*"]])
+def test_events_of_other_items_are_neither_read_nor_decoded(tmp_path, items):
+    """Theirs are no events any more here, and going through the index takes few of SQLite's steps."""
+    path = tmp_path / "replica.db"
+    store, author = open_replica(path), Author()
+    mine = author.event("note")
+    store.commit(Change(outbox=[*map(Outboxed, author.events(10_000, "task")), Outboxed(mine)]))
+    store.close()
+    with apsw.Connection(str(path)) as other:
+        other.execute("UPDATE outbox SET event = x'' WHERE item = 'task'")
+    store = open_replica(path)
+    for statuses in ((), ("pending",), ("acked", "pending")):
+        assert store.outbox(*statuses, items=items) == [Outboxed(mine)]
+    store.close()

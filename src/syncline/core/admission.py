@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import lt
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -21,6 +22,7 @@ from syncline.core.events import Event
 from syncline.core.log import Head
 from syncline.errors import (
     ClockDrift,
+    DocumentChanged,
     EventError,
     EventIdConflict,
     NodeConflict,
@@ -39,6 +41,10 @@ class Submission(NamedTuple):
 
     events: Sequence[Event | EventError]
     user: str
+    expects: Mapping[str, int] = MappingProxyType({})
+    """Of items: the seq after which nothing may have come to them. If anything has, no event is taken."""
+    is_system: bool = False
+    """Whether the server itself speaks: items and actions with a leading dot are its own."""
 
     @property
     def good(self) -> list[Event]:
@@ -59,6 +65,9 @@ Known = Mapping[bytes, tuple[int, bytes]]
 
 LastN = Callable[[str, str], int | None]
 """``last_n(item, node)``: the node's last counter on an item, 0 if none; None if finding out would take too long."""
+
+LastSeq = Callable[[str, int], int | None]
+"""``last_seq(item, since)``: the seq of the item's last entry, if that comes after ``since``."""
 
 
 def needed(events: Sequence[Event], known: Known) -> set[str]:
@@ -82,6 +91,7 @@ class Ledger:
         held: Mapping[str, Held],
         nodes: Mapping[str, NodeState],
         last_n: LastN,
+        last_seq: LastSeq,
         now_ms: int,
     ) -> None:
         """``known`` and ``held`` are what the log holds of the pushed ids, and of those that are ``needed``."""
@@ -89,24 +99,33 @@ class Ledger:
         self.nodes = dict(nodes)
         self._known = dict(known)
         self._held = held
-        self._last_n = last_n
+        self._last_n, self._last_seq = last_n, last_seq
         self._next_seq = head.seq + 1
         self._now_ms = now_ms
         self._too_far = stamps.drift_limit(now_ms)
 
     def submit(self, submission: Submission) -> list[Outcome]:
         """The outcome of each event of a submission, in order."""
-        events, user = submission
+        events, user = submission.events, submission.user
+        if (changed := self._change(submission.expects)) is not None:
+            return [changed] * len(events)
         good = submission.good
         if len(good) == len(events) and self._is_ordinary(good, user):
             return self._accept_all(good, user)
         if all(event.tx is None for event in events):
-            return [self._judge(event, user) for event in events]
+            return [self._judge(event, submission) for event in events]
         outcomes: list[Outcome] = []
         for tx, neighbours in groupby(events, key=lambda event: event.tx):
             group = list(neighbours)
-            outcomes += self._together(group, user) if tx else [self._judge(event, user) for event in group]
+            outcomes += self._together(group, submission) if tx else [self._judge(event, submission) for event in group]
         return outcomes
+
+    def _change(self, expects: Mapping[str, int]) -> DocumentChanged | None:
+        """What has come to an item to which nothing may have come."""
+        for item, since in expects.items():
+            if any(event.item == item for event in self.accepted) or self._last_seq(item, since) is not None:
+                return DocumentChanged(f"Something has come to {item} since: look at it again.")
+        return None
 
     def _is_ordinary(self, events: Sequence[Event], user: str) -> bool:
         """Whether every single judgement is sure to accept: one look at the whole instead of one at each event."""
@@ -156,10 +175,10 @@ class Ledger:
         self.accepted += events
         return list(seqs)
 
-    def _together(self, events: Sequence[Event | EventError], user: str) -> list[Outcome]:
+    def _together(self, events: Sequence[Event | EventError], submission: Submission) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
         before = len(self.accepted), dict(self.nodes), dict(self._known)
-        outcomes = [self._judge(event, user) for event in events]
+        outcomes = [self._judge(event, submission) for event in events]
         if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
             return outcomes
         del self.accepted[before[0] :]
@@ -172,21 +191,21 @@ class Ledger:
             return outcome
         return refused
 
-    def _judge(self, event: Event | EventError, user: str) -> Outcome:
+    def _judge(self, event: Event | EventError, submission: Submission) -> Outcome:
         if isinstance(event, EventError):
             return event
         held = self._known.get(event.key)
         if held is not None:
             return held[0] if held[1] == event.digest else EventIdConflict("This id is taken by another event.")
-        refusal = self._refusal(event, user)
-        return refusal or self._accept(event, user)
+        refusal = self._refusal(event, submission)
+        return refusal or self._accept(event, submission.user)
 
-    def _refusal(self, event: Event, user: str) -> EventError | None:
+    def _refusal(self, event: Event, submission: Submission) -> EventError | None:
         if event.id >= self._too_far:
             return ClockDrift("The id is more than five minutes ahead of the server.", time=self._now_ms)
-        if event.user != user:
+        if event.user != submission.user:
             return UserMismatch("The event names another user than the credentials do.")
-        if event.action[0] == "." or event.item[0] == ".":
+        if (event.action[0] == "." or event.item[0] == ".") and not submission.is_system:
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
         return self._node_refusal(event) or dependencies.refusal(event, self._find)
 

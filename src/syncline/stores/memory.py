@@ -30,6 +30,7 @@ class MemoryEventStore:
         self._known: dict[bytes, tuple[int, bytes]] = {}
         self._nodes: dict[str, NodeState] = {}
         self._last_n: dict[tuple[str, str], int] = {}
+        self._last_seq: dict[str, int] = {}
         self._lock = RLock()
         self._closed = False
 
@@ -45,6 +46,7 @@ class MemoryEventStore:
                 held={id: event for id in needed(events, known) if (event := self._event(id))},
                 nodes=self._nodes,
                 last_n=lambda item, node: self._last_n.get((item, node), 0),
+                last_seq=lambda item, since: seq if (seq := self._last_seq.get(item, 0)) > since else None,
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -54,6 +56,7 @@ class MemoryEventStore:
                 self._rows.append(row)
                 self._known[row.event.key] = row.seq, row.event.digest
                 self._last_n[row.event.item, row.event.node] = row.event.n
+                self._last_seq[row.event.item] = row.seq
             return Appended(outcomes, rows, self._head)
 
     def _event(self, id: str) -> Event | None:

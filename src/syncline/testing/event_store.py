@@ -20,6 +20,7 @@ from syncline.core.log import chain as tails_after
 from syncline.errors import (
     BadOp,
     ClockDrift,
+    DocumentChanged,
     EventIdConflict,
     MissingDependency,
     NodeConflict,
@@ -272,6 +273,34 @@ class EventStoreContract:
         store.append([_of([known])], now_ms=START_MS)
         assert _codes(store, [known, author.event(".x", meta={"tx": "one"})]) == [1, ReservedAction.code]
 
+    # Expectations
+
+    def test_nothing_may_have_come_to_an_item_since(self, store: EventStore) -> None:
+        author = Author()
+        milk, bread = author.events(100), author.events(100, item="task.bread")
+        store.append([_of([each for pair in zip(milk, bread, strict=True) for each in pair])], now_ms=START_MS)
+        for since in (0, 1, 100, 198):
+            expecting = Submission(author.events(2), "ann", {"task.milk": since})
+            assert _codes_of(store, expecting) == [DocumentChanged.code] * 2
+        assert _codes_of(store, Submission(author.events(2), "ann", {"task.milk": 199})) == [201, 202]
+        assert _codes_of(store, Submission(author.events(1), "ann", {"task.milk": 202, "task.new": 0})) == [203]
+        assert _codes_of(store, Submission(author.events(1), "ann", {"task.bread": 200, "task.milk": 202})) == [
+            DocumentChanged.code
+        ]
+
+    def test_of_several_that_expect_the_same_the_first_is_taken(self, store: EventStore) -> None:
+        authors = [Author(f"node{count}") for count in range(3)]
+        submissions = [Submission(author.events(1), "ann", {"task.milk": 0}) for author in authors]
+        first, *others = store.append(submissions, now_ms=START_MS).outcomes
+        assert first == [1]
+        assert [type(outcome) for (outcome,) in others] == [DocumentChanged] * 2
+
+    def test_the_system_writes_what_is_reserved(self, store: EventStore) -> None:
+        author = Author()
+        events = [author.event(item=".policies", action=".policy.set")]
+        assert _codes(store, events) == [ReservedAction.code]
+        assert _codes_of(store, Submission(events, "ann", is_system=True)) == [1]
+
     # Errors and threads
 
     def test_an_error_in_one_submission_stores_nothing_of_all(self, store: EventStore) -> None:
@@ -411,7 +440,11 @@ def _put(*over: Event) -> dict[str, Any]:
 
 def _codes(store: EventStore, events: Sequence[Event], *, user: str = "ann") -> list[int | str]:
     """The outcomes of one submission, errors as their codes."""
-    outcomes = store.append([Submission(events, user)], now_ms=START_MS).outcomes[0]
+    return _codes_of(store, Submission(events, user))
+
+
+def _codes_of(store: EventStore, submission: Submission) -> list[int | str]:
+    outcomes = store.append([submission], now_ms=START_MS).outcomes[0]
     return [outcome.code if isinstance(outcome, SynclineError) else outcome for outcome in outcomes]
 
 

@@ -52,6 +52,7 @@ BEGIN_LOG = "INSERT INTO log SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
+LAST_ID = "SELECT max(id) FROM entries"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 STRETCH = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 STRETCH_OF_SEQS = "SELECT seq, entry FROM entries WHERE seq IN carray(?) ORDER BY seq LIMIT ?"
@@ -99,6 +100,7 @@ class SqliteEventStore:
                 held=_held(cursor, needed(events, known)),
                 nodes=self._nodes.states(cursor, {event.node for event in events}),
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
+                last_seq=lambda item, since: item_index.last_seq(cursor, item, since, self._indexed),
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -148,6 +150,19 @@ class SqliteEventStore:
     def close(self) -> None:
         """See ``EventStore.close``."""
         self._db.close()
+
+    # For a server that is an author, too
+
+    def last_id(self) -> str:
+        """The greatest id in the log; the nil id if it is empty."""
+        with self._db.reading() as cursor:
+            key = cursor.execute(LAST_ID).get
+        return stamps.from_key(key) if key else stamps.NIL_ID
+
+    def items(self, pattern: str, after: str, limit: int) -> list[str]:
+        """The first items after one, in order, that fit a pattern. The work grows with ``limit``, not with the log."""
+        with self._db.reading() as cursor:
+            return item_index.items(cursor, pattern, after, limit, self._indexed)
 
     @property
     def wants_checkpoint(self) -> bool:

@@ -45,6 +45,15 @@ LAST_N_INDEXED = f"SELECT n, node {RUNS} WHERE item = ? ORDER BY run DESC, seq D
 SEQS_OF_ITEM = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run, seq LIMIT ?3"
 SEQS_OF_PREFIX = f"SELECT seq {RUNS} WHERE run > ?1 AND item >= ?2 AND item < ?3 AND seq > ?1 LIMIT ?4"
 ITEMS_OF_STRETCH = "SELECT seq, item FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq"
+LAST_SEQ_RECENT = "SELECT seq FROM entries WHERE seq > ? AND item = ? ORDER BY seq DESC LIMIT 1"
+LAST_SEQ_INDEXED = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run DESC, seq DESC LIMIT 1"
+NEXT_ITEM = """
+    SELECT min(next) FROM (
+        SELECT (SELECT min(item) FROM item_index WHERE item_index.run = item_runs.run AND item > ?1) AS next
+        FROM item_runs
+    )
+"""
+RECENT_ITEMS = "SELECT DISTINCT item FROM entries WHERE seq > ?"
 FORGET = "DELETE FROM item_index WHERE item = ?1 AND run IN (SELECT run FROM item_runs)"
 DROP_RUNS = ("DELETE FROM item_index WHERE run > ?", "DELETE FROM item_runs WHERE run > ?")
 
@@ -77,6 +86,27 @@ def last_n(cursor: Any, item: str, node: str, since: int) -> int | None:
     rows = cursor.execute(LAST_N_INDEXED, (item, SCANNED)).fetchall()
     found = next((n for n, each in rows if each == ref), None)
     return found if found is not None or len(rows) == SCANNED else 0
+
+
+def last_seq(cursor: Any, item: str, since: int, reach: int) -> int | None:
+    """The seq of an item's last entry, if that comes after ``since``."""
+    recent = cursor.execute(LAST_SEQ_RECENT, (max(since, reach), item)).get
+    if recent is not None or since >= reach:
+        return recent  # type: ignore[no-any-return]
+    return cursor.execute(LAST_SEQ_INDEXED, (since, item)).get  # type: ignore[no-any-return]
+
+
+def items(cursor: Any, pattern: str, after: str, limit: int, reach: int) -> list[str]:
+    """The first items after one, in their order, that fit a pattern: from run to run, by skipping what is alike."""
+    wanted, prefix = matcher([pattern]), pattern.removesuffix("*")
+    last = max(after, prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\x7f") if prefix else after
+    found = {item for (item,) in cursor.execute(RECENT_ITEMS, (reach,)) if item > last and wanted(item)}
+    for _ in range(limit):
+        last = cursor.execute(NEXT_ITEM, (last,)).get
+        if last is None or not last.startswith(prefix):
+            break
+        found.add(last)
+    return sorted(item for item in found if wanted(item))[:limit]
 
 
 def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, head: int) -> tuple[list[int], int]:
