@@ -141,14 +141,12 @@ class Editor:
             self._insert_characters(target, position, inserted)
 
     def _delete_characters(self, target: TextObject, position: int, count: int) -> None:
-        stretches = target.sequence.places(position, count)
-        places = [each for place, length in stretches for each in range(place, place + length)]
-        if any(target.sequence.state_of(place) != ORIGINAL for place in places):
-            self.remove_characters(target, places)
+        if target.sequence.states_at(position, count) != {ORIGINAL}:
+            stretches = target.sequence.places(position, count)
+            self.remove_characters(target, [each for place, many in stretches for each in range(place, place + many)])
             return
-        self._fold.delete_at(target, position, count)
-        for place, length in stretches:
-            self._note_erased(target, place, length)
+        for place, many in self._fold.delete_at(target, position, count):
+            self._note_erased(target, place, many)
 
     def _note_erased(self, target: TextObject, place: int, count: int) -> None:
         """Deleting goes on in the last op, if that deleted here, and in its last stretch, forwards or backwards."""
@@ -165,6 +163,10 @@ class Editor:
 
     def _insert_characters(self, target: TextObject, position: int, text: str) -> None:
         """Typing goes on in the last op, if that inserted the character before."""
+        if self._typed is not None and self._fold.type_at(target, position, self._typed + 1, text):
+            cast(ops.Insert, self.ops[-1]).text += text  # type: ignore[operator]
+            self._typed += len(text)
+            return
         after = target.sequence.before(position)
         if after is not None and after == self._typed:
             cast(ops.Insert, self.ops[-1]).text += text  # type: ignore[operator]

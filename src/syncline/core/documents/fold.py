@@ -240,11 +240,21 @@ class Fold:
         self._note(target)
         return place + len(text) - 1
 
-    def delete_at(self, target: TextObject, position: int, count: int) -> None:
-        """Deletes characters after a position; nothing but their insertions may stand there. Their op is counted."""
+    def type_at(self, target: TextObject, position: int, place: int, text: str) -> bool:
+        """The same right after the characters that came last; False, and nothing done, if they are not there."""
         self._before(target)
-        target.sequence.delete_at(position, count)
+        if not target.sequence.type_at(position, place, text):
+            return False
+        self.k += len(text)
         self._note(target)
+        return True
+
+    def delete_at(self, target: TextObject, position: int, count: int) -> list[tuple[int, int]]:
+        """Deletes characters after a position, where nothing but insertions stands; which. Their op is counted."""
+        self._before(target)
+        deleted = target.sequence.delete_at(position, count)
+        self._note(target)
+        return deleted
 
     def _put_back(self, op: ops.Put, name: str) -> None:
         target = self._document.find(self._full(op.inside))

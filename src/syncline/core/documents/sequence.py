@@ -256,6 +256,22 @@ class Sequence(Generic[C]):
             self._near, self._before_near = run, _visible_before(run)
         return after
 
+    def type_at(self, position: int, first: int, content: C) -> bool:
+        """What ``insert_at`` does, if the cursor is where these places continue its run; whether it did. A shortcut."""
+        run, count = self._near, len(content)
+        if run.first + len(run.content) != first or run.stride != 1 or run.state != ORIGINAL:
+            return False
+        if self._before_near + run.visible != position or not first % CELL or first % CELL + count > CELL:
+            return False
+        run.content += content
+        run.visible += count
+        _count(run.parent, count)
+        return True
+
+    def states_at(self, position: int, count: int) -> set[State]:
+        """The states of ``count`` positions."""
+        return {run.state for run, _, _ in self._pieces(position, position + count)}
+
     def delete_at(self, position: int, count: int) -> list[tuple[int, int]]:
         """Leaves nothing standing at ``count`` positions; the places that were there, as ``places`` gives them."""
         if not 0 <= position <= len(self) - count:
@@ -454,6 +470,8 @@ class Sequence(Generic[C]):
 
     def _set(self, run: Run[C], start: int, stop: int, state: State) -> None:
         """Gives a part of a run a state. It is joined to its neighbours in the same leaf, where they continue."""
+        if start and stop == len(run.content) and self._pass_on(run, start, state):
+            return
         if stop < len(run.content):
             self._split(run, stop)
         if start:
@@ -467,6 +485,20 @@ class Sequence(Generic[C]):
             self._join(run, siblings[index + 1])
         if index:
             self._join(siblings[index - 1], run)
+
+    def _pass_on(self, run: Run[C], start: int, state: State) -> bool:
+        """Gives the end of a run to the next, if that continues it in this state; whether it did. Backspace does so."""
+        right, first, count = run.next, run.first + start, len(run.content) - start
+        if right is None or right.parent is not run.parent or right.state != state or run.stride != 1:
+            return False
+        if right.stride != 1 or right.first != first + count or right.first // CELL != first // CELL:
+            return False
+        change = (count if state else 0) - (count if run.state else 0)
+        right.first, right.content = first, run.content[start:] + right.content
+        run.content = run.content[:start]
+        run.visible, right.visible = len(run.content) if run.state else 0, len(right.content) if state else 0
+        _count(run.parent, change)
+        return True
 
     def _join(self, left: Run[C], right: Run[C]) -> None:
         step = self._joint(left, right.first, right.stride, len(right.content), right.state)
