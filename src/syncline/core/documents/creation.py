@@ -24,6 +24,7 @@ def create(editor: Editor, members: Mapping[str, Any]) -> None:
     root = editor.ensure_root(MAP)
     assert isinstance(root, Map)
     _fill(editor, root, members)
+    editor.create_document()
 
 
 def _fill(editor: Editor, target: Map, members: Mapping[str, Any]) -> None:
