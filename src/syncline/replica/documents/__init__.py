@@ -202,7 +202,7 @@ class DocumentReplica(Replica):
     def _note_local(self, event: Event) -> None:
         under_way = self._under_way.get(event.item)
         if under_way is not None and under_way.edit.editor.event == event.id:
-            self.library.adopt(event, has_changed=under_way.edit.editor.has_changed)
+            self.library.adopt(Placed(event), has_changed=under_way.edit.editor.has_changed)
         else:
             self.library.note(Placed(event))
 

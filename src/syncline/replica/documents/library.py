@@ -123,6 +123,10 @@ class Library:
         """The document of an item. It changes as events come; only an ``Editor`` whose event follows may change it."""
         return self._shelf(item).document
 
+    def shelf(self, item: str) -> Shelf:
+        """The same with its place in history: the number of the last revision, the seq and time of the last entry."""
+        return self._in_order(item)
+
     def revision(self, item: str) -> int:
         """The number of the last revision."""
         return self._in_order(item).revision
@@ -142,11 +146,12 @@ class Library:
             shelf.fold(placed, self._policies.of(placed.event.item, placed.seq or None))
             self._turn(shelf)
 
-    def adopt(self, event: Event, *, has_changed: bool) -> None:
+    def adopt(self, placed: Placed, *, has_changed: bool) -> None:
         """Takes note of an event whose ops were carried out on the document while it was drafted."""
+        event = placed.event
         shelf = self._shelf(event.item)
         shelf.document.clock[event.node] = event.n
-        shelf.add(Placed(event), has_changed=has_changed)
+        shelf.add(placed, has_changed=has_changed)
         self._turn(shelf)
 
     def let_go(self, item: str | None = None) -> None:
@@ -257,6 +262,11 @@ class Library:
         self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None
     ) -> tuple[Document, int]:
         """The document as it was, and the number of its last revision then. Raises NotFound for what is to come."""
+        shelf = self.back(item, revision=revision, seq=seq, time=time)
+        return shelf.document, shelf.revision
+
+    def back(self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None) -> Shelf:
+        """The same with the seq and time of the last entry then."""
         shelf = self._base(item, revision=revision, seq=seq, at=time, confirmed=revision is None)
         kept = shelf.kept
         until = self._reach(shelf, revision, seq, time)
@@ -266,7 +276,7 @@ class Library:
                 shelf.fold(placed, self._policies.of(item, placed.seq or None))
         if revision is not None and shelf.revision != revision:
             raise NotFound(f"{item} has {shelf.revision} revisions; there is no number {revision}.")
-        return shelf.document, shelf.revision
+        return shelf
 
     def _reach(self, shelf: Shelf, revision: int | None, seq: int | None, time: int | None) -> list[Placed]:
         """Folds up to a bound, or one event beyond the revision; the events up to the bound."""
