@@ -3,8 +3,10 @@
 import syncline
 
 with syncline.open("notes.db", server="http://localhost:8080", token=token) as notes:
-    notes.record("task.milk", "create", {"title": "Milk"})     # offline too, durable at once
-    notes.sync()
+    milk = notes.create("task.milk", {"title": "Milk", "done": False, "tags": syncline.ORSet(["shop"])})
+    milk["done"] = True                  # works offline, durable at once
+    notes.sync()                         # or notes.start(): live, in the background
+    milk.undo()
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 
 from syncline.core.clocks import VectorClock
+from syncline.core.documents.values import Counter, ORSet, Text
 from syncline.core.events import Entry, Event
 from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
 from syncline.errors import SynclineError
 from syncline.replica import Draft, Refused, Replica, Status
+from syncline.replica.documents import DocumentReplica, LiveDocument
 from syncline.stores import EventStore, ReplicaStore
 from syncline.sync import (
     ConflictResolver,
@@ -35,6 +39,8 @@ from syncline.transports import Transport
 
 __all__ = [
     "ConflictResolver",
+    "Counter",
+    "DocumentReplica",
     "Draft",
     "Entry",
     "Event",
@@ -42,7 +48,9 @@ __all__ = [
     "FirstWriteWins",
     "KeepBoth",
     "LastWriteWins",
+    "LiveDocument",
     "ManualReview",
+    "ORSet",
     "Ordering",
     "Refused",
     "Replica",
@@ -57,6 +65,7 @@ __all__ = [
     "SyncResult",
     "SyncedReplica",
     "SynclineError",
+    "Text",
     "Transport",
     "VectorClock",
     "Version",

@@ -202,7 +202,7 @@ def test_a_rule_with_a_bad_pattern(wrong):
 async def test_a_draft_is_recorded_as_by_somebody_who_saw_both(open_server, space):
     async with met(open_server, space, resolver=Answers(merged), theirs_ahead_ms=60_000) as manager:
         heard = []
-        manager.replica.watch(heard.extend)
+        manager.replica.watch_events(heard.extend)
         result = await manager.sync()
         assert (result.conflicts, result.pushed) == (1, 1)
         assert inbox(manager) == [("mine", "withdrawn")]
@@ -495,7 +495,7 @@ class Writer:
         self.manager, self.replica = manager, manager.replica
         self.recorded: set[str] = set()
         self.retried: set[str] = set()
-        self.replica.watch(self._note)
+        self.replica.watch_events(self._note)
 
     def _note(self, events: Any) -> None:
         self.recorded |= {event.id for event in events if event.node == self.replica.node}

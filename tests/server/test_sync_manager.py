@@ -452,7 +452,7 @@ async def test_two_live_replicas(open_server, space, transport):
         managed(open_server.url, space, transport) as two,
     ):
         heard = []
-        two.replica.watch(lambda events: heard.extend(event.payload for event in events), items=["task.*"])
+        two.replica.watch_events(lambda events: heard.extend(event.payload for event in events), items=["task.*"])
         for each in (one, two):
             await each.start_auto_sync()
         await until(lambda: state(one) == state(two) == "live")

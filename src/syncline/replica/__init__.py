@@ -221,7 +221,7 @@ class Replica:
             self._connection, self._error = state, wire
             self._tell([])
 
-    def watch(self, callback: Callable[[list[Event]], Any], *, items: Sequence[str] = ()) -> Callable[[], None]:
+    def watch_events(self, callback: Callable[[list[Event]], Any], *, items: Sequence[str] = ()) -> Callable[[], None]:
         """Calls back with events as they are recorded or arrive, in whose thread that is; returns the way to stop."""
         watcher = (matcher(items), callback)
         self._watchers.append(watcher)

@@ -10,10 +10,12 @@ from threading import Lock, Thread
 from typing import Any, Self, TypeVar
 
 from syncline.errors import BadSettings
-from syncline.replica import Replica, new_node
+from syncline.replica import new_node
+from syncline.replica.documents import DocumentReplica
 from syncline.stores import ReplicaStore
 from syncline.stores.memory import MemoryReplicaStore
-from syncline.stores.sqlite import SqliteReplicaStore
+from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
+from syncline.stores.sqlite import SqliteReplicaStore, SqliteSnapshotStore
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.transports import Transport
@@ -23,7 +25,7 @@ from syncline.transports.websocket import WebSocketTransport
 T = TypeVar("T")
 
 
-class SyncedReplica(Replica):
+class SyncedReplica(DocumentReplica):
     """A replica with a server: ``sync`` once, or ``start`` and stay live. A context manager; otherwise ``close`` it."""
 
     def __init__(
@@ -34,8 +36,9 @@ class SyncedReplica(Replica):
         *,
         space: str = "default",
         token: str | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
-        super().__init__(store)
+        super().__init__(store, snapshots=snapshots)
         self._make_transport, self._options = make_transport, options
         self._space, self._token = space, token
         self._thread: _LoopThread | None = None
@@ -69,7 +72,7 @@ class SyncedReplica(Replica):
             self._thread.manager.token = token
 
     def close(self) -> None:
-        """Stops syncing and closes the store."""
+        """Stops syncing and closes the stores."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.end()
@@ -133,6 +136,9 @@ def open(
 ) -> SyncedReplica:
     """Opens the replica in the file at ``path`` (made if it is not there; None keeps everything in memory).
 
+    Beside it ``<path>.snapshots`` keeps states of documents, so that opening one is fast. It may be deleted while no
+    program has the replica open: it is made again.
+
     ``server`` is a URL such as ``http://localhost:8080``; without one the replica is local for now. ``token`` is an API
     key. ``transport`` is ``websocket`` or ``http``. Raises StoreLocked if another program has the file open,
     ForeignFile or NewerSchema if it is not one this version can read.
@@ -142,6 +148,12 @@ def open(
         raise BadSettings(f"transport: {transport!r} is not one of {', '.join(sorted(kinds))}.")
     if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://")):
         raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
-    store = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
     make = None if server is None else lambda: kinds[transport](server)
-    return SyncedReplica(store, make, options, space=space, token=token)
+    with contextlib.ExitStack() as opened:  # what is open is closed again if something else cannot be opened
+        store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
+        opened.callback(store.close)
+        snapshots = MemorySnapshotStore() if path is None else SqliteSnapshotStore(f"{path}.snapshots")
+        opened.callback(snapshots.close)
+        replica = SyncedReplica(store, make, options, space=space, token=token, snapshots=snapshots)
+        opened.pop_all()
+    return replica

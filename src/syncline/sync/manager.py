@@ -171,7 +171,7 @@ class SyncManager:
     async def _exchange(self, conversation: Conversation) -> None:
         """Applies pages as they come and pushes events as they are recorded."""
         loop = asyncio.get_running_loop()
-        unwatch = self.replica.watch(lambda _: loop.call_soon_threadsafe(self._wake.set))
+        unwatch = self.replica.watch_events(lambda _: loop.call_soon_threadsafe(self._wake.set))
         follower = asyncio.create_task(conversation.follow())
         try:
             while not follower.done():
