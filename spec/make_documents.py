@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,13 @@ def maps() -> Iterator[dict[str, Any]]:
         {"m": {"$map": {"$k": 1, "\ue000": 2, "😀": [3, {"z": {"$text": "é😀!"}, "a": [6], "x": 5}], "more": 4}}},
     )
     story = Story()
+    start = story.event("n1", put("m", {"\ue000": [], "😀": [1]}))
+    story.event("n1", {"op": "insert", "in": start(2), "after": start(3), "values": [2]})
+    yield story.case("keys are counted in the order of their UTF-16 form", {"m": {"\ue000": [], "😀": [1, 2]}})
+    story = Story()
+    story.event("n1", {"op": "ensure", "key": "~1", "kind": "map"}, put("x", 1, **{"in": "/~01:map"}))
+    yield story.case("a key that reads like an escape", {"~1": {"x": 1}})
+    story = Story()
     start = story.event("n1", put("a", {"b": 1, "c": 2}))
     story.event("n1", {"op": "del", "in": start(1), "key": "b", "over": [start(1)]})
     yield story.case("what an object was made with was put by the object's own name", {"a": {"c": 2}})
@@ -266,6 +274,21 @@ def again() -> Iterator[dict[str, Any]]:
 
 
 # Lists and texts
+
+
+def more_again() -> Iterator[dict[str, Any]]:
+    """Rows that came later."""
+    story = Story()
+    a = story.event("n1", put("t", {"$text": "a"}))
+    b = story.event("n1", {"op": "del", "in": a(1), "elems": [a(2)]})
+    c = story.event("n1", {"op": "put", "in": a(1), "elems": [a(2)]})
+    d = story.event("n2", {"op": "put", "in": a(1), "elems": [a(2)], "over": [c(0)]})
+    story.event("n3", {"op": "del", "in": a(1), "elems": [a(2)], "over": [d(0)]}, saw=[a, b, c, d])
+    yield story.case("a put back of characters takes away those it names", {"t": {"$text": ""}})
+    story = Story()
+    a = story.event("n1", put("x", {"in": 1}), put("y", 2))
+    story.event("n1", {"op": "put", "key": "y", "object": a(1), "again": a(2), "over": [a(2)]})
+    yield story.case("an object shows nowhere but where it was born", {"x": {"in": 1}, "y": 2}, checked=False)
 
 
 def lists() -> Iterator[dict[str, Any]]:
@@ -663,7 +686,7 @@ def totality() -> Iterator[dict[str, Any]]:
 
 FILES = {
     "maps": ("The slots of maps.", maps),
-    "again": ("What puts back what was there before.", again),
+    "again": ("What puts back what was there before.", lambda: chain(again(), more_again())),
     "lists": ("Lists: elements, places and homes.", lists),
     "texts": ("Texts, code point by code point.", texts),
     "counters": ("Counters.", counters),
