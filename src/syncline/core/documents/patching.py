@@ -21,7 +21,7 @@ from syncline.core import patches, pointers
 from syncline.core.documents import ops, values
 from syncline.core.documents.edit import Editor, assign, update
 from syncline.core.documents.names import MAP
-from syncline.core.documents.objects import CounterObject, List, Map, Object, Ref, SetObject, TextObject, Top
+from syncline.core.documents.objects import List, Map, Object, Ref, SetObject, TextObject, Top
 from syncline.errors import BadOp, BadPatch, PatchFailed, PatchTestFailed
 
 
@@ -228,18 +228,18 @@ class _Draft:
 
     def _holds(self, target: Object, value: Any) -> bool:
         """The same for what is inside an object's mark."""
-        if isinstance(target, CounterObject):
-            return patches.equal(target.shown, value)
-        if not isinstance(value, str if isinstance(target, TextObject) else dict if isinstance(target, Map) else list):
-            return False
         if isinstance(target, Map):
-            return value.keys() == target.slots.keys() and all(
-                self._reads(target.shows(key), member) for key, member in value.items()
-            )
-        if len(value) != len(target.members if isinstance(target, SetObject) else target.sequence):  # type: ignore[attr-defined]
-            return False
+            if not isinstance(value, dict) or value.keys() != target.slots.keys():
+                return False
+            return all(self._reads(target.shows(key), member) for key, member in value.items())
         if isinstance(target, List):
+            if not isinstance(value, list) or len(value) != len(target.sequence):
+                return False
             return all(self._reads(element.value, each) for element, each in zip(target.visible(), value, strict=True))
+        if isinstance(target, TextObject | SetObject):
+            length = len(target.sequence if isinstance(target, TextObject) else target.members)
+            if not isinstance(value, str | list) or len(value) != length:
+                return False
         return patches.equal(self._document.show(Ref(target.name), marked=False), value)
 
 
