@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -272,12 +271,7 @@ def again() -> Iterator[dict[str, Any]]:
     story.event("n3", {"op": "del", "in": a(1), "elems": [a(4)], "over": [c(0)]})
     yield story.case("characters are put back where they were", {"t": {"$text": "😀"}})
 
-
-# Lists and texts
-
-
-def more_again() -> Iterator[dict[str, Any]]:
-    """Rows that came later."""
+    # Lists and texts
     story = Story()
     a = story.event("n1", put("t", {"$text": "a"}))
     b = story.event("n1", {"op": "del", "in": a(1), "elems": [a(2)]})
@@ -686,7 +680,7 @@ def totality() -> Iterator[dict[str, Any]]:
 
 FILES = {
     "maps": ("The slots of maps.", maps),
-    "again": ("What puts back what was there before.", lambda: chain(again(), more_again())),
+    "again": ("What puts back what was there before.", again),
     "lists": ("Lists: elements, places and homes.", lists),
     "texts": ("Texts, code point by code point.", texts),
     "counters": ("Counters.", counters),
