@@ -22,16 +22,24 @@ LONGEST_SECONDS = 900
 
 def run(module: str, task: Task, python: Path | str = sys.executable) -> Answer:
     """Run `module` with `task` and return what it measured."""
-    command = [str(python), "-m", module, json.dumps(task)]
+    return answer(module, [str(python), "-m", module, json.dumps(task)])
+
+
+def run_script(script: Path, task: Task, *node: str) -> Answer:
+    """The same for a script on Node: the command and its options."""
+    return answer(script.name, [*node, str(script), json.dumps(task)])
+
+
+def answer(name: str, command: list[str]) -> Answer:
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
-        raise Skipped(f"{module} was not done after {LONGEST_SECONDS} s") from None
+        raise Skipped(f"{name} was not done after {LONGEST_SECONDS} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise Skipped(f"{module} failed: {lines[-1] if lines else done.returncode}")
-    answer: Answer = json.loads(done.stdout)
-    return answer
+        raise Skipped(f"{name} failed: {lines[-1] if lines else done.returncode}")
+    seen: Answer = json.loads(done.stdout)
+    return seen
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.figures import history, initial_sync, live, memory, patches, pull, push, rows, updates
+from bench.figures import documents, history, initial_sync, live, memory, patches, pull, push, rows, updates
 from bench.plan import Plan
 from bench.results import Figure
 
@@ -16,4 +16,5 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "initial_sync": initial_sync.measure,
     "rows": rows.measure,
     "patches": patches.measure,
+    "documents": documents.measure,
 }
