@@ -36,7 +36,7 @@ ADAPTERS = {  # what else is in these packages is shared by the adapters: protoc
 PURE = {
     *("__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy"),
     *("dataclasses", "enum", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math"),
-    *("numbers", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "msgspec"),
+    *("numbers", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "zlib", "msgspec"),
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 ASYNC = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)

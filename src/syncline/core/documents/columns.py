@@ -23,6 +23,9 @@ from syncline.errors import StoreDamaged
 
 C = TypeVar("C", str, tuple[Any, ...])
 
+VERSION = 1
+"""Of the form of a snapshot."""
+
 _NODES = re.compile(r"(?:[89ab][0-9a-f]{7})*")
 _DIGITS = re.compile(r"[0-9a-f]*")
 
@@ -132,6 +135,14 @@ class Runs(Struct, array_like=True, forbid_unknown_fields=True):
         for (first, stride, count), state in zip(lines, self.states, strict=True):
             yield first, stride, content[start : start + count], states[state]
             start += count
+
+
+class Text(Struct, array_like=True, forbid_unknown_fields=True):
+    """A text: its runs, all characters, and what other states there are: lists of names, [] for the insertion."""
+
+    runs: Runs
+    characters: str
+    states: list[list[list[int]]]
 
 
 def known_states() -> dict[State, int]:
