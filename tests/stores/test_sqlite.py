@@ -305,7 +305,7 @@ def test_a_replica_that_closes_between_two_chunks_says_so(tmp_path):
 
 @pytest.mark.parametrize("items", [["note"], ["note*"], ["note", "no*"]])
 def test_events_of_other_items_are_neither_read_nor_decoded(tmp_path, items):
-    """Theirs are no events any more here, and going through the index takes few of SQLite's steps."""
+    """Theirs are no events any more here: reading one would raise."""
     path = tmp_path / "replica.db"
     store, author = open_replica(path), Author()
     mine = author.event("note")

@@ -26,6 +26,8 @@ __all__ = [
     "ReplicaState",
     "ReplicaStore",
     "Slice",
+    "are_late",
+    "is_on_its_way",
     "load",
     "orphan_status",
 ]
@@ -116,6 +118,20 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     """Whether another replica is known to use this node's id: it is replaced before the next push."""
     synced_at: int | None = None
     """When the replica last agreed with its server, in milliseconds of the local clock."""
+    rewritten: int = 0
+    """How many commits changed what was there, other than at its end. Only the store counts: what a ``Change`` says is
+    ignored. Data derived from entries and local events holds as long as this number stands. It rises by one with each
+    commit that
+
+    - rewinds,
+    - forgets an item of which there were entries,
+    - keeps late entries (see ``are_late``),
+    - drops an event that was in the outbox,
+    - or changes whether an event of the outbox is on its way (see ``is_on_its_way``).
+
+    It stands while events are recorded, pushed and acknowledged, and while pages bring new entries, also of events that
+    wait in the outbox, or entries that are there already.
+    """
 
 
 class Outboxed(NamedTuple):
@@ -137,6 +153,22 @@ def orphan_status(event: Event, user: str | None) -> str:
     return "pending" if event.user == user else "orphan"
 
 
+def is_on_its_way(status: str) -> bool:
+    """Whether a local event of this status counts as part of its item: it will be, or is, in the server's log."""
+    return status in ("pending", "acked")
+
+
+def are_late(entries: Sequence[Entry], held: Mapping[int, bytes], last: int) -> bool:
+    """Whether keeping entries changes more than the end of what is there.
+
+    ``held`` are the entries there are of the same events, encoded, by seq. ``last`` is how far the replica has read:
+    the seq of its state or of its last entry, if that is greater. Entries that are there already change nothing.
+    """
+    late = [entry for entry in entries if entry.seq <= last]
+    moved = held.keys() - {entry.seq for entry in late}
+    return bool(moved) or any(held.get(entry.seq) != entry.encoded for entry in late)
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of a replica. The parts are carried out in the order in which they stand here."""
 
@@ -151,7 +183,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     outbox: Sequence[Outboxed] = ()
     """Local events to add, or whose status changes."""
     state: ReplicaState | None = None
-    """The new state, if it changes."""
+    """The new state, if it changes; all of it but ``rewritten``."""
 
 
 class ReplicaStore(Protocol):
@@ -169,8 +201,11 @@ class ReplicaStore(Protocol):
     def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
         """The entries after seq ``since``, in order of seq."""
 
-    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
-        """The first ``limit`` local events of these statuses (all if none), in the order of their ids."""
+    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
+        """The first ``limit`` local events of these statuses (all if none), in the order of their ids.
+
+        ``items`` are literals or prefixes with one trailing ``*``; none means all. Events of others are not touched.
+        """
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """Which of these ids are entries or in the outbox."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from threading import RLock
+
+from msgspec.structs import replace
 
 from syncline.core import stamps
 from syncline.core.admission import Ledger, NodeState, Submission, needed
@@ -13,7 +15,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
-from syncline.stores import Appended, Change, Outboxed, ReplicaState, Slice, orphan_status
+from syncline.stores import Appended, Change, Outboxed, ReplicaState, Slice, are_late, is_on_its_way, orphan_status
 
 __all__ = ["MemoryEventStore", "MemoryReplicaStore"]
 
@@ -114,6 +116,7 @@ class MemoryReplicaStore:
         self._entries: dict[int, Entry] = {}
         self._seqs: dict[str, int] = {}
         self._outbox: dict[str, Outboxed] = {}
+        self._outbox_ids: defaultdict[str, set[str]] = defaultdict(set)  # by item
         self._lock = RLock()
         self._closed = False
 
@@ -122,20 +125,22 @@ class MemoryReplicaStore:
         with self._lock:
             self._check_open()
             _check(change)
-            before = Counter(each.status for each in self._outbox.values())
+            moved: Counter[str] = Counter()
+            rewrites = change.rewind is not None
             if change.rewind is not None:
-                self._rewind(change.rewind)
+                self._rewind(change.rewind, moved)
             for item in change.forget:
-                self._remove([seq for seq, entry in self._entries.items() if entry.event.item == item])
+                rewrites |= self._remove([seq for seq, entry in self._entries.items() if entry.event.item == item])
+            if change.entries:
+                rewrites |= self._are_late(change.entries)
             for entry in change.entries:
-                self._keep(entry)
+                self._keep(entry, moved)
             for id in change.drop:
-                self._outbox.pop(id, None)
+                rewrites |= self._take_out(id, moved) is not None
             for outboxed in change.outbox:
-                self._outbox[outboxed.event.id] = outboxed
-            self._state = change.state or self._state
-            after = Counter(each.status for each in self._outbox.values())
-            return {status: after[status] - before[status] for status in after | before}
+                rewrites |= self._put(outboxed, moved)
+            self._state = replace(change.state or self._state, rewritten=self._state.rewritten + rewrites)
+            return moved
 
     def state(self) -> ReplicaState:
         """See ``ReplicaStore.state``."""
@@ -149,12 +154,12 @@ class MemoryReplicaStore:
         seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and wanted(entry.event.item))
         return iter([self._entries[seq] for seq in seqs[:limit]])
 
-    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
+    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         self._check_open()
         with self._lock:
-            found = [each for _, each in sorted(self._outbox.items()) if not statuses or each.status in statuses]
-            return found[:limit]
+            found = [self._outbox[id] for id in sorted(self._ids_of(items))]
+            return [each for each in found if not statuses or each.status in statuses][:limit]
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
@@ -165,23 +170,55 @@ class MemoryReplicaStore:
         """See ``ReplicaStore.close``."""
         self._closed = True
 
-    def _keep(self, entry: Entry) -> None:
+    def _ids_of(self, items: Sequence[str]) -> Iterable[str]:
+        """The ids in the outbox of these items."""
+        if not items:
+            return self._outbox
+        is_literal = not any(pattern.endswith("*") for pattern in items)
+        names = set(items) & self._outbox_ids.keys() if is_literal else filter(matcher(items), self._outbox_ids)
+        return [id for item in names for id in self._outbox_ids[item]]
+
+    def _are_late(self, entries: Sequence[Entry]) -> bool:
+        held = {self._seqs[entry.event.id] for entry in entries if entry.event.id in self._seqs}
+        last = max(self._entries, default=0)
+        return are_late(entries, {seq: self._entries[seq].encoded for seq in held}, max(self._state.seq, last))
+
+    def _keep(self, entry: Entry, moved: Counter[str]) -> None:
         self._remove({self._seqs.get(entry.event.id, entry.seq), entry.seq} & self._entries.keys())
         self._entries[entry.seq] = entry
         self._seqs[entry.event.id] = entry.seq
-        self._outbox.pop(entry.event.id, None)
+        self._take_out(entry.event.id, moved)
 
-    def _rewind(self, seq: int) -> None:
+    def _rewind(self, seq: int, moved: Counter[str]) -> None:
         gone = [each for each in self._entries if each > seq]
         orphans = [self._entries[each] for each in gone]
         self._remove(gone)
         for entry in orphans:
             status = orphan_status(entry.event, self._state.user)
-            self._outbox[entry.event.id] = Outboxed(entry.event, status, entry.seq)
+            self._put(Outboxed(entry.event, status, entry.seq), moved)
 
-    def _remove(self, seqs: Iterable[int]) -> None:
+    def _remove(self, seqs: Collection[int]) -> bool:
         for seq in seqs:
             del self._seqs[self._entries.pop(seq).event.id]
+        return bool(seqs)
+
+    def _put(self, outboxed: Outboxed, moved: Counter[str]) -> bool:
+        """Puts an event into the outbox; whether one that was there is or is not on its way any more."""
+        event, before = outboxed.event, self._take_out(outboxed.event.id, moved)
+        self._outbox[event.id] = outboxed
+        self._outbox_ids[event.item].add(event.id)
+        moved[outboxed.status] += 1
+        return before is not None and is_on_its_way(before.status) != is_on_its_way(outboxed.status)
+
+    def _take_out(self, id: str, moved: Counter[str]) -> Outboxed | None:
+        outboxed = self._outbox.pop(id, None)
+        if outboxed is not None:
+            ids = self._outbox_ids[outboxed.event.item]
+            ids.discard(id)
+            if not ids:
+                del self._outbox_ids[outboxed.event.item]
+            moved[outboxed.status] -= 1
+        return outboxed
 
     def _check_open(self) -> None:
         if self._closed:

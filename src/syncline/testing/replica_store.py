@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from syncline.core.events import Entry, Event
+from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
 from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
 from syncline.testing.seeded import START_MS, Author, eager_threads
@@ -72,6 +73,39 @@ class ReplicaStoreContract:
         store.commit(Change(outbox=[Outboxed(one), Outboxed(other, "refused", None, {"code": "forbidden"})]))
         assert _moved(store, Change(drop=[other.id, Author("x").event().id])) == {"refused": -1}
         assert store.outbox() == [Outboxed(one)]
+
+    @pytest.mark.parametrize("statuses", [[], ["pending"], ["acked", "refused"]])
+    @pytest.mark.parametrize("limit", [None, 0, 1, 7])
+    @pytest.mark.parametrize(
+        "items",
+        [["task.1"], ["task.*"], ["task.1", "note"], ["*"], ["note", "task.1*"], ["task.1*", "task.*"], ["none", "x*"]],
+    )
+    def test_the_outbox_is_read_by_item(
+        self, store: ReplicaStore, items: Sequence[str], statuses: Sequence[str], limit: int | None
+    ) -> None:
+        author, names = Author(), ("task.1", "task.10", "note", "task", "notes")
+        outbox = [
+            outboxed
+            for _ in range(3)
+            for name in names
+            for outboxed in _in_each_status([author.event(name) for _ in range(4)])
+        ]
+        store.commit(Change(outbox=outbox))
+        wanted = [each for each in outbox if matcher(items)(each.event.item)]
+        wanted = [each for each in wanted if not statuses or each.status in statuses]
+        assert store.outbox(*statuses, items=items, limit=limit) == wanted[:limit]
+
+    def test_the_outbox_of_an_item_follows_changes(self, store: ReplicaStore) -> None:
+        one, two, three = Author().events(3, "milk")
+        other = Author("other").event("bread")
+        store.commit(Change(outbox=[Outboxed(one), Outboxed(two), Outboxed(three), Outboxed(other)]))
+        store.commit(Change(outbox=[Outboxed(two, "acked", 1)], drop=[three.id]))
+        assert store.outbox(items=["milk"]) == [Outboxed(one), Outboxed(two, "acked", 1)]
+        store.commit(Change(entries=_entries([two, one])))
+        assert store.outbox(items=["milk"]) == []
+        store.commit(Change(rewind=1))
+        assert store.outbox(items=["mil*"]) == [Outboxed(one, "orphan", 2)]
+        assert store.outbox("pending", items=["*"]) == [Outboxed(other)]
 
     # Entries
 
@@ -159,6 +193,83 @@ class ReplicaStoreContract:
         assert _encoded(store.load()) == _encoded(entries)
         assert _encoded(store.load(items=["note.0"])) == _encoded(e for e in entries if e.event.item == "note.0")
         assert store.outbox() == []
+
+    # How often what was there changed
+
+    def test_appending_rewrites_nothing(self, store: ReplicaStore) -> None:
+        """Recording, pushing, acknowledgements, refusals of what is new, and pages of new entries."""
+        author = Author("node", "ann")
+        first, second, third, fourth = author.events(4)
+        far = Author("far", "bob").events(6)
+        for change in (
+            Change(outbox=[Outboxed(first), Outboxed(second), Outboxed(third)]),
+            Change(outbox=[Outboxed(first, "acked", 3), Outboxed(third, "acked", 4)]),
+            Change(entries=[_entry(2, far[1]), _entry(1, far[0])], state=ReplicaState(node="node", seq=2)),
+            Change(outbox=[Outboxed(third)]),
+            Change(entries=[_entry(4, second), _entry(3, first)]),
+            Change(outbox=[Outboxed(fourth, "refused", None, {"code": "x"}), Outboxed(far[2], "orphan")]),
+            Change(outbox=[Outboxed(fourth, "orphan"), Outboxed(far[2], "refused", None, {"code": "x"})]),
+            Change(entries=[_entry(9, fourth), _entry(8, far[2]), _entry(7, third)]),
+            Change(entries=[_entry(2, far[1]), _entry(9, fourth), _entry(10, far[3])]),
+            Change(entries=[_entry(1, far[0])]),
+            Change(drop=[far[4].id], forget=["unknown"]),
+            Change(outbox=[Outboxed(author.event()), Outboxed(author.event(), "acked", 20)]),
+            Change(),
+        ):
+            store.commit(change)
+            assert store.state().rewritten == 0, change
+
+    @pytest.mark.parametrize(
+        "rewriting",
+        [
+            "rewind",
+            "rewind of nothing",
+            "forget",
+            "late",
+            "between the last entry and the seq",
+            "another seq",
+            "another event",
+            "other content",
+            "drop",
+            "drop of a refused one",
+            "withdrawn",
+            "lost",
+            "retried",
+            "everything",
+        ],
+    )
+    def test_other_changes_rewrite(self, store: ReplicaStore, tmp_path: Path, rewriting: str) -> None:
+        held, gone, new = Author("far").events(3)
+        pending, acked, refused, _ = _in_each_status(Author().events(4))
+        state = replace(store.state(), seq=9)
+        store.commit(Change(entries=[_entry(3, held)], outbox=[pending, acked, refused], state=state))
+        change = {
+            "rewind": Change(rewind=2),
+            "rewind of nothing": Change(rewind=5),
+            "forget": Change(forget=[held.item]),
+            "late": Change(entries=[_entry(2, new)]),
+            "between the last entry and the seq": Change(entries=[_entry(9, new), _entry(10, gone)]),
+            "another seq": Change(entries=[_entry(10, held)]),
+            "another event": Change(entries=[_entry(3, new)]),
+            "other content": Change(entries=[Entry.of(3, START_MS, "s" * 24, held)]),
+            "drop": Change(drop=[acked.event.id]),
+            "drop of a refused one": Change(drop=[refused.event.id]),
+            "withdrawn": Change(outbox=[Outboxed(pending.event, "refused", None, {"code": "x"})]),
+            "lost": Change(outbox=[Outboxed(acked.event, "orphan")]),
+            "retried": Change(outbox=[Outboxed(refused.event)]),
+            "everything": Change(rewind=2, forget=[held.item], drop=[pending.event.id], entries=[_entry(1, new)]),
+        }[rewriting]
+        store.commit(change)
+        assert store.state() == replace(state, rewritten=1)
+        if self.persists:
+            assert self._reopened(store, tmp_path).state().rewritten == 1
+
+    def test_only_the_store_counts_what_was_rewritten(self, store: ReplicaStore) -> None:
+        for count in range(1, 4):
+            store.commit(Change(rewind=0, state=replace(store.state(), rewritten=0)))
+            assert store.state().rewritten == count
+        store.commit(Change(state=ReplicaState(node="node", rewritten=70)))
+        assert store.state() == ReplicaState(node="node", rewritten=3)
 
     # A change as a whole
 

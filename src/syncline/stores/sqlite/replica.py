@@ -10,10 +10,11 @@ from threading import Lock
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from syncline.core import stamps
 from syncline.core.events import Entry, Event
-from syncline.stores import Change, Outboxed, ReplicaState, orphan_status
+from syncline.stores import Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
 from syncline.stores.sqlite import item_index
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 
@@ -34,9 +35,15 @@ SCHEMA = Schema(
         );
         CREATE TABLE nodes (ref INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);
         CREATE TABLE outbox (
-            id BLOB PRIMARY KEY, status TEXT NOT NULL, seq INTEGER, error TEXT, event BLOB NOT NULL
+            id BLOB PRIMARY KEY,
+            item TEXT NOT NULL,
+            status TEXT NOT NULL,
+            seq INTEGER,
+            error TEXT,
+            event BLOB NOT NULL
         ) WITHOUT ROWID;
         CREATE INDEX outbox_by_status ON outbox (status, id);
+        CREATE INDEX outbox_by_item ON outbox (item, id);
         CREATE TABLE state (state TEXT NOT NULL);
         """
         + item_index.TABLES
@@ -44,10 +51,13 @@ SCHEMA = Schema(
 )
 
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
-TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING status"
+TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING id, status"
 PUT = "INSERT INTO outbox"
-OUTBOX = "SELECT event, status, seq, error FROM outbox {where} ORDER BY id LIMIT ?"
+OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE {condition} ORDER BY id LIMIT ?"
+OF_ITEMS = "SELECT id FROM outbox WHERE item IN carray(?)"
+OF_PREFIX = "SELECT id FROM outbox WHERE item >= ? AND item < ?"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
+HELD_AS = "SELECT seq, entry FROM entries WHERE id IN carray(?)"
 REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
 ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
 LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -83,11 +93,11 @@ class SqliteReplicaStore:
         moved: Counter[str] = Counter()
         with self._lock:
             try:
-                reach = self._carry_out(change, moved)
+                reach, state = self._carry_out(change, moved)
             except Exception:
                 self._read_state()  # a commit that failed may have been carried out after all
                 raise
-            self._indexed, self._state = reach, change.state or self._state
+            self._indexed, self._state = reach, state
         return moved
 
     def _read_state(self) -> None:
@@ -95,20 +105,22 @@ class SqliteReplicaStore:
             self._state = msgspec.json.decode(cursor.execute("SELECT state FROM state").get, type=ReplicaState)
             self._indexed = item_index.indexed(cursor)
 
-    def _carry_out(self, change: Change, moved: Counter[str]) -> int:
+    def _carry_out(self, change: Change, moved: Counter[str]) -> tuple[int, ReplicaState]:
         with self._db.writing() as cursor:
-            reach = self._indexed
+            reach, rewrites = self._indexed, change.rewind is not None
             if change.rewind is not None:
                 reach = _rewind(cursor, change.rewind, self._state.user, moved)
             for item in change.forget:
-                _forget(cursor, item, reach)
+                rewrites |= _forget(cursor, item, reach)
             if change.entries:
+                rewrites |= _are_late(cursor, change.entries, self._state.seq)
                 reach = _keep(cursor, change.entries, reach, moved, self._index_run)
-            _take_out(cursor, [stamps.key(id) for id in change.drop], moved)
-            _put(cursor, change.outbox, moved)
-            if change.state is not None:
-                cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(change.state).decode(),))
-        return reach
+            rewrites |= bool(_take_out(cursor, [stamps.key(id) for id in change.drop], moved))
+            rewrites |= _put(cursor, change.outbox, moved)
+            state = replace(change.state or self._state, rewritten=self._state.rewritten + rewrites)
+            if change.state is not None or rewrites:
+                cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(state).decode(),))
+        return reach, state
 
     def state(self) -> ReplicaState:
         """See ``ReplicaStore.state``."""
@@ -134,11 +146,11 @@ class SqliteReplicaStore:
             rows = cursor.execute(ENTRIES, (array(seqs),)) if seqs else ()
             return [Entry.read(entry) for (entry,) in rows], end, end < last
 
-    def outbox(self, *statuses: str, limit: int | None = None) -> list[Outboxed]:
+    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
-        where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
+        condition, values = _condition(statuses, items)
         with self._db.reading() as cursor:
-            rows = cursor.execute(OUTBOX.format(where=where), (*statuses, -1 if limit is None else limit))
+            rows = cursor.execute(OUTBOX.format(condition=condition), (*values, -1 if limit is None else limit))
             return [
                 Outboxed(Event.read(event), status, seq, msgspec.json.decode(error) if error else None)
                 for event, status, seq, error in rows
@@ -157,6 +169,25 @@ class SqliteReplicaStore:
         self._db.close()
 
 
+def _condition(statuses: Sequence[str], items: Sequence[str]) -> tuple[str, list[Any]]:
+    """What an event of the outbox is asked for, and the parameters of that."""
+    if not items:
+        return f"status IN ({', '.join('?' * len(statuses))})" if statuses else "true", list(statuses)
+    literals = [pattern for pattern in items if not pattern.endswith("*")]
+    prefixes = [pattern[:-1] for pattern in items if pattern.endswith("*")]
+    parts = [OF_ITEMS] * bool(literals) + [OF_PREFIX] * len(prefixes)
+    bounds = [bound for prefix in prefixes for bound in (prefix, prefix + "\x7f")]
+    values = [*([array(literals)] if literals else []), *bounds, *statuses]
+    # The plus keeps SQLite from going through all events of a status instead.
+    status = f" AND +status IN ({', '.join('?' * len(statuses))})" if statuses else ""
+    return f"id IN ({' UNION ALL '.join(parts)}){status}", values
+
+
+def _are_late(cursor: Any, entries: Sequence[Entry], seq: int) -> bool:
+    held = dict(cursor.execute(HELD_AS, (array(entry.event.key for entry in entries),)).fetchall())
+    return are_late(entries, held, max(seq, cursor.execute(LAST).get or 0))
+
+
 def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str], run: int) -> int:
     """Stores entries, settles the outbox, and brings the index along; the seq up to which that then reaches."""
     events = [entry.event for entry in entries]
@@ -172,7 +203,8 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
 
 
-def _forget(cursor: Any, item: str, reach: int) -> None:
+def _forget(cursor: Any, item: str, reach: int) -> bool:
+    """Deletes an item's entries; whether there were any."""
     last = cursor.execute(LAST).get or 0
     seqs, end = [], 0
     while end < last:
@@ -181,17 +213,22 @@ def _forget(cursor: Any, item: str, reach: int) -> None:
     if seqs:
         cursor.execute(FORGET, (array(seqs),))
         item_index.forget(cursor, item)
+    return bool(seqs)
 
 
-def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> None:
-    if keys:
-        moved.subtract(status for (status,) in cursor.execute(TAKE_OUT, (array(keys),)))
+def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> dict[bytes, str]:
+    """Takes events out of the outbox; the status each of them had."""
+    taken = dict(cursor.execute(TAKE_OUT, (array(keys),)).fetchall()) if keys else {}
+    moved.subtract(taken.values())
+    return taken
 
 
-def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> None:
-    _take_out(cursor, [each.event.key for each in outbox], moved)
+def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> bool:
+    """Puts events into the outbox; whether any that was there is or is not on its way any more."""
+    before = _take_out(cursor, [each.event.key for each in outbox], moved)
     insert(cursor, PUT, list(map(_outbox_row, outbox)))
     moved.update(each.status for each in outbox)
+    return any(is_on_its_way(before.get(each.event.key, each.status)) != is_on_its_way(each.status) for each in outbox)
 
 
 def _rewind(cursor: Any, seq: int, user: str | None, moved: Counter[str]) -> int:
@@ -201,6 +238,6 @@ def _rewind(cursor: Any, seq: int, user: str | None, moved: Counter[str]) -> int
     return item_index.rewind(cursor, seq)
 
 
-def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, int | None, str | None, bytes]:
+def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, str, int | None, str | None, bytes]:
     event, status, seq, error = outboxed
-    return event.key, status, seq, msgspec.json.encode(error).decode() if error else None, event.body
+    return event.key, event.item, status, seq, msgspec.json.encode(error).decode() if error else None, event.body
