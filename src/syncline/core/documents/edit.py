@@ -32,7 +32,7 @@ from syncline.core.documents.objects import (
 )
 from syncline.core.documents.sequence import ORIGINAL
 from syncline.core.limits import MAX_DEPTH, MAX_SAFE_INTEGER
-from syncline.errors import BadOp, TooDeep
+from syncline.errors import BadOp, EventTooLarge, TooDeep
 
 
 class Editor:
@@ -163,6 +163,7 @@ class Editor:
 
     def _insert_characters(self, target: TextObject, position: int, text: str) -> None:
         """Typing goes on in the last op, if that inserted the character before."""
+        self._check_room(len(text))
         if self._typed is not None and self._fold.type_at(target, position, self._typed + 1, text):
             cast(ops.Insert, self.ops[-1]).text += text  # type: ignore[operator]
             self._typed += len(text)
@@ -262,7 +263,12 @@ class Editor:
         """Takes an op that was made elsewhere, against this very state."""
         self._do(op)
 
+    def _check_room(self, count: int) -> None:
+        if self._fold.k + count >= names.MAX_NAMES - 1:
+            raise EventTooLarge(f"One event makes fewer than {names.MAX_NAMES} characters, elements and objects.")
+
     def _do(self, op: ops.AnyOp) -> None:
+        self._check_room(ops.size(op))
         self._append(op)
         self._fold.do(op)
 

@@ -8,6 +8,7 @@ that does not read becomes None, does nothing and takes no name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -15,9 +16,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from syncline.core.documents import names, values
 from syncline.core.documents.names import KINDS, MAX_NAMES, NAME, OBJECT, STRETCH
+from syncline.core.limits import MAX_KEY_LENGTH
 from syncline.errors import BadOp
-
-MAX_KEY_LENGTH = 1_024
 
 
 class Op(Struct, tag_field="op", tag=str.lower, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -231,11 +231,15 @@ def _check_del(op: Del) -> None:
 
 
 def _check_stretches(elems: Sequence[str]) -> None:
+    spans: list[tuple[str, int, int]] = []
     for elem in elems:
         _require(STRETCH.fullmatch(elem) is not None, f"{elem[:80]!r} names no elements")
         name, _, count = elem.partition("+")
-        first = int(name.rpartition(":")[2])
-        _require(first + int(count or 1) <= MAX_NAMES, f"{elem!r} names more than an event makes")
+        maker, _, first = name.rpartition(":")
+        spans.append((maker, int(first), int(first) + int(count or 1)))
+        _require(spans[-1][2] <= MAX_NAMES, f"{elem!r} names more than an event makes")
+    for one, other in pairwise(sorted(spans)):
+        _require(one[0] != other[0] or one[2] <= other[1], f"{other[0]}:{other[1]} is named twice")
 
 
 def _check_ensure(op: Ensure) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from syncline.core import canonical
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
-from syncline.core.limits import MAX_SAFE_INTEGER
+from syncline.core.limits import MAX_KEY_LENGTH, MAX_SAFE_INTEGER
 from syncline.errors import BadOp
 
 MARKS = {"$map": MAP, "$text": TEXT, "$counter": COUNTER, "$set": SET}
@@ -159,11 +159,13 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def check(value: Any) -> None:
-    """Raises BadOp unless every mark inside a value is well formed."""
+    """Raises BadOp unless every key and every mark inside a value is well formed."""
     if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
         raise BadOp("The keys of a map are strings.")
     kind, content = open_value(value)
     if kind == MAP:
+        if any(len(key) > MAX_KEY_LENGTH for key in content):
+            raise BadOp(f"A key has at most {MAX_KEY_LENGTH} characters.")
         for member in content.values():
             check(member)
     elif kind == LIST:

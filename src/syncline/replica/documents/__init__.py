@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import Difference
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import StampClock
-from syncline.errors import DocumentExists
+from syncline.errors import DocumentExists, InvalidEvent
 from syncline.replica import Replica
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
@@ -76,6 +76,7 @@ class DocumentReplica(Replica):
         self._under_way: dict[str, _Open] = {}
         self._transactions = 0
         self._reserved = ""
+        self._overruled_watchers: list[Callable[[LiveDocument, Event], Any]] = []
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -129,6 +130,8 @@ class DocumentReplica(Replica):
         """One event on a document; see ``LiveDocument.edit``. An edit inside another one of the same item joins it."""
         with self._lock:
             if item in self._under_way:
+                if meta:
+                    raise InvalidEvent(f"{item} is being edited: an undo or a group is an event of its own.")
                 yield self._under_way[item].edit
                 return
             edit = Edit(item, Editor(self.library.document(item), self._reserve()))
@@ -184,6 +187,18 @@ class DocumentReplica(Replica):
             with self.editing(item, action, meta={"undoes": step.undoes}) as edit:
                 Difference(edit.editor, target, step.once).touched(step.touched)
             return True
+
+    def watch_overruled(self, callback: Callable[[LiveDocument, Event], Any]) -> Callable[[], None]:
+        """Calls back when the space's policy has overruled an edit of this replica; returns the way to stop."""
+        self._overruled_watchers.append(callback)
+        return lambda: self._overruled_watchers.remove(callback)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        super()._tell(events)
+        for event in events if self._overruled_watchers else ():
+            if event.node == self.node and self.past(lambda library, event=event: library.has_overruled(event)):  # type: ignore[misc]
+                for callback in tuple(self._overruled_watchers):
+                    callback(LiveDocument(self, event.item), event)
 
     def _read_clock(self, item: str) -> dict[str, int]:
         return dict(self.library.document(item).clock) if item in self.library else super()._read_clock(item)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any, Protocol
 
 from msgspec import UNSET
 
 from syncline.core.documents import snapshots
+from syncline.core.documents.conflicts import Conflicts, conflicts_of
 from syncline.core.documents.document import Document
 from syncline.core.documents.policies import SERVER_WINS
 from syncline.core.documents.revisions import Placed, Revision, replay
@@ -298,6 +299,17 @@ class Library:
         placed = list(self._after(item, base.kept, base.document))
         numbered = replay(base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq))
         return list(islice((each for each in numbered if each.number > after), limit))
+
+    def has_overruled(self, event: Event) -> bool:
+        """Whether a policy overruled an event. Opens no document whose policy overrules nothing."""
+        item = event.item
+        return self._policies.of(item) == SERVER_WINS and event.id in self.document(item).overruled
+
+    def conflicts(self, item: str) -> Conflicts:
+        """What people do not agree on. Reads the item's history if something was overruled, or the document deleted."""
+        document = self._in_order(item).document
+        entries = (entry.event for entry in self._source.entries(item, 0))
+        return conflicts_of(document, chain(entries, self._source.pending(item)), self._policies.of(item))
 
     def undo(self, item: str, user: str | None) -> tuple[Step, Document] | None:
         """What undoes the user's last standing edit, and the document without it; None if there is none."""

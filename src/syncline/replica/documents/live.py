@@ -8,8 +8,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from syncline.core.documents import patching
+from syncline.core.documents.conflicts import Conflicts
 from syncline.core.documents.creation import create
-from syncline.core.documents.document import Conflict, Document
+from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Revision, blame
 from syncline.core.documents.undo import Difference
@@ -140,7 +141,7 @@ class Edit(Reading):
 
     def patch(self, patch: Sequence[Mapping[str, Any]]) -> None:
         """Applies a JSON Patch (RFC 6902). Raises PatchFailed, PatchTestFailed or BadPatch."""
-        patching.apply(self.editor, list(patch))
+        patching.apply(self.editor, patch)
 
     def merge(self, patch: Any) -> None:
         """Applies a JSON Merge Patch (RFC 7396)."""
@@ -194,10 +195,19 @@ class LiveDocument(Reading):
         with self.edit() as edit:
             edit.update(members, **more)
 
-    def patch(self, patch: Sequence[Mapping[str, Any]]) -> None:
-        """Applies a JSON Patch (RFC 6902), all of it or nothing. Raises PatchFailed, PatchTestFailed or BadPatch."""
+    def patch(self, patch: Sequence[Mapping[str, Any]], *, base: int | None = None) -> None:
+        """Applies a JSON Patch (RFC 6902), all of it or nothing. Raises PatchFailed, PatchTestFailed or BadPatch.
+
+        ``base`` is the revision that its author saw: paths and indexes mean what was there then, and merge with what
+        others have changed since.
+        """
         with self.edit() as edit:
-            edit.patch(patch)
+            if base is None:
+                edit.patch(patch)
+            else:
+                then = Editor(self.at(base).document, edit.editor.event)
+                patching.apply(then, patch)
+                patching.rebase(edit.editor, then.ops)
 
     def merge(self, patch: Any) -> None:
         """Applies a JSON Merge Patch (RFC 7396)."""
@@ -256,7 +266,6 @@ class LiveDocument(Reading):
         with self.lock:
             return blame(self.document, list(path))
 
-    def conflicts(self) -> list[Conflict]:
-        """The slots that hold several values, with those that do not show."""
-        with self.lock:
-            return list(self.document.conflicts())
+    def conflicts(self) -> Conflicts:
+        """What people do not agree on here; false if nothing."""
+        return self._replica.past(lambda library: library.conflicts(self.item))
