@@ -1,9 +1,10 @@
-"""SQLite: a log, a replica, the snapshots of either, or a server's register in one file each."""
+"""SQLite: a log, a replica, the snapshots or documents of either, or a server's register in one file each."""
 
 from __future__ import annotations
 
+from syncline.stores.sqlite.document_index import SqliteDocumentIndex
 from syncline.stores.sqlite.events import SqliteEventStore
 from syncline.stores.sqlite.replica import SqliteReplicaStore
 from syncline.stores.sqlite.snapshots import SqliteSnapshotStore
 
-__all__ = ["SqliteEventStore", "SqliteReplicaStore", "SqliteSnapshotStore"]
+__all__ = ["SqliteDocumentIndex", "SqliteEventStore", "SqliteReplicaStore", "SqliteSnapshotStore"]
