@@ -130,7 +130,7 @@ GOOD = [
     [within(at(2, 7), op="insert", values=[8], after=at(2, 8)), within(at(2, 34), op="insert", values=[8])],
     [within(TEXT, op="insert", text="f", after=at(1, 12)), within(TEXT, op="insert", text="f", after=at(2, 16))],
     [within(TEXT, op="del", elems=[at(1, 10) + "+3", at(2, 15)], over=[at(2, 18), at(1, 10), at(2, 17)])],
-    [within(TEXT, op="put", elems=[at(1, 10), at(1, 10) + "+2"], over=[at(2, 18)])],
+    [within(TEXT, op="put", elems=[at(1, 10), at(1, 11) + "+2"], over=[at(2, 18)])],
     [within(SET, op="add", value=3, over=[at(2, 19)]), within(SET, op="discard", value=1, over=[SET])],
     [within(SET, op="discard", value=[2], over=[SET, at(2, 20)]), within(COUNTER, op="inc", by=1, once="o")],
     [{"op": "delete"}, {"op": "restore", "over": [":0", at(2, 22)]}],

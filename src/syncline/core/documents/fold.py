@@ -7,7 +7,7 @@ is put. Whoever wants to know what changed passes an ``Observer``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import UNSET
@@ -177,7 +177,8 @@ class Fold:
             self._set_characters(target, elems, lambda state: state - gone)
         elif isinstance(target, List):
             for place in self._places(elems):
-                if element := target.elements.get(place):
+                element = target.elements.get(place)
+                if element and element.puts:
                     self._set_element(target, element, element.homes, self._less(element.puts, element, op.over))
 
     def _move(self, op: ops.Move, name: str, k: int) -> None:
@@ -356,14 +357,12 @@ class Fold:
     def _names(self, over: Any) -> set[str]:
         return set() if over is UNSET else {names.full(name, self.event) for name in over}
 
-    def _places(self, elems: Sequence[str]) -> list[int]:
-        found: list[int] = []
+    def _places(self, elems: Sequence[str]) -> Iterator[int]:
         for elem in elems:
             event, k, count = names.stretch_of(elem, self.event)
             number = self._document.events.find(event)
             if number is not None:
-                found += range(number << 16 | k, (number << 16 | k) + count)
-        return found
+                yield from range(number << 16 | k, (number << 16 | k) + count)
 
     def _before(self, target: Object) -> None:
         if self._observer is not None:
