@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from syncline.core.documents import names
 from syncline.core.documents.fold import Fold, Observer
-from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
+from syncline.core.documents.names import MAP
 from syncline.core.documents.objects import (
     CLASSES,
     CounterObject,
@@ -211,6 +211,3 @@ def _content(target: Object) -> Any:
     return (
         target.shown if isinstance(target, CounterObject) else target.shown() if isinstance(target, SetObject) else None
     )
-
-
-__all__ = ["COUNTER", "LIST", "MAP", "SET", "TEXT", "Conflict", "Document"]

@@ -16,7 +16,7 @@ from syncline.core import canonical
 from syncline.core.documents import names, ops, values
 from syncline.core.documents.document import Document
 from syncline.core.documents.fold import OWN, Fold, Observer
-from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
+from syncline.core.documents.names import LIST, MAP
 from syncline.core.documents.objects import (
     CounterObject,
     Element,
@@ -401,19 +401,3 @@ def reorder(editor: Editor, target: List, content: Sequence[Any]) -> None:
         editor.remove(target, start + both, len(old) - len(new))
     elif len(new) > len(old):
         editor.insert(target, start + both, content[start + both : len(new) - end])
-
-
-__all__ = [
-    "COUNTER",
-    "LIST",
-    "MAP",
-    "SET",
-    "TEXT",
-    "Editor",
-    "assign",
-    "change_members",
-    "count",
-    "reorder",
-    "rewrite",
-    "update",
-]
