@@ -201,8 +201,10 @@ class ReplicaStore(Protocol):
     def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
         """The entries after seq ``since``, in order of seq."""
 
-    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
-        """The first ``limit`` local events of these statuses (all if none), in the order of their ids.
+    def outbox(
+        self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
+    ) -> list[Outboxed]:
+        """The first ``limit`` local events of these statuses (all if none) with ids beyond ``after``, in their order.
 
         ``items`` are literals or prefixes with one trailing ``*``; none means all. Events of others are not touched.
         """

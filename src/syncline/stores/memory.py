@@ -14,6 +14,7 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.patterns import matcher
+from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreClosed
 from syncline.stores import Appended, Change, Outboxed, ReplicaState, Slice, are_late, is_on_its_way, orphan_status
 
@@ -154,11 +155,13 @@ class MemoryReplicaStore:
         seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and wanted(entry.event.item))
         return iter([self._entries[seq] for seq in seqs[:limit]])
 
-    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
+    def outbox(
+        self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
+    ) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         self._check_open()
         with self._lock:
-            found = [self._outbox[id] for id in sorted(self._ids_of(items))]
+            found = [self._outbox[id] for id in sorted(id for id in self._ids_of(items) if id > after)]
             return [each for each in found if not statuses or each.status in statuses][:limit]
 
     def holds(self, ids: Iterable[str]) -> set[str]:

@@ -52,6 +52,9 @@ class ReplicaStoreContract:
         assert store.outbox() == [Outboxed(event) for event in events]
         assert [each.event.body for each in store.outbox(limit=2)] == [event.body for event in events[:2]]
         assert store.outbox(limit=0) == []
+        assert [each.event.body for each in store.outbox(after=events[1].id)] == [event.body for event in events[2:]]
+        assert [each.event.body for each in store.outbox("pending", after=events[0].id, limit=1)] == [events[1].body]
+        assert store.outbox(after=events[4].id) == []
 
     def test_the_outbox_is_read_by_status(self, store: ReplicaStore) -> None:
         pending, acked, refused, orphan = _in_each_status(Author().events(4))
@@ -94,6 +97,9 @@ class ReplicaStoreContract:
         wanted = [each for each in outbox if matcher(items)(each.event.item)]
         wanted = [each for each in wanted if not statuses or each.status in statuses]
         assert store.outbox(*statuses, items=items, limit=limit) == wanted[:limit]
+        for place in (0, len(wanted) // 2, len(wanted) - 1) if wanted else ():
+            rest = store.outbox(*statuses, items=items, after=wanted[place].event.id, limit=limit)
+            assert rest == wanted[place + 1 :][:limit]
 
     def test_the_outbox_of_an_item_follows_changes(self, store: ReplicaStore) -> None:
         one, two, three = Author().events(3, "milk")

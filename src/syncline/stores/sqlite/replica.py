@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from syncline.core import stamps
 from syncline.core.events import Entry, Event
+from syncline.core.stamps import NIL_ID
 from syncline.stores import Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
 from syncline.stores.sqlite import item_index
 from syncline.stores.sqlite.database import Database, Schema, array, insert
@@ -53,9 +54,9 @@ SCHEMA = Schema(
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING id, status"
 PUT = "INSERT INTO outbox"
-OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE {condition} ORDER BY id LIMIT ?"
-OF_ITEMS = "SELECT id FROM outbox WHERE item IN carray(?)"
-OF_PREFIX = "SELECT id FROM outbox WHERE item >= ? AND item < ?"
+OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?"
+OF_ITEMS = "SELECT id FROM outbox WHERE item IN carray(?) AND id > ?1"
+OF_PREFIX = "SELECT id FROM outbox WHERE item >= ? AND item < ? AND id > ?1"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
 HELD_AS = "SELECT seq, entry FROM entries WHERE id IN carray(?)"
 REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
@@ -146,11 +147,14 @@ class SqliteReplicaStore:
             rows = cursor.execute(ENTRIES, (array(seqs),)) if seqs else ()
             return [Entry.read(entry) for (entry,) in rows], end, end < last
 
-    def outbox(self, *statuses: str, items: Sequence[str] = (), limit: int | None = None) -> list[Outboxed]:
+    def outbox(
+        self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
+    ) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         condition, values = _condition(statuses, items)
+        values = [stamps.key(after), *values, -1 if limit is None else limit]
         with self._db.reading() as cursor:
-            rows = cursor.execute(OUTBOX.format(condition=condition), (*values, -1 if limit is None else limit))
+            rows = cursor.execute(OUTBOX.format(condition=condition), values)
             return [
                 Outboxed(Event.read(event), status, seq, msgspec.json.decode(error) if error else None)
                 for event, status, seq, error in rows
