@@ -302,9 +302,10 @@ class DocumentError(SynclineError):
 
 
 class DocumentExists(DocumentError):
-    """There is a document of this name already."""
+    """There is a document of this name already (If-None-Match)."""
 
     code = "document_exists"
+    status = 412
 
 
 class DocumentChanged(DocumentError):

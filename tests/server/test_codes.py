@@ -10,7 +10,6 @@ ON_THIS_MACHINE_ONLY = {  # never answered by a server
     *("connection_lost", "withdrawn", "store_closed", "store_locked", "unknown_event", "bad_settings"),
     *("needs_review", "resolver_failed"),  # held by the tests of the resolvers
     *("newer_schema", "store_damaged", "internal"),  # held by the tests of the stores and of the authority
-    *("bad_patch", "patch_failed", "patch_test_failed"),  # no address takes a patch yet: held by the tests of the core
 }
 SOURCES = [*Path(__file__).parent.glob("test_*.py"), *(Path(__file__).parents[1] / "crash").glob("test_*.py")]
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from syncline.errors import NotFound, SynclineError
-from syncline.server.api import log, openapi, spaces
+from syncline.server.api import documents, history, log, openapi, policies, spaces
 from syncline.server.api.websocket import WebSocketEndpoint
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.service import Service
@@ -19,12 +19,32 @@ DESCRIBED = (
     Address("push", {"POST": log.push}),
     Address("pull", {"GET": log.pull}),
     Address("live", {"GET": log.live}),
+    Address("docs", {"GET": documents.list_documents}),
+    Address(
+        "docs/{id}",
+        {
+            "GET": documents.show_document,
+            "PUT": documents.put_document,
+            "PATCH": documents.patch_document,
+            "DELETE": documents.delete_document,
+        },
+    ),
+    Address("docs/{id}/ops", {"GET": history.show_ops, "POST": documents.add_ops}),
+    Address("docs/{id}/undo", {"POST": documents.undo}),
+    Address("docs/{id}/redo", {"POST": documents.redo}),
+    Address("docs/{id}/restore", {"POST": documents.restore}),
+    Address("docs/{id}/revisions", {"GET": history.show_revisions}),
+    Address("docs/{id}/blame", {"GET": history.show_blame}),
+    Address("docs/{id}/conflicts", {"GET": history.show_conflicts}),
+    Address("docs/{id}/live", {"GET": history.follow_document}),
+    Address("policies", {"GET": policies.show_policies, "PUT": policies.set_policies}),
     Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
     Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
     Address("/livez", {"GET": spaces.alive}, is_per_space=False),
     Address("/readyz", {"GET": spaces.ready}, is_per_space=False),
 )
 ADDRESSES = (*DESCRIBED, Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False))
+DOCUMENTS = "/docs/"
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
 
 
@@ -54,7 +74,7 @@ class App:
             return
         self.start()
         endpoint = self._exact.get(scope["path"]) if scope["type"] == "http" else None
-        await (endpoint or self._router)(scope, receive, send)
+        await (endpoint or self._router)(_with_segments(scope), receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -101,3 +121,11 @@ def create_app(settings: Settings | None = None, **changes: object) -> App:
     """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``."""
     values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
     return App(Service(Settings(**{**values, **changes})))
+
+
+def _with_segments(scope: Scope) -> Scope:
+    """The same request with the path of a document as it came: an id with a slash in it is one segment, encoded."""
+    raw = scope.get("raw_path") or b""
+    if DOCUMENTS not in scope["path"] or b"%" not in raw:
+        return scope
+    return {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}

@@ -7,11 +7,12 @@ import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from syncline.core import canonical
+from syncline.core.events import ITEM
 from syncline.core.limits import MAX_BODY_BYTES, MAX_DEPTH, MAX_INFLATED_BYTES
 from syncline.errors import (
     BadRequest,
@@ -24,6 +25,7 @@ from syncline.errors import (
     UnsupportedMedia,
 )
 from syncline.server import zstd
+from syncline.server.author import check_node
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Service
 
@@ -38,6 +40,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 INLINE_BYTES = 16 * 1024
+"""Larger bodies are decoded in a thread, so that they hold up nobody."""
 
 
 class Disconnected(Exception):
@@ -93,9 +96,14 @@ class Request:
 
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
         """A whole number of the query. Raises BadRequest."""
+        number = self.optional_number(name, low=low, high=high)
+        return default if number is None else number
+
+    def optional_number(self, name: str, *, low: int, high: int) -> int | None:
+        """The same, None if it is not given."""
         text = self.parameter(name)
         if text is None:
-            return default
+            return None
         if not (text.isascii() and text.isdigit() and len(text) <= 16 and low <= int(text) <= high):
             raise BadRequest(f"{name}: {text[:40]!r} is not a whole number between {low} and {high}.")
         return int(text)
@@ -105,10 +113,39 @@ class Request:
         """The item patterns of the query: given several times, or separated by commas."""
         return tuple(pattern for value in self.query.get("items", []) for pattern in value.split(","))
 
-    async def body(self) -> bytes:
+    @property
+    def document(self) -> str:
+        """The document's id from the path, where it is one segment, percent-encoded. Raises BadRequest."""
+        text = unquote(self.scope["path_params"]["id"], errors="replace")
+        if not ITEM.fullmatch(text):
+            raise BadRequest(f"{text[:80]!r} is not the id of a document: it does not match {ITEM.pattern}.")
+        return text
+
+    @property
+    def node(self) -> str | None:
+        """The id that the client gives itself in ``X-Node-ID``. Raises BadRequest."""
+        given = self.header(b"x-node-id")
+        return check_node(given) if given else None
+
+    def header(self, name: bytes) -> str | None:
+        """A header, by its name in lower case; several of one name are one list."""
+        values = [value.decode("latin-1") for each, value in self.scope["headers"] if each == name]
+        return ", ".join(values) or None
+
+    @property
+    def media(self) -> bytes:
+        """The body's content type, without parameters."""
+        return self.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
+
+    async def value(self, *media: bytes, max_depth: int = MAX_DEPTH) -> Any:
+        """The body as JSON, of one of these content types. Raises what ``body`` and JSON raise."""
+        return await _decode(await self.body(*media), max_depth)
+
+    async def body(self, *media: bytes) -> bytes:
         """The body, decoded. Raises TooLarge, UnsupportedMedia, RequestTimeout or BadRequest."""
-        if self.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower() != JSON:
-            raise UnsupportedMedia("The content type must be application/json.")
+        if self.media not in (media or (JSON,)):
+            wanted = " or ".join(each.decode() for each in media or (JSON,))
+            raise UnsupportedMedia(f"The content type must be {wanted}.")
         try:
             async with asyncio.timeout(self.service.settings.body_seconds):
                 body = await self._collect()
@@ -119,9 +156,10 @@ class Request:
             return body
         return await asyncio.to_thread(_inflate, body, encoding)
 
-    async def message(self, kind: type[T]) -> T:
-        """The body as a small message. Raises BadRequest if it has another shape, and what ``body`` and JSON raise."""
-        value = canonical.decode(await self.body(), max_depth=MAX_DEPTH)
+    async def message(self, kind: type[T], *, max_depth: int = MAX_DEPTH, may_be_empty: bool = False) -> T:
+        """The body as a message. Raises BadRequest if it has another shape, and what ``body`` and JSON raise."""
+        body = await self.body()
+        value = await _decode(body or b"{}" if may_be_empty else body, max_depth)
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
@@ -145,7 +183,7 @@ class Request:
 
     async def answer(self, body: bytes, *, status: int = 200, kind: bytes = JSON, **headers: str) -> None:
         """Sends the whole response."""
-        lines = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        lines = [(b"content-type", kind), (b"content-length", b"%d" % len(body))] if status != 304 else []
         lines += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         self.has_answered = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
@@ -223,6 +261,12 @@ class Endpoint:
     async def _refuse(request: Request, error: SynclineError) -> None:
         if not request.has_answered:
             await request.refuse(error)
+
+
+async def _decode(body: bytes, max_depth: int) -> Any:
+    if len(body) <= INLINE_BYTES:
+        return canonical.decode(body, max_depth=max_depth)
+    return await asyncio.to_thread(canonical.decode, body, max_depth=max_depth)
 
 
 def _inflate(body: bytes, encoding: bytes) -> bytes:

@@ -48,7 +48,13 @@ class Service:
         if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
         self.registry.create_space(DEFAULT_SPACE)
-        self.spaces = Spaces(data / "spaces", self.registry, self._now_ms, max_open=self.settings.max_open_spaces)
+        self.spaces = Spaces(
+            data / "spaces",
+            self.registry,
+            self._now_ms,
+            max_open=self.settings.max_open_spaces,
+            documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
+        )
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""

@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Whether a space is made when it is first used. Otherwise only ``syncline spaces create`` makes spaces."""
     max_open_spaces: int = 256
     """Spaces held open at a time."""
+    documents_megabytes: int = 64
+    """Documents of one space that are kept in memory, measured as they are stored. Others are read when asked for."""
     head_seconds: float = limits.HEAD_SECONDS
     """Time a request's head may take to arrive."""
     body_seconds: float = limits.BODY_SECONDS
@@ -115,6 +117,7 @@ def _check(settings: Settings) -> None:
         "idle_seconds",
         "shutdown_seconds",
         "max_open_spaces",
+        "documents_megabytes",
     ):
         if not getattr(settings, name) > 0:
             raise BadSettings(f"{name}: must be greater than 0.")

@@ -12,13 +12,16 @@ from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
 from syncline.core.events import Event
-from syncline.core.log import NO_TAIL
+from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.messages import Live, Pull, Welcome, encode_ack, encode_page
 from syncline.errors import EventError, SpaceDeleted, SynclineError
+from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority
+from syncline.server.documents import Documents
 from syncline.server.frames import Frame
 from syncline.server.hub import Hub
 from syncline.stores import Slice
+from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
@@ -40,32 +43,45 @@ class Space:
     """One space. Make it in the event loop; its methods belong there."""
 
     def __init__(
-        self, name: str, store: SqliteEventStore, codec: CursorCodec, crew: Crew, now_ms: Callable[[], int]
+        self,
+        name: str,
+        store: SqliteEventStore,
+        codec: CursorCodec,
+        crew: Crew,
+        now_ms: Callable[[], int],
+        open_snapshots: Callable[[], SnapshotStore] = MemorySnapshotStore,
+        documents_bytes: int = BUDGET_BYTES,
     ) -> None:
+        """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take."""
         self.name = name
         self.users = 0
         """How many requests and sessions use this space just now."""
         self.store = store
         self.hub = Hub(store.head(), codec)
         self._codec, self._crew, self._now_ms = codec, crew, now_ms
-        self._authority = Authority(store, crew.writers, self.hub.announce, now_ms)
+        self._authority = Authority(store, crew.writers, self._announce, now_ms)
+        self.documents = Documents(store, open_snapshots, crew.readers, self._authority.submit, now_ms, documents_bytes)
         self._end: SynclineError | None = None
         """Why followers have to go, once they have to."""
 
+    def _announce(self, rows: Sequence[Row], head: Head) -> None:
+        self.documents.note(rows, head)
+        self.hub.announce(rows, head)
+
     async def welcome(self, node: str, user: str) -> Welcome:
         """The answer to a hello."""
-        state = await self._read(self.store.node, node)
+        state = await self.run(self.store.node, node)
         own = state.own if state is not None and state.user == user else None
         head = self.hub.head
         return Welcome(epoch=head.epoch, head=head.seq, time=self._now_ms(), user=user, own=own)
 
     async def push(self, array: bytes, user: str) -> bytes:
         """Stores what may be stored of a JSON array of events; the members of the answer, encoded."""
-        self._check_exists()
+        self.check_exists()
         if len(array) <= INLINE_BYTES:
             events = _prepare(array, user)
         else:
-            events = await self._read(_prepare, array, user)
+            events = await self.run(_prepare, array, user)
         if not any(isinstance(event, Event) for event in events):
             return encode_ack(events, [event for event in events if isinstance(event, EventError)], self.hub.head.seq)
         outcomes, head = await self._authority.submit(Submission(events, user))
@@ -73,18 +89,18 @@ class Space:
 
     async def pull(self, pull: Pull) -> bytes:
         """One encoded page."""
-        self._check_exists()
+        self.check_exists()
         items = patterns.check(pull.items)
         view = view_of(items)
         since = await self._resume(pull.cursor, view)
-        part = await self._read(self._slice, since, items, pull.limit)
+        part = await self.run(self._slice, since, items, pull.limit)
         return encode_page(part.encoded, self._cursor(part, view), more=part.more, ref=pull.ref or None)
 
     async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
         """The cursor that many entries before the head (0: at the head), for a reader of these items."""
         head = self.hub.head
         seq = max(0, head.seq - entries)
-        tail = await self._read(self.store.tail, seq)
+        tail = await self.run(self.store.tail, seq)
         return self._codec.encode(Cursor(head.epoch, seq, tail or NO_TAIL, view_of(patterns.check(items))))
 
     async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
@@ -99,7 +115,7 @@ class Space:
 
     async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
         """Pages from a cursor on, for ever. Ends with ShuttingDown or SpaceDeleted."""
-        self._check_exists()
+        self.check_exists()
         items = patterns.check(live.items)
         view = view_of(items)
         first = await self._stored(await self._resume(live.cursor, view), items, view)
@@ -116,8 +132,24 @@ class Space:
                 yield frame
         raise self._end
 
+    async def slice(self, since: int, items: Sequence[str], limit: int) -> Slice:
+        """A stretch of the log."""
+        return await self.run(self._slice, since, items, limit)
+
+    async def items(self, pattern: str, after: str, limit: int) -> list[str]:
+        """The first items after one, in order, that fit a pattern."""
+        return await self.run(self.store.items, pattern, after, limit)
+
+    async def news(self, item: str, since: int) -> None:
+        """Returns when something has come after a seq to an item that is followed. Ends as ``follow`` does."""
+        while self._end is None:
+            if self.documents.news[item] > since:
+                return
+            await self.hub.wait()
+        raise self._end
+
     async def _stored(self, since: int, items: Sequence[str], view: bytes) -> Frame:
-        part = await self._read(self._slice, since, items, 1_000)
+        part = await self.run(self._slice, since, items, 1_000)
         cursor = self._cursor(part, view)
         page = encode_page(part.encoded, cursor, more=part.more)
         return Frame.of(page, cursor, part.seq, is_empty=not part.length)
@@ -135,9 +167,10 @@ class Space:
         head = self.store.head()
         if cursor == (head.epoch, head.seq, head.tail, view):
             return head.seq
-        return await self._read(resume, cursor, head, view, self.store.tail)
+        return await self.run(resume, cursor, head, view, self.store.tail)
 
-    async def _read(self, function: Callable[..., T], *args: Any) -> T:
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """What a function returns that is called in a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._crew.readers, function, *args)
 
     def stop_following(self, end: SynclineError) -> None:
@@ -145,13 +178,15 @@ class Space:
         self._end = end
         self.hub.wake()
 
-    def _check_exists(self) -> None:
+    def check_exists(self) -> None:
+        """Raises SpaceDeleted if it was deleted."""
         if isinstance(self._end, SpaceDeleted):
             raise self._end
 
     def close(self) -> None:
         """Finishes what was begun and closes the store. Call it from a thread."""
         self._authority.close()
+        self.documents.close()
         self.store.close()
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from syncline.core.cursors import CursorCodec
 from syncline.core.log import Receipts
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
+from syncline.replica.documents.library import BUDGET_BYTES
+from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
 from syncline.server.space import Crew, Space
-from syncline.stores.sqlite import SqliteEventStore
+from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
+from syncline.stores.sqlite import SqliteEventStore, SqliteSnapshotStore
+
+log = logging.getLogger("syncline.spaces")
 
 MAX_OPEN_SPACES = 256
 WRITERS = 4
@@ -27,9 +34,16 @@ class Spaces:
     """Opens and closes the spaces of one data directory. Belongs to the event loop."""
 
     def __init__(
-        self, directory: Path, registry: Registry, now_ms: Callable[[], int], *, max_open: int = MAX_OPEN_SPACES
+        self,
+        directory: Path,
+        registry: Registry,
+        now_ms: Callable[[], int],
+        *,
+        max_open: int = MAX_OPEN_SPACES,
+        documents_bytes: int = BUDGET_BYTES,
     ) -> None:
-        self._directory = directory
+        """``documents_bytes``: what the documents of one space may take in memory."""
+        self._directory, self._documents_bytes = directory, documents_bytes
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
         self._receipts = Receipts(registry.secret("receipts"))
         self._codec = CursorCodec(registry.secret("cursors"))
@@ -64,7 +78,10 @@ class Spaces:
             self._registry.check_exists(name)
             await self._make_room()
             store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
-            self._open[name] = Space(name, store, self._codec, self._crew, self._now_ms)
+            snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
+            self._open[name] = Space(
+                name, store, self._codec, self._crew, self._now_ms, snapshots, self._documents_bytes
+            )
             return self._open[name]
 
     async def _make_room(self) -> None:
@@ -88,11 +105,16 @@ class Spaces:
             await asyncio.to_thread(self._remove_files, name)
 
     def _remove_files(self, name: str) -> None:
-        for suffix in FILE_SUFFIXES:
-            Path(f"{self._path(name)}{suffix}").unlink(missing_ok=True)
+        for path in (self._path(name), self._snapshots_path(name)):
+            for suffix in FILE_SUFFIXES:
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.db"
+
+    def _snapshots_path(self, name: str) -> Path:
+        """The file of what is derived from a space's log. It may be deleted while the server does not run."""
+        return self._directory / f"{name}.snapshots"
 
     async def _checkpoint(self) -> None:
         """Moves pages from the WALs into the files, beside the writers."""
@@ -117,3 +139,13 @@ class Spaces:
         await asyncio.gather(*(asyncio.to_thread(space.close) for space in spaces))
         for executor in self._crew:
             executor.shutdown()
+
+
+def _open_snapshots(path: Path, store: SqliteEventStore) -> SnapshotStore:
+    """The snapshots beside a log; if they cannot be opened, some in memory."""
+    try:
+        snapshots: SnapshotStore = SqliteSnapshotStore(path)
+    except SynclineError as error:
+        log.warning("documents are kept in memory alone: %s", error.message)
+        snapshots = MemorySnapshotStore()
+    return AnchoredSnapshots(snapshots, store.tail)

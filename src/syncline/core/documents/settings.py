@@ -29,28 +29,30 @@ class Policies:
     """Which policy judges an entry: the newest rule before it whose pattern is the most specific one for its item."""
 
     def __init__(self, entries: Iterable[Placed] = ()) -> None:
-        self._rules: list[tuple[int, str, str]] = []
+        self._rules: list[tuple[int, str, str | None]] = []
         for entry in entries:
             self.note(entry)
 
     def note(self, entry: Placed) -> None:
-        """Takes a system event into account; any other does nothing."""
+        """Takes a system event into account; any other does nothing. Without a policy it ends the pattern's."""
         payload = entry.event.payload
         if entry.event.item != POLICIES_ITEM or entry.event.action != SET_POLICY or not isinstance(payload, dict):
             return
         pattern, policy = payload.get("item"), payload.get("policy")
-        if isinstance(pattern, str) and policy in POLICIES:
+        if isinstance(pattern, str) and (policy is None or policy in POLICIES):
             self._rules.append((entry.seq, pattern, policy))
 
     def of(self, item: str, seq: int | None = None) -> str:
         """The policy for an entry of this item; without ``seq`` for one that comes next."""
+        newest = {pattern: policy for since, pattern, policy in self._rules if seq is None or since < seq}
         matching = [
-            (not pattern.endswith("*"), len(pattern), since, policy)
-            for since, pattern, policy in self._rules
-            if (seq is None or since < seq) and matcher([pattern])(item)
+            (not pattern.endswith("*"), len(pattern), policy)
+            for pattern, policy in newest.items()
+            if policy is not None and matcher([pattern])(item)
         ]
-        return max(matching)[3] if matching else MERGE
+        return max(matching)[2] if matching else MERGE
 
     def current(self) -> dict[str, str]:
         """The policy of each pattern, as it holds now."""
-        return {pattern: policy for _, pattern, policy in self._rules}
+        newest = {pattern: policy for _, pattern, policy in self._rules}
+        return {pattern: policy for pattern, policy in newest.items() if policy is not None}

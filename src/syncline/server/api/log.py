@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing
 
 import msgspec
 from msgspec import Raw
 
 from syncline.core import canonical
 from syncline.core.batch import ENVELOPE_DEPTH
-from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS, PING_SECONDS
-from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, checked, encode
-from syncline.errors import BadJson, BadRequest, SpaceMismatch, SynclineError, UnsupportedProtocol
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
+from syncline.core.messages import PROTOCOL, Hello, Live, Pull, checked, encode
+from syncline.errors import BadJson, BadRequest, SpaceMismatch, UnsupportedProtocol
+from syncline.server import streams
 from syncline.server.frames import Frame
 from syncline.server.http import Request
 from syncline.server.registry import DEFAULT_SPACE
 from syncline.server.space import Space
-
-EVENT_STREAM = b"text/event-stream"
 
 
 class PushBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +82,7 @@ async def pull(request: Request) -> None:
 
 async def _wait(request: Request, space: Space, pull: Pull, seconds: int) -> None:
     """Waits for news, or for the client to go."""
-    gone = asyncio.create_task(_until_gone(request))
+    gone = asyncio.create_task(streams.until_gone(request))
     news = asyncio.create_task(space.wait(pull.cursor, pull.items, seconds))
     try:
         await asyncio.wait([gone, news], return_when=asyncio.FIRST_COMPLETED)
@@ -100,45 +99,10 @@ async def live(request: Request) -> None:
     last = request.headers.get(b"last-event-id", b"").decode("latin-1")
     message = Live(cursor=last or request.parameter("since"), items=request.items)
     async with request.service.use(request.space) as space:
-        pages = space.follow(message)
-        first = await anext(pages)  # a bad cursor is an ordinary error
-        await request.begin_stream(EVENT_STREAM)
-        await request.stream(_event("page", first.text, first.cursor))
-        tasks = [
-            asyncio.create_task(_until_gone(request)),
-            asyncio.create_task(_keep_alive(request)),
-            asyncio.create_task(_stream_pages(request, pages)),
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await pages.aclose()
-        with suppress(OSError):
-            await request.stream(b"", more=False)
+        await streams.serve(request, _events(space.follow(message)))
 
 
-async def _stream_pages(request: Request, pages: AsyncGenerator[Frame, None]) -> None:
-    try:
+async def _events(pages: AsyncGenerator[Frame, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(pages):
         async for frame in pages:
-            await request.stream(_event("page", frame.text, frame.cursor))
-    except SynclineError as error:
-        await request.stream(_event("error", encode(ErrorMessage.of(error)).decode()))
-
-
-async def _keep_alive(request: Request) -> None:
-    while True:
-        await asyncio.sleep(PING_SECONDS)
-        await request.stream(b": still here\n\n")
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _event(kind: str, data: str, id: str | None = None) -> bytes:
-    first = f"id: {id}\n" if id else ""
-    return f"{first}event: {kind}\ndata: {data}\n\n".encode()
+            yield streams.event("page", frame.text, frame.cursor)

@@ -2,45 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
-from syncline.core.messages import Hello, Page, Result, Welcome
+from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
+from syncline.core.messages import Hello, Page, Welcome
 from syncline.errors import BY_CODE
+from syncline.server.api import shapes
+from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
+from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
-from syncline.server.http import Address, Handler, Request
+from syncline.server.http import JSON, Address, Handler, Request
+from syncline.server.streams import EVENT_STREAM
+
+ANY: Any = Any
+BODIES: Mapping[str, Mapping[bytes, Any]] = {
+    "push": {JSON: shapes.Pushed},
+    "hello": {JSON: Hello},
+    "create_space": {JSON: CreateSpace},
+    "put_document": {JSON: ANY},
+    "patch_document": {JSON_PATCH: shapes.JsonPatch, MERGE_PATCH: ANY},
+    "add_ops": {JSON: shapes.Ops},
+    "restore": {JSON: shapes.Restore},
+    "set_policies": {JSON: shapes.Policies},
+}
+"""What each handler takes, by content type."""
+ANSWERS: Mapping[str, Any] = {
+    "push": shapes.Pushing,
+    "hello": Welcome,
+    "pull": Page,
+    "show_document": shapes.Document,
+    **dict.fromkeys(("put_document", "patch_document", "delete_document", "add_ops"), shapes.WrittenDocument),
+    **dict.fromkeys(("undo", "redo", "restore"), shapes.WrittenDocument),
+    "list_documents": shapes.Listing,
+    "show_ops": shapes.Entries,
+    "show_revisions": shapes.Revisions,
+    "show_blame": shapes.Blaming,
+    "show_conflicts": shapes.Disagreement,
+    "show_policies": shapes.Policies,
+    "set_policies": shapes.Policies,
+}
+STREAMS = {"live", "follow_document"}
+WRITES = {"put_document", "patch_document", "delete_document", "add_ops", "undo", "redo", "restore"}
+OPTIONAL_BODIES = {"restore"}
+CREATE = {"put_document", "add_ops", "restore", "create_space", "undo", "redo"}
 
 
-class Event(msgspec.Struct):
-    """An event as it travels; see ``spec/PROTOCOL.md`` for the limits of each field."""
-
-    id: str
-    item: str
-    action: str
-    node: str
-    clock: dict[str, int]
-    user: str | None = None
-    ops: list[dict[str, Any]] | None = None
-    payload: Any = None
-    meta: dict[str, Any] | None = None
+def _number(low: int, high: int = MAX_SAFE_INTEGER) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high}
 
 
-class Pushed(msgspec.Struct):
-    """The body of a push."""
-
-    events: list[Event]
-
-
-class Pushing(msgspec.Struct):
-    """The answer to a push."""
-
-    results: list[Result]
-    head: int
+TEXT = {"type": "string"}
+PARAMETERS: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "show_space": {"back": _number(0), "items": TEXT},
+    "pull": {
+        "since": TEXT,
+        "items": TEXT,
+        "limit": _number(1, MAX_PAGE_ENTRIES),
+        "wait": _number(0, MAX_WAIT_SECONDS),
+    },
+    "live": {"since": TEXT, "items": TEXT},
+    "list_documents": {"items": TEXT, "limit": _number(1, MAX_LISTED), "after": TEXT},
+    "show_document": {
+        "view": {"type": "string", "enum": ["wire", "plain"]},
+        "rev": _number(0),
+        "seq": _number(0),
+        "time": _number(0),
+    },
+    "patch_document": {"base": _number(0)},
+    "show_ops": {"since": _number(0), "limit": _number(1, MAX_PAGE_ENTRIES)},
+    "show_revisions": {"after": _number(0), "limit": _number(1, MAX_REVISIONS)},
+    "show_blame": {"path": TEXT},
+    "follow_document": {"since": TEXT},
+}
+"""The parameters in the query of each handler."""
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "show_document": ("If-None-Match",),
+    **dict.fromkeys(WRITES, ("X-Node-ID", "If-Match", "If-None-Match", "Prefer")),
+    **dict.fromkeys(STREAMS, ("Last-Event-ID",)),
+    "set_policies": ("X-Node-ID",),
+}
 
 
 def describing(addresses: Sequence[Address]) -> Handler:
@@ -58,18 +103,14 @@ def describing(addresses: Sequence[Address]) -> Handler:
 
 
 def _document(addresses: Sequence[Address]) -> dict[str, Any]:
-    (hello, welcome, page, pushed, pushing, create), components = msgspec.json.schema_components(
-        [Hello, Welcome, Page, Pushed, Pushing, CreateSpace], ref_template="#/components/schemas/{name}"
-    )
-    bodies = {"push": pushed, "hello": hello, "create_space": create}
-    answers = {"push": pushing, "hello": welcome, "pull": page}
-    described: dict[str, Any] = {}
-    for address in addresses:
-        for path in address.paths:
-            described[path] = {
-                method.lower(): _operation(path, handler, bodies.get(handler.__name__), answers.get(handler.__name__))
-                for method, handler in address.handlers.items()
-            }
+    kinds = [*{repr(kind): kind for each in BODIES.values() for kind in each.values()}.values(), *ANSWERS.values()]
+    found, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schemas = {repr(kind): schema for kind, schema in zip(kinds, found, strict=True)}
+    described = {
+        path: {method.lower(): _operation(path, handler, schemas) for method, handler in address.handlers.items()}
+        for address in addresses
+        for path in address.paths
+    }
     problem = {"type": "object", "properties": {"code": {"type": "string", "enum": sorted(BY_CODE)}}}
     return {
         "openapi": "3.1.0",
@@ -86,37 +127,35 @@ def _document(addresses: Sequence[Address]) -> dict[str, Any]:
     }
 
 
-def _operation(path: str, handler: Any, body: Any, answer: Any) -> dict[str, Any]:
+def _operation(path: str, handler: Any, schemas: Mapping[str, Any]) -> dict[str, Any]:
     name = handler.__name__
-    parameters = [_parameter("space", "path", {"type": "string"})] if "{space}" in path else []
-    if "{space}" not in path and path.startswith("/v1/") and path != "/v1/spaces":
-        parameters.append(_parameter("X-Tenant-ID", "header", {"type": "string"}))
-    if name == "show_space":
-        back = {"type": "integer", "minimum": 0}
-        parameters += [_parameter("back", "query", back), _parameter("items", "query", {"type": "string"})]
-    if name in ("pull", "live"):
-        parameters += [
-            _parameter("since", "query", {"type": "string"}),
-            _parameter("items", "query", {"type": "string"}),
-        ]
-    if name == "pull":
-        limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ENTRIES}
-        wait = {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS}
-        parameters += [_parameter("limit", "query", limit), _parameter("wait", "query", wait)]
-    kind = "text/event-stream" if name == "live" else "application/json"
+    answer = schemas[repr(ANSWERS[name])] if name in ANSWERS else {}
+    media = EVENT_STREAM if name in STREAMS else JSON
+    done = {"description": "Done.", "content": {media.decode(): {"schema": answer}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation: dict[str, Any] = {
         "operationId": name + ("_in_space" if "{space}/" in path else ""),
         "summary": handler.__doc__.partition(": ")[2].partition("\n")[0] or handler.__doc__,
-        "parameters": parameters,
+        "parameters": _parameters(path, name),
         "responses": {
-            "200": {"description": "Done.", "content": {kind: {"schema": answer or {}}}},
+            "200": done,
+            **({"201": done} if name in CREATE else {}),
+            **({"304": {"description": "As If-None-Match says."}} if name == "show_document" else {}),
             "default": {"description": "A problem; `code` says which.", "content": problem},
         },
     }
-    if body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if name in BODIES:
+        content = {media.decode(): {"schema": schemas[repr(kind)]} for media, kind in BODIES[name].items()}
+        operation["requestBody"] = {"required": name not in OPTIONAL_BODIES, "content": content}
     return operation
+
+
+def _parameters(path: str, name: str) -> list[dict[str, Any]]:
+    parameters = [_parameter(each, "path", TEXT) for each in ("space", "id") if f"{{{each}}}" in path]
+    if "{space}" not in path and path.startswith("/v1/") and path != "/v1/spaces":
+        parameters.append(_parameter("X-Tenant-ID", "header", TEXT))
+    parameters += [_parameter(each, "query", schema) for each, schema in PARAMETERS.get(name, {}).items()]
+    return parameters + [_parameter(each, "header", TEXT) for each in HEADERS.get(name, ())]
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:

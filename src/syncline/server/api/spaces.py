@@ -21,13 +21,13 @@ class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
 
 async def list_spaces(request: Request) -> None:
     """``GET spaces``: the names of all spaces."""
-    _check_administrator(request)
+    check_administrator(request)
     await request.answer(msgspec.json.encode({"spaces": request.service.registry.spaces()}))
 
 
 async def create_space(request: Request) -> None:
     """``POST spaces``: makes a space; 201, or 200 if it was there."""
-    _check_administrator(request)
+    check_administrator(request)
     name = check_space((await request.message(CreateSpace)).name)
     is_new = request.service.registry.create_space(name)
     await request.answer(msgspec.json.encode({"name": name}), status=201 if is_new else 200)
@@ -46,7 +46,7 @@ async def show_space(request: Request) -> None:
 
 async def delete_space(request: Request) -> None:
     """``DELETE spaces/{space}``: deletes it for ever."""
-    _check_administrator(request)
+    check_administrator(request)
     await request.service.spaces.delete(request.space)
     await request.answer(b"{}")
 
@@ -62,6 +62,7 @@ async def ready(request: Request) -> None:
     await request.answer(b'{"status":"ready"}')
 
 
-def _check_administrator(request: Request) -> None:
+def check_administrator(request: Request) -> None:
+    """Raises Forbidden unless the request comes from an administrator."""
     if request.user not in (ROOT, ANYONE):
         raise Forbidden("Only an administrator may do this.")

@@ -8,7 +8,7 @@ is a row whose ``entry`` is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -158,6 +158,14 @@ class SqliteEventStore:
         with self._db.reading() as cursor:
             key = cursor.execute(LAST_ID).get
         return stamps.from_key(key) if key else stamps.NIL_ID
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """The entries of those of these ids that the log holds with their content."""
+        keys = {stamps.key(id) for id in ids}
+        if not keys:
+            return []
+        with self._db.reading() as cursor:
+            return [Entry.read(entry) for _, _, entry in cursor.execute(HELD, (array(keys),)) if entry]
 
     def items(self, pattern: str, after: str, limit: int) -> list[str]:
         """The first items after one, in order, that fit a pattern. The work grows with ``limit``, not with the log."""
