@@ -6,11 +6,12 @@ import pytest
 
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
+from syncline.core.documents.history import History
 from syncline.core.documents.policies import MERGE, SERVER_WINS
 from syncline.core.documents.revisions import Placed, replay
 from syncline.core.documents.settings import Policies
 from syncline.core.documents.snapshots import encode
-from syncline.core.documents.undo import Difference, History, fold_without
+from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import StampClock
 from syncline.errors import NotFound

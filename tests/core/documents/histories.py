@@ -8,8 +8,9 @@ import random
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from syncline.core.documents.assign import assign
 from syncline.core.documents.document import Document
-from syncline.core.documents.edit import Editor, assign
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import COUNTER, KINDS, LIST, MAP, SET, TEXT
 from syncline.core.documents.objects import CounterObject, List, Map, SetObject, Standing, TextObject
 from syncline.core.documents.policies import LAST_WRITE_WINS, MANUAL, MERGE, SERVER_WINS

@@ -4,10 +4,12 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncline.core.documents.assign import assign
 from syncline.core.documents.document import Document
-from syncline.core.documents.edit import Editor, assign
+from syncline.core.documents.edit import Editor
+from syncline.core.documents.history import History, Step
 from syncline.core.documents.objects import CounterObject, List, Map, Object, Ref, SetObject, TextObject
-from syncline.core.documents.undo import Difference, History, Step, fold_without
+from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.events import Event
 from syncline.core.stamps import StampClock
 

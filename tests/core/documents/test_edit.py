@@ -7,12 +7,13 @@ import pytest
 
 from syncline.core import canonical
 from syncline.core.documents import ops, values
+from syncline.core.documents.assign import assign
 from syncline.core.documents.document import Document
-from syncline.core.documents.edit import Editor, assign
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.objects import CounterObject, Ref
 from syncline.core.documents.sequence import Events
 from syncline.core.limits import MAX_SAFE_INTEGER
-from syncline.errors import BadOp, TooDeep
+from syncline.errors import BadOp, EventTooLarge, TooDeep
 from tests.core.documents.histories import a_value
 from tests.core.documents.test_fold import COUNT, FIRST, LIST, SET, TEXT, an_event, folded, name
 
@@ -262,3 +263,29 @@ def test_a_document_is_made_once():
     editor.create_document()
     assert editor.wire() == [{"op": "ensure", "kind": "map"}]
     assert editor.document.value() == {}
+
+
+def test_typing_and_deleting_go_on_in_the_last_op(editor):
+    body = at(editor, TEXT)
+    for position, character in enumerate("xyz", 3):
+        editor.splice(body, position, 0, character)
+    for position in (5, 4, 0, 0):
+        editor.splice(body, position, 1)
+    editor.splice(body, 0, 0, "é")
+    editor.splice(body, 1, 0, "😀")
+    assert editor.wire() == [
+        {"op": "insert", "in": TEXT, "after": name(1, 4), "text": "xyz"},
+        {"op": "del", "in": TEXT, "elems": [":2+2", name(1, 2) + "+2"]},
+        {"op": "insert", "in": TEXT, "text": "é😀"},
+    ]
+    again = folded(FIRST)
+    again.fold(an_event(2, *editor.wire()))
+    assert again.value() == editor.document.value() == {**folded(FIRST).value(), "text": {"$text": "é😀cx"}}
+
+
+def test_nothing_is_drafted_that_one_event_cannot_name(editor):
+    with pytest.raises(EventTooLarge):
+        editor.splice(at(editor, TEXT), 0, 0, "x" * 65_536)
+    with pytest.raises(BadOp):
+        editor.put(at(editor, ""), "x", [{"k" * 1025: 1}])
+    assert editor.wire() == []

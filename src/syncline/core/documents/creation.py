@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from syncline.core.documents import values
-from syncline.core.documents.edit import Editor, change_members, reorder, rewrite
+from syncline.core.documents.assign import change_members, reorder, rewrite
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import MAP
 from syncline.core.documents.objects import CounterObject, List, Map, SetObject, TextObject
 

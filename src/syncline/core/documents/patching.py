@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from syncline.core import patches, pointers
 from syncline.core.documents import ops, values
-from syncline.core.documents.edit import Editor, assign, update
+from syncline.core.documents.assign import assign, update
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import MAP
 from syncline.core.documents.objects import List, Map, Object, Ref, SetObject, TextObject, Top
 from syncline.errors import BadOp, BadPatch, PatchFailed, PatchTestFailed

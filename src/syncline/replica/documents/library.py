@@ -18,10 +18,11 @@ from msgspec import UNSET
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import Conflicts, conflicts_of
 from syncline.core.documents.document import Document
+from syncline.core.documents.history import History, Step
 from syncline.core.documents.policies import SERVER_WINS
 from syncline.core.documents.revisions import Placed, Revision, replay
 from syncline.core.documents.settings import Policies
-from syncline.core.documents.undo import History, Step, fold_without
+from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
 from syncline.errors import NotFound
 from syncline.stores.snapshots import Kept, SnapshotStore

@@ -12,8 +12,9 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from syncline.core import canonical
+from syncline.core.documents.assign import assign, change_members, rewrite, update
 from syncline.core.documents.document import Document
-from syncline.core.documents.edit import Editor, assign, change_members, rewrite, update
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.objects import CounterObject, List, Map, Object, Ref, SetObject, TextObject, winner
 from syncline.core.documents.values import Counter, ORSet, Text, from_wire, to_plain, to_wire
 
