@@ -289,3 +289,12 @@ def test_nothing_is_drafted_that_one_event_cannot_name(editor):
     with pytest.raises(BadOp):
         editor.put(at(editor, ""), "x", [{"k" * 1025: 1}])
     assert editor.wire() == []
+
+
+def test_typing_goes_on_after_a_look_elsewhere_and_for_long(editor):
+    body = at(editor, TEXT)
+    for count in range(150):
+        editor.splice(body, 3 + count, 0, "x")
+        if count % 50 == 20:
+            assert body.sequence.place_at(0) == editor.document.place(name(1, 2))
+    assert editor.wire() == [{"op": "insert", "in": TEXT, "after": name(1, 4), "text": "x" * 150}]
