@@ -9,6 +9,7 @@ document or JSON Lines and nothing else. The exit codes are a promise (``docs/cl
     3    the server cannot be reached, or cannot answer just now
     4    the credentials do not allow this, or the space is not there
     5    a file, directory or address of this machine
+    6    there is nothing to undo or redo
     130  interrupted
     141  nobody reads the output any more
 """
@@ -17,7 +18,23 @@ from __future__ import annotations
 
 import typer
 
-from syncline.cli import bench, config, export, imports, keys, log, pull, push, serve, spaces, status, tail, version
+from syncline.cli import (
+    bench,
+    config,
+    document_history,
+    documents,
+    export,
+    imports,
+    keys,
+    log,
+    pull,
+    push,
+    serve,
+    spaces,
+    status,
+    tail,
+    version,
+)
 from syncline.cli.failures import Verbs
 
 __all__ = ["app", "main"]
@@ -32,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SERVER, LOG, ADMINISTRATION = "Run", "Read and write a log", "Administer"
+SERVER, LOG, DOCUMENTS, ADMINISTRATION = "Run", "Read and write a log", "Documents", "Administer"
 
 app.command(rich_help_panel=SERVER)(serve.serve)
 app.command(rich_help_panel=SERVER)(status.status)
@@ -44,6 +61,8 @@ app.command(rich_help_panel=LOG)(pull.pull)
 app.command(rich_help_panel=LOG)(push.push)
 app.command(rich_help_panel=LOG)(export.export)
 app.command("import", rich_help_panel=LOG)(imports.import_)
+documents.app.add_typer(document_history.app)
+app.add_typer(documents.app, rich_help_panel=DOCUMENTS)
 app.add_typer(spaces.app, rich_help_panel=ADMINISTRATION)
 app.add_typer(keys.app, rich_help_panel=ADMINISTRATION)
 app.add_typer(config.app, rich_help_panel=ADMINISTRATION)

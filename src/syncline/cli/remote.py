@@ -28,8 +28,9 @@ ATTEMPTS = 5
 T = TypeVar("T")
 
 
-def _check_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
+def check_url(url: str | None) -> str | None:
+    """A server as a flag names it, if it does. Raises BadParameter."""
+    if url is not None and not url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"{url!r} is not a URL such as {DEFAULT_SERVER}.")
     return url
 
@@ -43,7 +44,7 @@ def _check_items(values: list[str] | None) -> list[str]:
 
 Server = Annotated[
     str,
-    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=_check_url, help="The server."),
+    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=check_url, help="The server."),
 ]
 Space = Annotated[str, typer.Option("--space", envvar="SYNCLINE_SPACE", metavar="NAME", help="The space.")]
 Token = Annotated[

@@ -36,3 +36,7 @@ Since = Annotated[
 Until = Annotated[
     str | None, typer.Option("--until", metavar="TIME", callback=_check, show_default=False, help="The same.")
 ]
+Time = Annotated[
+    str | None,
+    typer.Option("--time", metavar="TIME", callback=_check, show_default=False, help="2026-11-21T08:30, or 90m ago."),
+]
