@@ -588,7 +588,7 @@ def policies() -> Iterator[dict[str, Any]]:
     ensure = lambda s: [{"op": "ensure", "key": "t", "kind": "text"}, {"op": "insert", "in": "/t:text", "text": "a"}]  # noqa: E731
     story, a, b, c = two([], ensure, ensure, "server_wins")
     yield story.case(
-        "ensure is a put: of two under server_wins the second is overruled", {"t": {"$text": "a"}}, overruled=(c,)
+        "two that ensure the same child under server_wins agree", {"t": {"$text": "aa"}}, overruled=()
     )
     story, a, b, c = two(
         [put("l", ["a", "b"])],

@@ -168,3 +168,18 @@ def test_random_edits_on_three_devices(device, seed):
     agree(*devices)
     assert len(states(devices, "task.milk")) == 1
     assert not any(each.refused() for each in devices)
+
+
+def test_edits_of_what_was_removed_meanwhile_can_be_found(device):
+    ann, bob = device("ann"), device("bob")
+    mine = ann.create("task.milk", {**MILK, "owner": {"name": "Ann"}, "steps": [{"go": 1}]})
+    agree(ann, bob)
+    theirs = bob.get("task.milk")
+    del mine["owner"]
+    del mine["steps"][0]
+    theirs["owner"]["name"] = "Bob"
+    theirs["steps"][0]["go"] = 2
+    agree(ann, bob)
+    assert "owner" not in mine
+    assert [each.node for each in mine.conflicts().unseen] == [bob.node, bob.node]
+    assert not mine.conflicts().values

@@ -312,9 +312,18 @@ class Model:
             for slot, own in self.written(op):
                 known = named.setdefault(id(slot), set())
                 known |= {*self.over(op), own}
-                if any(name not in known for name, _ in slot.standing()):
+                if any(name not in known and value != self.ensured(op) for name, value in slot.standing()):
                     return True
         return False
+
+    def ensured(self, op: dict[str, Any]) -> Any:
+        """The child an op ensures, which is the same whoever ensures it."""
+        if op["op"] != "ensure":
+            return ...
+        if "key" not in op:
+            return Reference("" if op["kind"] == "map" else f":{op['kind']}")
+        key = op["key"].replace("~", "~0").replace("/", "~1")
+        return Reference(f"{self.full(op.get('in', ''))}/{key}:{op['kind']}")
 
     def written(self, op: dict[str, Any]) -> list[tuple[Slot, str]]:
         """The slots of maps, elements and places that an op writes, and a put that it names by naming an element."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.documents.people import Device, Log, create, fold_without_undone, random_edit
 
-HISTORIES = int(os.environ.get("SYNCLINE_HISTORIES", "400"))
+HISTORIES = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
 SEEDS_IN_ONE = 50
 
 

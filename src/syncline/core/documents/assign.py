@@ -32,12 +32,12 @@ def assign(editor: Editor, target: Map | List, place: Any, value: Any) -> None:
     ``place`` is a key of a map or an index of a list; ``value`` travels, but a plain string edits a text, a number a
     counter and a list a set, if that is what is there. The only place in ``document.top`` is the document itself.
     """
+    slot = target.slots.get(place, ()) if isinstance(target, Map) else target.sequence.content_at(place).puts
     shown = target.shows(place) if isinstance(target, Map) else target.sequence.content_at(place).value
     if type(shown) is Ref and _edit(editor, editor.document.objects[shown], value):
         return
-    there = not isinstance(target, Map) or place in target.slots
-    if there and type(shown) is not Ref and not isinstance(value, dict | list) and is_same(shown, value):
-        return
+    if len(slot) == 1 and not isinstance(value, dict | list) and is_same(shown, value):
+        return  # several values are a conflict, which writing settles
     if target is editor.document.top:
         editor.put_root(value)
     elif isinstance(target, Map):

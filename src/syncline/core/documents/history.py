@@ -95,9 +95,20 @@ class History:
             if self._roots[other] == other
             for key in ([] if self._standing(other) else [other]) + self._chains[other]
         }
+        undone.update(
+            *(chain for other, chain in self._chains.items() if other not in later and self._is_back(root, other))
+        )
         touched = [event for key in [root, *self._chains[root]] for event in self._events[key]]
         ids = frozenset(event.id for key in left_out | undone for event in self._events[key])
         return Step(undoes, undoes, ids, touched)
+
+    def _is_back(self, root: str, other: str) -> bool:
+        """Whether an earlier edit was undone and redone after this one, which together changed nothing."""
+        chain, order = self._chains[other], list(self._roots)
+        undos = [key for key in chain if self._is_undo(other, key)]
+        redos = [key for key in chain if key not in undos]
+        is_after = all(order.index(key) > order.index(root) for key in chain)
+        return other != root and is_after and any(not any(self._saw(undo, redo) for undo in undos) for redo in redos)
 
     def _standing(self, root: str) -> list[str]:
         """The edit itself and its redos, as far as no undo had seen them."""

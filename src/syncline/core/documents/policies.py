@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from syncline.core.documents import names, ops
-from syncline.core.documents.objects import Element, List, Map, Slot
+from syncline.core.documents.objects import Element, List, Map, Ref, Slot, Standing, is_same
 
 if TYPE_CHECKING:
     from syncline.core.documents.document import Document
@@ -35,9 +35,18 @@ def contradicts(document: Document, event: str, sequence: Sequence[ops.AnyOp | N
         for place, slot, own in _slots(document, event, op):
             known = seen.setdefault(place, set())
             known |= {*named, own}
-            if any(put.name not in known for put in slot):
+            if any(put.name not in known and not _ensures(document, op, place, put) for put in slot):
                 return True
     return False
+
+
+def _ensures(document: Document, op: ops.AnyOp | None, place: Any, put: Standing) -> bool:
+    """Whether an op makes the very child that a put put there: whoever makes it apart makes the same one."""
+    if not isinstance(op, ops.Ensure):
+        return False
+    target, key = place
+    child = names.root(op.kind) if target is document.top else names.child(target.name, key, op.kind)
+    return is_same(put.value, Ref(child))
 
 
 def _slots(document: Document, event: str, op: ops.AnyOp | None) -> Iterator[tuple[Any, Slot, str]]:

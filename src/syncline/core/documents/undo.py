@@ -32,6 +32,7 @@ from syncline.core.documents.objects import (
     winner,
 )
 from syncline.core.events import Event
+from syncline.core.limits import MAX_SAFE_INTEGER
 
 
 def fold_without(
@@ -195,9 +196,10 @@ class Difference:
         self._editor.put_back_characters(now, back)
 
     def _counter(self, now: CounterObject, wanted: CounterObject | None, _within: Any) -> None:
-        difference = (wanted.total if wanted else 0) - now.total
-        if difference:
-            self._editor.increment(now, difference, self._once)
+        once = self._once
+        while difference := (wanted.total if wanted else 0) - now.total:  # one step, if it reaches so far
+            self._editor.increment(now, max(-MAX_SAFE_INTEGER, min(MAX_SAFE_INTEGER, difference)), once)
+            once = once and f"{once}+"
 
     def _member(self, now: SetObject, wanted: SetObject | None, member: bytes) -> None:
         slot = wanted.members.get(member) if wanted else None
