@@ -13,9 +13,10 @@ from syncline.errors import BadSettings
 from syncline.replica import new_node
 from syncline.replica.documents import DocumentReplica
 from syncline.stores import ReplicaStore
+from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-from syncline.stores.sqlite import SqliteReplicaStore, SqliteSnapshotStore
+from syncline.stores.sqlite import SqliteDocumentIndex, SqliteReplicaStore, SqliteSnapshotStore
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.transports import Transport
@@ -37,8 +38,9 @@ class SyncedReplica(DocumentReplica):
         space: str = "default",
         token: str | None = None,
         snapshots: SnapshotStore | None = None,
+        index: DocumentIndex | None = None,
     ) -> None:
-        super().__init__(store, snapshots=snapshots)
+        super().__init__(store, snapshots=snapshots, index=index)
         self._make_transport, self._options = make_transport, options
         self._space, self._token = space, token
         self._thread: _LoopThread | None = None
@@ -136,8 +138,8 @@ def open(
 ) -> SyncedReplica:
     """Opens the replica in the file at ``path`` (made if it is not there; None keeps everything in memory).
 
-    Beside it ``<path>.snapshots`` keeps states of documents, so that opening one is fast. It may be deleted while no
-    program has the replica open: it is made again.
+    Beside it ``<path>.snapshots`` keeps states of documents, so that opening one is fast, and ``<path>.documents`` what
+    they show, so that they are found. Both may be deleted while no program has the replica open: they are made again.
 
     ``server`` is a URL such as ``http://localhost:8080``; without one the replica is local for now. ``token`` is an API
     key. ``transport`` is ``websocket`` or ``http``. Raises StoreLocked if another program has the file open,
@@ -154,6 +156,8 @@ def open(
         opened.callback(store.close)
         snapshots = MemorySnapshotStore() if path is None else SqliteSnapshotStore(f"{path}.snapshots")
         opened.callback(snapshots.close)
-        replica = SyncedReplica(store, make, options, space=space, token=token, snapshots=snapshots)
+        index = MemoryDocumentIndex() if path is None else SqliteDocumentIndex(f"{path}.documents")
+        opened.callback(index.close)
+        replica = SyncedReplica(store, make, options, space=space, token=token, snapshots=snapshots, index=index)
         opened.pop_all()
     return replica

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,7 +19,7 @@ from syncline.core.documents.undo import Difference
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import StampClock
 from syncline.errors import DocumentExists, InvalidEvent
-from syncline.replica import Replica
+from syncline.replica.documents.finding import FindingReplica
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
 from syncline.replica.drafts import Draft
@@ -66,7 +66,7 @@ class _Open(NamedTuple):
         return Draft(self.edit.item, self.action, payload, editor.wire(), self.meta or None, editor.event)
 
 
-class DocumentReplica(Replica):
+class DocumentReplica(FindingReplica):
     """A replica and its documents. ``snapshots`` keeps derived states, so that opening a document is fast."""
 
     def __init__(self, store: ReplicaStore, *, snapshots: SnapshotStore | None = None, **sources: Any) -> None:
@@ -111,7 +111,7 @@ class DocumentReplica(Replica):
 
         Each document's changes become one event. If the block raises, nothing is recorded.
         """
-        with self._lock:
+        with self._quietly():
             self._transactions += 1
             try:
                 yield
@@ -128,7 +128,7 @@ class DocumentReplica(Replica):
         self, item: str, action: str = "update", payload: Any = ..., meta: Mapping[str, str] = {}
     ) -> Iterator[Edit]:
         """One event on a document; see ``LiveDocument.edit``. An edit inside another one of the same item joins it."""
-        with self._lock:
+        with self._quietly():
             if item in self._under_way:
                 if meta:
                     raise InvalidEvent(f"{item} is being edited: an undo or a group is an event of its own.")
@@ -178,7 +178,7 @@ class DocumentReplica(Replica):
 
     def step(self, item: str, action: str) -> bool:
         """Undoes or redoes (``action``) this user's last edit of a document; False if there is nothing to."""
-        with self._lock:
+        with self._quietly():
             find = self.library.undo if action == "undo" else self.library.redo
             found = find(item, self.user)
             if found is None:
@@ -193,12 +193,15 @@ class DocumentReplica(Replica):
         self._overruled_watchers.append(callback)
         return lambda: self._overruled_watchers.remove(callback)
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        super()._tell(events)
+    def _announce(self, events: Sequence[Event]) -> None:
+        super()._announce(events)
         for event in events if self._overruled_watchers else ():
             if event.node == self.node and self.past(lambda library, event=event: library.has_overruled(event)):  # type: ignore[misc]
                 for callback in tuple(self._overruled_watchers):
                     callback(LiveDocument(self, event.item), event)
+
+    def _drafted(self) -> Collection[str]:
+        return self._under_way.keys()
 
     def _read_clock(self, item: str) -> dict[str, int]:
         return dict(self.library.document(item).clock) if item in self.library else super()._read_clock(item)

@@ -156,6 +156,13 @@ class Library:
         shelf.add(placed, has_changed=has_changed)
         self._turn(shelf)
 
+    def fold(self, item: str, events: Iterable[Placed]) -> Document:
+        """The document of these events, which are all of an item; it is not kept in memory."""
+        document = Document(item)
+        for placed in events:
+            document.fold(placed.event, policy=self._policies.of(item, placed.seq or None))
+        return document
+
     def let_go(self, item: str | None = None) -> None:
         """Forgets what is in memory of an item, or of all."""
         if item is None:

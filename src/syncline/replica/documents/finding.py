@@ -1,0 +1,220 @@
+"""Finding documents and watching them: the half of ``DocumentReplica`` that is about all of them.
+
+It hears of every change of the log (``_commit``), and keeps in mind which items may show something else since. The
+index is brought up to date when somebody asks; the watchers are told when the change is done and no lock is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, overload
+
+from syncline.core import canonical, patterns
+from syncline.core.documents.document import Document
+from syncline.core.documents.revisions import Placed
+from syncline.core.documents.settings import POLICIES_ITEM
+from syncline.core.events import Event
+from syncline.core.queries import Query, parse_path
+from syncline.replica import Replica
+from syncline.replica.documents.catalog import Catalog, is_op
+from syncline.replica.documents.library import Library
+from syncline.replica.documents.live import LiveDocument
+from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
+from syncline.stores import Change, ReplicaStore, is_on_its_way
+from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
+
+MANY = 50
+"""More documents than this are folded in one go, from the beginning; fewer from their snapshots."""
+
+
+class FindingReplica(Replica):
+    """A replica whose documents can be found and watched."""
+
+    library: Library
+
+    def __init__(self, store: ReplicaStore, *, index: DocumentIndex | None = None, **sources: Any) -> None:
+        super().__init__(store, **sources)
+        self._catalog = Catalog(index or MemoryDocumentIndex(), store, self._bodies, self._reading)
+        self._watched = Watchers(self.document)
+        self._quiet = 0
+        self._untold: list[Event] | None = None
+
+    def document(self, item: str) -> LiveDocument:
+        """The document of an item, whether it is there yet or not."""
+        raise NotImplementedError
+
+    def _drafted(self) -> Collection[str]:
+        """The items that are being edited."""
+        raise NotImplementedError
+
+    def _bodies(self, items: Sequence[str]) -> dict[str, bytes | None]:
+        many = len(items) > MANY
+        strangers = [item for item in items if item not in self.library] if many else []
+        bodies = {item: _body(document) for item, document in self._fold(strangers)}
+        return bodies | {item: _body(self.library.document(item)) for item in items if item not in bodies}
+
+    def _fold(self, items: Sequence[str]) -> Iterator[tuple[str, Document]]:
+        """Many documents that are not in memory, and need not stay there, from one walk through the log."""
+        events: dict[str, list[Placed]] = {item: [] for item in items}
+        for entry in self._store.load(items=items) if items else ():
+            events[entry.event.item].append(Placed.of(entry))
+        for each in self._store.outbox("acked", "pending", items=items) if items else ():
+            events[each.event.item].append(Placed(each.event))
+        for item, placed in events.items():
+            yield item, self.library.fold(item, placed)
+
+    def _reading(self) -> str:
+        return ""
+
+    # Finding
+
+    def items(self, pattern: str = "*") -> list[str]:
+        """The items of the documents that are there, sorted. Of a pattern: a literal, or a prefix with one ``*``."""
+        return self._find(Query.of(pattern))
+
+    def documents(self, pattern: str = "*") -> list[LiveDocument]:
+        """The documents that are there, sorted by their items."""
+        return [self.document(item) for item in self.items(pattern)]
+
+    def query(
+        self,
+        pattern: str = "*",
+        *,
+        where: Mapping[str, Any] | None = None,
+        order_by: str | Sequence[str] = (),
+        limit: int | None = None,
+        text: str = "",
+    ) -> list[LiveDocument]:
+        """The documents that fulfil all conditions, in order; what may be asked is told in ``core.queries``.
+
+            notes.query("task.*", where={"done": False, "tags": ("has", "shop")}, order_by="-due", text="milk OR bread")
+
+        Raises BadRequest for what is no query.
+        """
+        query = Query.of(pattern, where=where, order_by=order_by, limit=limit, text=text)
+        return [self.document(item) for item in self._find(query)]
+
+    def index(self, pattern: str, *paths: str) -> None:
+        """Makes queries fast that compare what stands at these paths, in documents whose items fit the pattern.
+
+        It is kept beside the replica. What is there already costs nothing, so a program says it at every start.
+        """
+        patterns.check([pattern])
+        for path in map(parse_path, paths):
+            with self._lock:
+                self._catalog.add_field(pattern, path)
+
+    def _find(self, query: Query) -> list[str]:
+        with self._lock:
+            return self._catalog.find(query, self._drafted())
+
+    # Watching
+
+    @overload
+    def watch(self, pattern: str = "*") -> WatchedDocuments: ...
+    @overload
+    def watch(self, pattern: str, callback: Callback) -> Stop: ...
+    def watch(self, pattern: str = "*", callback: Callback | None = None) -> WatchedDocuments | Stop:
+        """Calls back with the documents that changed, in the thread of the change, and returns the way to stop.
+
+        That is the thread that edits, or the one that syncs, which waits meanwhile. Without a callback: an asynchronous
+        iterator over what changed, for any event loop.
+        """
+        patterns.check([pattern])
+        return WatchedDocuments(self._watched, pattern) if callback is None else self._watched.add(pattern, callback)
+
+    @overload
+    def watch_query(self, pattern: str = "*", callback: None = None, **asked: Any) -> WatchedQuery: ...
+    @overload
+    def watch_query(self, pattern: str, callback: Callback, **asked: Any) -> Stop: ...
+    def watch_query(self, pattern: str = "*", callback: Callback | None = None, **asked: Any) -> WatchedQuery | Stop:
+        """Calls back with the answer to a ``query``, at once and whenever it or a document in it changes.
+
+        Otherwise like ``watch``: with a callback it returns the way to stop, without one an asynchronous iterator.
+        """
+        query = Query.of(pattern, **asked)
+
+        def find() -> list[LiveDocument]:
+            return [self.document(item) for item in self._find(query)]
+
+        if callback is None:
+            return WatchedQuery(self._watched, pattern, find)
+        results = Results(find)
+        stop = self._watched.add(pattern, lambda changed: results.call(callback, changed))
+        results.call(callback)
+        return stop
+
+    # What happens to the log
+
+    def _commit(self, change: Change) -> None:
+        touched = self._touched(change)
+        changed = self._changed(change, touched) if self._watched else ()
+        try:
+            super()._commit(change)
+        finally:  # a commit that failed may have been carried out after all
+            self._catalog.touch(touched)
+            self._watched.note(changed)
+
+    def _touched(self, change: Change) -> set[str]:
+        """The items on which something happens."""
+        events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
+        items = {event.item for event in events if is_op(event)}.union(change.forget)
+        if change.rewind is not None:
+            items.update(entry.event.item for entry in self._store.load(change.rewind))
+        if any(event.item == POLICIES_ITEM for event in events):
+            items.update(each.event.item for each in self._store.outbox("acked", "pending"))
+        return items
+
+    def _changed(self, change: Change, touched: set[str]) -> set[str]:
+        """Those of them that may show something else: an event that is only confirmed or acknowledged is no news."""
+        coming = [entry.event for entry in change.entries]
+        coming += [each.event for each in change.outbox if is_on_its_way(each.status)]
+        hidden = {each.event.id for each in self._store.outbox("refused", "orphan")}
+        shown = self._store.holds(event.id for event in coming) - hidden
+        quiet = {event.item for event in coming if event.id in shown}
+        news = {event.item for event in coming if event.id not in shown}
+        news.update(each.event.item for each in change.outbox if not is_on_its_way(each.status))
+        return touched - (quiet - news - set(change.forget)) if change.rewind is None else touched
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Holds the lock; what there is to tell is told when it is free again."""
+        try:
+            with self._lock:
+                self._quiet += 1
+                try:
+                    yield
+                finally:
+                    self._quiet -= 1
+        finally:
+            self._speak()
+
+    def _speak(self) -> None:
+        with self._lock:
+            if self._quiet:
+                return
+            untold, self._untold = self._untold, None
+        if untold is not None:
+            self._announce(untold)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        with self._lock:
+            self._untold = [*(self._untold or ()), *events]
+        self._speak()
+
+    def _announce(self, events: Sequence[Event]) -> None:
+        """Tells everybody who watches."""
+        super()._tell(events)
+        self._watched.tell()
+
+    def close(self) -> None:
+        """Closes the stores."""
+        self._watched.close()
+        with self._lock:
+            self._catalog.close()
+            super().close()
+
+
+def _body(document: Document) -> bytes | None:
+    return canonical.encode(document.plain()) if document.exists else None
