@@ -1,11 +1,14 @@
 """Finding documents: whatever happened to a replica, a query answers what a look at every document would."""
 
 import random
+from contextlib import suppress
 
 import pytest
 
+from syncline.core.documents.values import Counter, ORSet, Text
 from syncline.core.events import Entry
 from syncline.core.messages import Page, Welcome
+from syncline.core.queries import Query
 from syncline.core.session import Apply, Greet, Restamp, Rewind, Settle
 from syncline.errors import BadRequest, Forbidden
 from syncline.replica.documents import DocumentReplica
@@ -27,13 +30,12 @@ def naive(replica, items, pattern="*", where=None, order_by="", limit=None, text
     """The answer by looking at every document that may be there."""
     shown = {item: replica.document(item).plain for item in items}
     found = [item for item in sorted(shown) if shown[item] is not None and item.startswith(pattern.rstrip("*"))]
-    for path, asked in (where or {}).items():
-        tests = {
-            "done": lambda value: value is asked,
-            "n": lambda value: type(value) is int and value >= 3,
-            "tags": lambda value: "shop" in (value or []),
-        }
-        found = [item for item in found if tests[path](shown[item].get(path))]
+    if "done" in (where or {}):
+        found = [item for item in found if shown[item].get("done") is where["done"]]
+    if "n" in (where or {}):
+        found = [item for item in found if shown[item].get("n", 0) >= 3]
+    if "tags" in (where or {}):
+        found = [item for item in found if "shop" in shown[item].get("tags", [])]
     if text:
         words = {item: str(shown[item].get("title")).split() for item in found}
         found = [item for item in found if "milk" in words[item] and "bread" not in words[item]]
@@ -88,7 +90,7 @@ class Home:
                 edit.update(done=self.dice.random() < 0.5, tags=self.dice.sample(["shop", "home", "urgent"], 2))
 
     def edit_in_vain(self):
-        with pytest.raises(ZeroDivisionError), self.replica.transaction():
+        with suppress(ZeroDivisionError), self.replica.transaction():
             self.edit(self.replica)
             if self.dice.random() < 0.5:
                 self.check()
@@ -213,7 +215,7 @@ def test_a_start_folds_only_what_changed_since(notes, tmp_path, monkeypatch):
 
 def test_a_transaction_sees_its_own_edits_and_nobody_sees_them_if_it_fails(notes):
     milk = notes.create("task.milk", {"n": 1})
-    with pytest.raises(ZeroDivisionError), notes.transaction():
+    with suppress(ZeroDivisionError), notes.transaction():
         milk["n"] = 2
         assert notes.query(where={"n": 2}) != []
         raise ZeroDivisionError
@@ -222,10 +224,8 @@ def test_a_transaction_sees_its_own_edits_and_nobody_sees_them_if_it_fails(notes
 
 
 def test_values_of_kinds_are_compared_as_they_show(notes):
-    import syncline
-
-    notes.create("a", {"text": syncline.Text("milk"), "count": syncline.Counter(3), "tags": syncline.ORSet(["b", "a"])})
-    for where in ({"text": syncline.Text("milk")}, {"count": 3}, {"tags": syncline.ORSet(["a", "b"])}):
+    notes.create("a", {"text": Text("milk"), "count": Counter(3), "tags": ORSet(["b", "a"])})
+    for where in ({"text": Text("milk")}, {"count": 3}, {"tags": ORSet(["a", "b"])}):
         assert [each.item for each in notes.query(where=where)] == ["a"]
 
 
@@ -258,8 +258,6 @@ def test_an_index_is_for_a_pattern_and_paths(notes):
 
 
 def test_an_indexed_field_is_searched_for(tmp_path):
-    from syncline.core.queries import Query
-
     index = SqliteDocumentIndex(tmp_path / "i.db")
     query = Query.of("task.*", where={"done": False, "tags": ("has", "shop")})
     assert not any("terms" in step for step in index.explain(query))
@@ -267,9 +265,7 @@ def test_an_indexed_field_is_searched_for(tmp_path):
     index.add_field("*", ("tags",))
     plan = index.explain(query)
     assert "SEARCH documents USING INTEGER PRIMARY KEY (rowid=?)" in plan
-    assert plan.count("SEARCH terms USING PRIMARY KEY (field=? AND is_member=? AND kind=?)") == 2 or (
-        sum("SEARCH terms USING PRIMARY KEY" in step for step in plan) == 2
-    )
+    assert sum("SEARCH terms USING PRIMARY KEY (field=? AND is_member=? AND kind=?" in step for step in plan) == 2
     assert not any("terms" in step for step in index.explain(Query.of("note.*", where={"done": False})))
     index.close()
 
