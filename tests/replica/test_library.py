@@ -13,7 +13,7 @@ from syncline.core.documents.settings import Policies
 from syncline.core.documents.snapshots import encode
 from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.events import Entry, Event
-from syncline.core.stamps import StampClock
+from syncline.core.stamps import NIL_ID, StampClock
 from syncline.errors import NotFound
 from syncline.replica.documents import library as libraries
 from syncline.replica.documents.library import Library
@@ -43,8 +43,8 @@ class Desk:
     def entries(self, item, since):
         return [entry for entry in self.log if entry.seq > since and entry.event.item == item]
 
-    def pending(self, item):
-        return [event for event in self.local if event.item == item]
+    def pending(self, item, after=NIL_ID):
+        return [event for event in self.local if event.item == item and event.id > after]
 
     def place(self):
         return len(self.log), 0
@@ -181,3 +181,49 @@ def shown(desk, event):
     document = desk.folded()
     document.fold(event)
     return document.value()
+
+
+def test_of_the_pending_events_only_those_beyond_the_snapshot_are_read():
+    desk = Desk(1)
+    desk.local.append(desk.make("me", create))
+    for _ in range(30):
+        desk.record()
+    desk.library.document(ITEM)
+    kept = desk.store.nearest(ITEM)
+    assert kept.pending > 20
+    assert kept.last == desk.local[kept.pending - 1].id
+    desk.open()
+    assert len(list(desk.library._after(ITEM, kept, Document(ITEM)))) == len(desk.local) - kept.pending
+    assert encode(desk.library.document(ITEM)) == encode(desk.folded())
+
+
+def test_a_snapshot_of_pending_events_is_kept_again_once_these_have_their_entries():
+    desk = Desk(2)
+    desk.local.append(desk.make("me", create))
+    for _ in range(30):
+        desk.record()
+    desk.library.document(ITEM)
+    while len(desk.local) > 1:
+        desk.arrive(desk.local[0])
+    desk.open()
+    before = desk.store.nearest(ITEM)
+    assert desk.library.at(ITEM, revision=before.revision)[0].value()
+    after = desk.store.nearest(ITEM)
+    assert (after.count, after.revision, after.body) == (before.count, before.revision, before.body)
+    assert after.pending < before.pending
+    assert after.seq == before.seq + before.pending - after.pending
+    check_history(desk)
+
+
+def test_an_event_that_was_begun_before_the_last_one_is_not_missed():
+    desk = Desk(3)
+    desk.local.append(desk.make("me", create))
+    early = desk.make("me", lambda editor: random_edit(desk.dice, editor))
+    for _ in range(9):
+        desk.record()
+    assert desk.library.document(ITEM)
+    assert desk.store.nearest(ITEM).last > early.id
+    desk.local.insert(1, early)
+    desk.library.adopt(Placed(early), has_changed=True)
+    assert desk.store.nearest(ITEM) is None
+    assert encode(desk.library.document(ITEM)) == encode(desk.folded())

@@ -25,6 +25,7 @@ from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
+from syncline.core.stamps import NIL_ID
 from syncline.errors import DocumentChanged, Overloaded, SynclineError
 from syncline.replica.documents.library import Library, Shelf
 from syncline.server.author import Author
@@ -53,7 +54,7 @@ class Source:
         """The entries of an item after a seq."""
         return load(self._store, since, items=[item])
 
-    def pending(self, item: str) -> list[Event]:
+    def pending(self, item: str, after: str = NIL_ID) -> list[Event]:
         """Nothing: what a server has is in its log."""
         return []
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreClosed
 
 __all__ = ["Kept", "MemorySnapshotStore", "SnapshotStore", "thin", "weight"]
@@ -43,6 +44,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """``ReplicaState.rewritten`` when it was made; 0 on servers."""
     group: str | None
     """The ``meta.group`` of the last event folded, if it has one."""
+    last: str = NIL_ID
+    """The greatest id of the local events folded in it: others that are on their way have greater ones."""
     body: bytes
     """The state itself, packed."""
 

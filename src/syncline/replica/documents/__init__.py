@@ -17,7 +17,7 @@ from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import Difference
 from syncline.core.events import Entry, Event
-from syncline.core.stamps import StampClock
+from syncline.core.stamps import NIL_ID, StampClock
 from syncline.errors import DocumentExists, InvalidEvent
 from syncline.replica.documents.finding import FindingReplica
 from syncline.replica.documents.library import Library
@@ -30,6 +30,9 @@ __all__ = ["DocumentReplica", "LiveDocument"]
 
 T = TypeVar("T")
 
+CHUNK = 256
+"""Local events that are read at a time."""
+
 
 class _Source:
     """A replica's log, as a library reads it."""
@@ -40,8 +43,10 @@ class _Source:
     def entries(self, item: str, since: int) -> Iterable[Entry]:
         return self._store.load(since, items=[item])
 
-    def pending(self, item: str) -> list[Event]:
-        return [each.event for each in self._store.outbox("acked", "pending", items=[item])]
+    def pending(self, item: str, after: str = NIL_ID) -> Iterator[Event]:
+        while found := self._store.outbox("acked", "pending", items=[item], after=after, limit=CHUNK):
+            yield from (each.event for each in found)
+            after = found[-1].event.id
 
     def place(self) -> tuple[int, int]:
         state = self._store.state()

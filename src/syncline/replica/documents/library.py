@@ -14,6 +14,7 @@ from itertools import chain, islice, takewhile
 from typing import Any, Protocol
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import Conflicts, conflicts_of
@@ -24,6 +25,7 @@ from syncline.core.documents.revisions import Placed, Revision, replay
 from syncline.core.documents.settings import Policies
 from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
+from syncline.core.stamps import NIL_ID
 from syncline.errors import NotFound
 from syncline.stores.snapshots import Kept, SnapshotStore
 
@@ -39,8 +41,8 @@ class Source(Protocol):
     def entries(self, item: str, since: int) -> Iterable[Entry]:
         """The confirmed entries of an item after a seq, in order."""
 
-    def pending(self, item: str) -> list[Event]:
-        """The local events of an item that are not entries yet, in order."""
+    def pending(self, item: str, after: str = NIL_ID) -> Iterable[Event]:
+        """The local events of an item that are not entries yet, with ids beyond ``after``, in order."""
 
     def place(self) -> tuple[int, int]:
         """The head up to which ``entries`` knows, and how often the log was changed otherwise than at its end."""
@@ -54,7 +56,7 @@ class Shelf:
         self.document = open_kept(item, kept)
         self.revision, self.group = self.kept.revision, self.kept.group
         self.stretch: list[Placed] = []
-        self.seq, self.at, self.pending = self.kept.seq, self.kept.at, self.kept.pending
+        self.seq, self.at, self.pending, self.last = self.kept.seq, self.kept.at, self.kept.pending, self.kept.last
         self.is_in_order = True
         self.bytes = len(self.kept.body)
 
@@ -69,9 +71,13 @@ class Shelf:
         self.is_in_order = self.is_in_order and not (placed.seq and self.pending)
         self._moved(placed, 0 if placed.seq else 1)
         group = group_of(placed.event)
-        if has_changed and (group is None or group != self.group):
+        if has_changed and not self.goes_on(placed.event):
             self.revision += 1
         self.group = group if has_changed or group == self.group else None
+
+    def goes_on(self, event: Event) -> bool:
+        """Whether an event belongs to the last revision, as its neighbour in a group."""
+        return self.group is not None and group_of(event) == self.group
 
     def confirm(self, placed: Placed) -> None:
         """A pending event has its entry now; the first of them, or they are no longer in order."""
@@ -86,6 +92,8 @@ class Shelf:
         self.pending += pending
         if placed.seq:
             self.seq, self.at = placed.seq, placed.at
+        else:
+            self.last = placed.event.id
 
 
 def group_of(event: Event) -> str | None:
@@ -96,7 +104,7 @@ def group_of(event: Event) -> str | None:
 
 def nothing(item: str) -> Kept:
     """The snapshot of a document without events."""
-    zero = dict.fromkeys(("count", "revision", "seq", "at", "pending", "head", "rewritten"), 0)
+    zero: dict[str, Any] = dict.fromkeys(("count", "revision", "seq", "at", "pending", "head", "rewritten"), 0)
     return Kept(item=item, group=None, body=b"", **zero)
 
 
@@ -152,6 +160,10 @@ class Library:
         """Takes note of an event whose ops were carried out on the document while it was drafted."""
         event = placed.event
         shelf = self._shelf(event.item)
+        if not placed.seq and event.id < shelf.last:  # another event was recorded while this one was drafted
+            self._store.forget(event.item)
+            self.let_go(event.item)
+            return
         shelf.document.clock[event.node] = event.n
         shelf.add(placed, has_changed=has_changed)
         self._turn(shelf)
@@ -203,6 +215,7 @@ class Library:
         kept = self._store.nearest(item, rewritten=rewritten, **bounds)
         shelf = Shelf(item, kept)
         if kept is None or self._catch_up(shelf):
+            self._settle(shelf)
             return shelf
         return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})))
 
@@ -214,6 +227,12 @@ class Library:
             shelf.confirm(Placed.of(entry))
         return not shelf.pending or self._still_waits(shelf)
 
+    def _settle(self, shelf: Shelf) -> None:
+        """Keeps a snapshot again once many of its pending events have their entries: these are not read twice."""
+        if shelf.kept.pending - shelf.pending >= STRETCH:
+            shelf.kept = replace(shelf.kept, **self._place(shelf))
+            self._store.keep(shelf.kept)
+
     def _still_waits(self, shelf: Shelf) -> bool:
         """Whether what a snapshot holds and nobody has confirmed comes after all entries."""
         return all(shelf.document.has_seen(each.event) for each in self._source.entries(shelf.kept.item, shelf.seq))
@@ -223,7 +242,7 @@ class Library:
         for entry in self._source.entries(item, kept.head):
             if not document.has_seen(entry.event):
                 yield Placed.of(entry)
-        for event in self._source.pending(item):
+        for event in self._source.pending(item, kept.last):
             if not document.has_seen(event):
                 yield Placed(event)
 
@@ -245,25 +264,26 @@ class Library:
         fresh = Shelf(kept.item, None)
         fresh.kept, fresh.document = kept, document
         fresh.revision, fresh.group, fresh.bytes = kept.revision, kept.group, len(kept.body)
-        fresh.seq, fresh.at, fresh.pending = kept.seq, kept.at, kept.pending
+        fresh.seq, fresh.at, fresh.pending, fresh.last = kept.seq, kept.at, kept.pending, kept.last
         return fresh
 
     def _keep(self, shelf: Shelf) -> Kept:
-        head, rewritten = self._source.place()
         kept = Kept(
             item=shelf.kept.item,
             count=shelf.kept.count + len(shelf.stretch),
             revision=shelf.revision,
-            seq=shelf.seq,
-            at=shelf.at,
-            pending=shelf.pending,
-            head=head if shelf.pending else shelf.seq,
-            rewritten=rewritten,
             group=shelf.group,
             body=snapshots.pack(snapshots.encode(shelf.document)),
+            **self._place(shelf),
         )
         self._store.keep(kept)
         return kept
+
+    def _place(self, shelf: Shelf) -> dict[str, Any]:
+        """Where a snapshot of a shelf stands among the entries and the local events."""
+        head, rewritten = self._source.place()
+        place = {"seq": shelf.seq, "at": shelf.at, "pending": shelf.pending, "last": shelf.last}
+        return {**place, "head": head if shelf.pending else shelf.seq, "rewritten": rewritten}
 
     # The past
 
@@ -277,34 +297,22 @@ class Library:
     def back(self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None) -> Shelf:
         """The same with the seq and time of the last entry then."""
         shelf = self._base(item, revision=revision, seq=seq, at=time, confirmed=revision is None)
-        kept = shelf.kept
-        until = self._reach(shelf, revision, seq, time)
-        if revision is not None and shelf.revision > revision:
-            shelf = Shelf(item, kept if kept.count else None)
-            for placed in until:
-                shelf.fold(placed, self._policies.of(item, placed.seq or None))
+        for placed in self._after(item, shelf.kept, shelf.document):
+            if (
+                (seq is not None and not 0 < placed.seq <= seq)
+                or (time is not None and not (placed.seq and placed.at <= time))
+                or (shelf.revision == revision and not shelf.goes_on(placed.event))
+            ):
+                break
+            shelf.fold(placed, self._policies.of(item, placed.seq or None))
         if revision is not None and shelf.revision != revision:
             raise NotFound(f"{item} has {shelf.revision} revisions; there is no number {revision}.")
         return shelf
 
-    def _reach(self, shelf: Shelf, revision: int | None, seq: int | None, time: int | None) -> list[Placed]:
-        """Folds up to a bound, or one event beyond the revision; the events up to the bound."""
-        folded: list[Placed] = []
-        for placed in self._after(shelf.kept.item, shelf.kept, shelf.document):
-            if (seq is not None and not 0 < placed.seq <= seq) or (
-                time is not None and not (placed.seq and placed.at <= time)
-            ):
-                break
-            shelf.fold(placed, self._policies.of(shelf.kept.item, placed.seq or None))
-            if revision is not None and shelf.revision > revision:
-                break
-            folded.append(placed)
-        return folded
-
     def revisions(self, item: str, *, after: int = 0, limit: int | None = None) -> list[Revision]:
         """The revisions with numbers beyond ``after``, ascending."""
         base = self._base(item, revision=after)
-        placed = list(self._after(item, base.kept, base.document))
+        placed = self._after(item, base.kept, base.document)
         numbered = replay(base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq))
         return list(islice((each for each in numbered if each.number > after), limit))
 
