@@ -24,7 +24,9 @@ suite: setup  ## the whole suite, on all processors
 	$(BIN)/pytest -n logical --dist worksteal
 
 test-core: setup  ## the core alone, every line and branch of it
-	$(BIN)/coverage run -m pytest -q tests/core
+	rm -f .coverage*
+	HISTORIES=100 $(BIN)/coverage run -m pytest -q -n logical tests/core
+	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
 bench: setup  ## measure, beside the peers

@@ -522,6 +522,10 @@ def test_whatever_arrives_is_answered_never_raised(texts):
 # Back to back
 
 
+def no_seq(item, since):
+    """Nobody expects anything of an item here."""
+
+
 class Log:
     """A server in memory: the session's deeds carried out on a list."""
 
@@ -532,7 +536,8 @@ class Log:
     def append(self, array: bytes, user: str) -> bytes:
         events = [each.with_user(user) if isinstance(each, Event) else each for each in decode_events(array)]
         known = {row.event.key: (row.seq, row.event.digest) for row in self.rows}
-        ledger = Ledger(self.head, known=known, held={}, nodes=self.nodes, last_n=self.last_n, now_ms=NOW)
+        held = {"known": known, "held": {}, "nodes": self.nodes, "last_n": self.last_n, "last_seq": no_seq}
+        ledger = Ledger(self.head, **held, now_ms=NOW)
         outcomes = ledger.submit(Submission(events, user))
         self.head, rows = extend(self.head, ledger.accepted, NOW, RECEIPTS)
         self.rows += rows

@@ -41,8 +41,6 @@ def fold_without(
     """``base`` after the later events, as if some of them had no effect. What was overruled stays so."""
     hidden: dict[str, set[str]] = {}
     for event in later:
-        if event.ops is UNSET or base.has_seen(event):
-            continue
         base.clock[event.node] = event.n
         sequence = [_seen_through(op, event.id, hidden) for op in event.changes if op is not None]
         is_left_out = event.id in left_out
@@ -196,10 +194,11 @@ class Difference:
         self._editor.put_back_characters(now, back)
 
     def _counter(self, now: CounterObject, wanted: CounterObject | None, _within: Any) -> None:
-        once = self._once
-        while difference := (wanted.total if wanted else 0) - now.total:  # one step, if it reaches so far
-            self._editor.increment(now, max(-MAX_SAFE_INTEGER, min(MAX_SAFE_INTEGER, difference)), once)
-            once = once and f"{once}+"
+        difference, once = (wanted.total if wanted else 0) - now.total, self._once
+        while difference:
+            step = max(-MAX_SAFE_INTEGER, min(MAX_SAFE_INTEGER, difference))
+            self._editor.increment(now, step, once)
+            difference, once = difference - step, once and f"{once}+"
 
     def _member(self, now: SetObject, wanted: SetObject | None, member: bytes) -> None:
         slot = wanted.members.get(member) if wanted else None
@@ -239,7 +238,7 @@ def _touched(document: Document, event: str, op: ops.AnyOp, k: int) -> Iterator[
             yield "key", "^" if op.key is UNSET else inside, "" if op.key is UNSET else op.key
         case ops.Inc():
             yield "counter", inside, ""
-        case ops.Add() | ops.Discard():
+        case _:
             yield "member", inside, canonical.encode(op.value)
 
 

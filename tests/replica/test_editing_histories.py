@@ -10,7 +10,7 @@ from syncline.core.documents.ops import read
 from syncline.core.documents.snapshots import decode, encode
 from syncline.core.stamps import Stamp
 
-DATA = Path(__file__).parents[3] / "examples" / "data"
+DATA = Path(__file__).parents[2] / "examples" / "data"
 NOW = 1_700_000_000_000
 
 
