@@ -50,11 +50,10 @@ class Home:
     def __init__(self, directory, seed):
         self.dice, self.clock = random.Random(seed), ManualClock()
         self.directory, self.log, self.items = directory, [], [f"task.{n}" for n in range(8)] + ["note.1", "note.2"]
-        self.other = self.make(MemoryReplicaStore("other"), None)
+        self.other = self.make("other", MemoryReplicaStore("other"), None)
         self.open()
 
-    def make(self, store, index):
-        user = store.state().node
+    def make(self, user, store, index):
         sources = {"now_ms": self.clock, "entropy": entropy_from(self.dice), "make_node": nodes_from(self.dice)}
         replica = DocumentReplica(store, index=index, **sources)
         replica.perform(Greet(Welcome(epoch="e", head=10**6, time=self.clock(), user=user)))
@@ -62,7 +61,7 @@ class Home:
 
     def open(self):
         store = SqliteReplicaStore(self.directory / "notes.db", "me")
-        self.replica = self.make(store, SqliteDocumentIndex(self.directory / "notes.db.documents"))
+        self.replica = self.make("me", store, SqliteDocumentIndex(self.directory / "notes.db.documents"))
         if self.dice.random() < 0.5:
             self.replica.index("task.*", "done", "n", "tags")
 

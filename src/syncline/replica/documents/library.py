@@ -79,6 +79,10 @@ class Shelf:
         """Whether an event belongs to the last revision, as its neighbour in a group."""
         return self.group is not None and group_of(event) == self.group
 
+    def holds(self, event: Event) -> bool:
+        """Whether an event that the document has seen by its number may be a pending one."""
+        return bool(self.kept.pending) or any(each.event.id == event.id for each in self.stretch)
+
     def confirm(self, placed: Placed) -> None:
         """A pending event has its entry now; the first of them, or they are no longer in order."""
         first = len(self.stretch) - self.pending
@@ -148,13 +152,21 @@ class Library:
         if shelf is None:
             return
         if shelf.document.has_seen(placed.event):
-            if placed.seq:
+            if placed.seq and not shelf.holds(placed.event):
+                self.let_go(placed.event.item)  # it was forgotten, and is back below later events of its node
+            elif placed.seq:
                 shelf.confirm(placed)
-        elif placed.seq and shelf.pending and self._policies.of(placed.event.item) == SERVER_WINS:
+        elif placed.seq and shelf.pending and self._matters_to_pending(shelf, placed.event):
             self.let_go(placed.event.item)
         else:
             shelf.fold(placed, self._policies.of(placed.event.item, placed.seq or None))
             self._turn(shelf)
+
+    def _matters_to_pending(self, shelf: Shelf, event: Event) -> bool:
+        """Whether pending events have to be folded again on top of this one: after a rewind they may have seen it."""
+        if shelf.kept.pending or self._policies.of(event.item) == SERVER_WINS:
+            return True
+        return any(not each.seq and each.event.clock.get(event.node, 0) >= event.n for each in shelf.stretch)
 
     def adopt(self, placed: Placed, *, has_changed: bool) -> None:
         """Takes note of an event whose ops were carried out on the document while it was drafted."""
