@@ -47,7 +47,7 @@ class Author:
     def node(self, user: str, given: str | None) -> str:
         """A user's node for the id that a client gives itself, or of their own: never one that somebody else has."""
         for attempt in count():
-            node = _name(user, given, attempt)
+            node = name_of(user, given, attempt)
             state = self._store.node(node)
             if state is None or state.user == user:
                 self._counters[node] = max(self._counters.get(node, 0), state.n if state else 0)
@@ -74,7 +74,7 @@ def check_node(given: str) -> str:
     return given
 
 
-def _name(user: str, given: str | None, attempt: int) -> str:
+def name_of(user: str, given: str | None, attempt: int = 0) -> str:
     """What a node is called: two users who give themselves the same id have two nodes."""
     own = hashlib.sha256(user.encode()).hexdigest()[:16]
     name = PREFIX + own + (f":{given}" if given else "")

@@ -26,7 +26,7 @@ from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.stamps import NIL_ID
-from syncline.errors import DocumentChanged, Overloaded, SynclineError
+from syncline.errors import DocumentChanged, Overloaded, ShuttingDown, SynclineError
 from syncline.replica.documents.library import Library, Shelf
 from syncline.server.author import Author
 from syncline.server.authority import Committed
@@ -97,7 +97,7 @@ class Documents:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._queue: deque[tuple[Sequence[Row] | None, Head]] = deque()
         self._waiting_bytes = 0
-        self._is_used = False
+        self._is_used = self._is_closed = False
         self._snapshots: SnapshotStore | None = None
         self._drafts: dict[str, _Draft] = {}
         self._seen = 0
@@ -165,6 +165,8 @@ class Documents:
 
     def _locked(self, function: Callable[..., T], *args: Any) -> T:
         with self._lock:
+            if self._is_closed:
+                raise ShuttingDown("The space is being closed; try again in a moment.")
             return function(*args)
 
     def _looked(self, item: str, function: Callable[[Library], T]) -> T:
@@ -260,5 +262,6 @@ class Documents:
     def close(self) -> None:
         """Closes the snapshots. Call it from a thread."""
         with self._lock:
+            self._is_closed = True
             if self._snapshots is not None:
                 self._snapshots.close()

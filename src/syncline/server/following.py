@@ -13,7 +13,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from syncline.core.documents.revisions import Placed, replay
-from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
 from syncline.replica.documents.library import Library
 from syncline.server import streams
@@ -24,7 +23,11 @@ from syncline.stores import load
 
 STEP_ENTRIES = 256
 """Entries that are folded at a time."""
-REMEMBERED_STEPS = 64
+STEP_BYTES = 256 * 1024
+"""Once they come to so many bytes, they are sent before others are made."""
+REMEMBERED_STEPS = 32
+REMEMBERED_BYTES = 1024 * 1024
+"""Steps that come to more are made for each follower anew."""
 
 
 class Steps(NamedTuple):
@@ -32,6 +35,11 @@ class Steps(NamedTuple):
 
     events: list[bytes]
     end: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether others may find them made."""
+        return sum(map(len, self.events)) <= REMEMBERED_BYTES
 
 
 async def follow(space: Space, item: str, last: str | None) -> AsyncGenerator[bytes, None]:
@@ -74,7 +82,7 @@ def _whole(space: Space, library: Library, item: str) -> tuple[bytes, int]:
 def _steps(space: Space, item: str, place: int, library: Library) -> Steps:
     known: OrderedDict[tuple[str, int], Steps] = space.documents.remembered
     steps = known.get((item, place)) or _made(space, library, item, place)
-    if steps.end > place:
+    if steps.end > place and steps.is_small:
         known[item, place] = steps
         if len(known) > REMEMBERED_STEPS:
             known.popitem(last=False)
@@ -94,8 +102,8 @@ def _made(space: Space, library: Library, item: str, place: int) -> Steps:
         for change in changes:
             revision = replace(change, number=shelf.revision)
             version = Version(end, space.store.tail(end) or NO_TAIL, shelf.document.exists)
-            events.append(streams.event("revision", encode_revision(revision).decode(), version.id))
+            events.append(streams.event("revision", encode_revision(revision, has_reverse=False).decode(), version.id))
             size += len(events[-1])
-        if size > MAX_PAGE_BYTES:
+        if size > STEP_BYTES:
             break
     return Steps(events, end)

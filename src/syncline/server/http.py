@@ -55,6 +55,7 @@ class Request:
         self.scope, self.receive, self._send = scope, receive, send
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.has_answered = False
+        self._body: bytes | None = None
 
     @property
     def user(self) -> str:
@@ -142,10 +143,15 @@ class Request:
         return await _decode(await self.body(*media), max_depth)
 
     async def body(self, *media: bytes) -> bytes:
-        """The body, decoded. Raises TooLarge, UnsupportedMedia, RequestTimeout or BadRequest."""
+        """The body, decoded; asking again costs nothing. Raises TooLarge, UnsupportedMedia, RequestTimeout, BadRequest."""
         if self.media not in (media or (JSON,)):
             wanted = " or ".join(each.decode() for each in media or (JSON,))
             raise UnsupportedMedia(f"The content type must be {wanted}.")
+        if self._body is None:
+            self._body = await self._receive_body()
+        return self._body
+
+    async def _receive_body(self) -> bytes:
         try:
             async with asyncio.timeout(self.service.settings.body_seconds):
                 body = await self._collect()

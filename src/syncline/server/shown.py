@@ -58,6 +58,7 @@ def show_past(library: Library, item: str, revision: int | None, seq: int | None
     return library.back(item, revision=revision, seq=seq, time=time)
 
 
-def encode_revision(revision: Revision) -> bytes:
-    """A revision as JSON."""
-    return canonical.encode(msgspec.to_builtins(revision))
+def encode_revision(revision: Revision, *, has_reverse: bool = True) -> bytes:
+    """A revision as JSON, perhaps without the patch back."""
+    members = msgspec.to_builtins(revision)
+    return canonical.encode(members if has_reverse else {name: members[name] for name in members if name != "reverse"})

@@ -138,12 +138,12 @@ def _lister(item: str) -> Callable[[Library], Listed | None]:
 async def put_document(request: Request) -> None:
     """``PUT docs/{id}``: makes the document show a value, doing the least; 201 if there was none."""
     value = await request.value()
-    try:
-        values.check(value)
-    except BadOp as error:
-        raise BadRequest(f"The value is not one that travels: {error.message}") from None
 
     def draft(desk: Desk) -> None:
+        try:
+            values.check(value)
+        except BadOp as error:
+            raise BadRequest(f"The value is not one that travels: {error.message}") from None
         if desk.editor.document.exists or values.open_value(value)[0] != MAP:
             patching.apply(desk.editor, [{"op": "add", "path": "", "value": value}])
         else:
