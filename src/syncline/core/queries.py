@@ -6,7 +6,8 @@ A *path* leads through maps: ``owner.name``, or a JSON Pointer (``/owner/name``)
 value or, for a comparison, a tuple: ``=`` ``!=`` ``<`` ``<=`` ``>`` ``>=``, ``in`` with several values, ``has`` for a
 member of a list or set, ``begins`` for the beginning of a string; ``(">=", 2, "<", 5)`` are two at once. All conditions
 hold. Values are compared by kind: true is not 1, and only numbers or strings are less than their like. What is not
-there counts as null. In order come null, false, true, numbers, strings (by code points), lists, and maps.
+there counts as null. In order come null, false, true, numbers, strings (by code points), then lists and maps (by their
+canonical form).
 
 What this module says is what a query means. Indexes make it fast; see ``stores.documents``.
 """
