@@ -767,3 +767,28 @@ def test_more_news_than_wait(docs, author):
     docs.server.push(docs.space, [late.event(ITEM, ops=[{"op": "put", "key": f"k{n}", "value": n}]) for n in range(20)])
     assert docs.value(ITEM) == {"n": {"$counter": 0}, "a": 0} | {f"k{n}": n for n in range(20)}
     assert docs.patch(ITEM, ("replace", "/n", 3)).json["value"]["n"] == {"$counter": 3}
+
+
+def test_reads_and_writes_while_more_news_come_than_wait(docs):
+    docs.put(ITEM, {})
+    author, done = Author(), []
+
+    def push(_: int) -> int:
+        return docs.server.push(docs.space, author.events(14, "elsewhere", payload="x" * 50_000)).status
+
+    def patch(client: int) -> int:
+        count = 0
+        while not done:
+            assert docs.patch(ITEM, ("add", f"/k{client}-{count}", 1)).status == 200
+            assert f"k{client}-{count}" in docs.value(ITEM)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(6) as pool:
+        patching = [pool.submit(patch, n) for n in range(3)]
+        try:
+            assert set(pool.map(push, range(40))) == {200}
+        finally:
+            done.append(True)
+        assert len(docs.value(ITEM)) == sum(each.result() for each in patching)
+    assert docs.get(ITEM).json["revision"] == 1 + len(docs.value(ITEM))

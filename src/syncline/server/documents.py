@@ -223,13 +223,19 @@ class Documents:
             self._author = Author(self._store, self._now_ms)
             self._begin()
         self._waiting_bytes = 0
-        while self._queue:
-            rows, head = self._queue.popleft()
-            self._take(rows, head)
-            self._seen = head.seq
+        while (news := self._next()) is not None:
+            self._take(*news)
+            self._seen = news[1].seq
         if self._drafts.pop(item, None) is not None:  # it was refused
             self._library.let_go(item)
         return self._library
+
+    def _next(self) -> tuple[Sequence[Row] | None, Head] | None:
+        """The next rows that wait, or None in place of those that were too many."""
+        try:
+            return self._queue.popleft()
+        except IndexError:  # perhaps the queue was emptied just now
+            return None
 
     def _begin(self) -> None:
         """Begins with nothing in memory."""
