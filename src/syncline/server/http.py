@@ -143,7 +143,7 @@ class Request:
         return await _decode(await self.body(*media), max_depth)
 
     async def body(self, *media: bytes) -> bytes:
-        """The body, decoded; asking again costs nothing. Raises TooLarge, UnsupportedMedia, RequestTimeout, BadRequest."""
+        """The body, decoded, also when asked again. Raises TooLarge, UnsupportedMedia, RequestTimeout or BadRequest."""
         if self.media not in (media or (JSON,)):
             wanted = " or ".join(each.decode() for each in media or (JSON,))
             raise UnsupportedMedia(f"The content type must be {wanted}.")

@@ -186,3 +186,19 @@ def test_an_edit_that_fitted_nothing_is_undone_by_nothing(ann):
     assert ann.undo()
     assert ann.events[-1].ops == []
     assert ann.document.value() == value
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_redo_goes_forward_as_far_as_undo_went_back(ann, steps):
+    values = [ann.document.value()]
+    for n in range(5):
+        ann.edit(lambda editor, n=n: editor.put(editor.document.objects[""], "title", n))
+        values.append(ann.document.value())
+    for _ in range(2):
+        for step in range(steps):
+            assert ann.undo()
+            assert ann.document.value() == values[4 - step]
+        for step in range(steps):
+            assert ann.redo()
+            assert ann.document.value() == values[6 - steps + step]
+        assert not ann.redo()
