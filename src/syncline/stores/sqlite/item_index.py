@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from syncline.core.patterns import matcher
+from syncline.stores.sqlite.database import array
 
 RUN = 8_192
 """Entries in a run. Larger runs make pushes cheaper and the scan of the rest longer (about 1 ms here)."""
@@ -44,6 +45,7 @@ LAST_N_RECENT = "SELECT n FROM entries WHERE seq > ? AND item = ? AND node = ? O
 LAST_N_INDEXED = f"SELECT n, node {RUNS} WHERE item = ? ORDER BY run DESC, seq DESC LIMIT ?"
 SEQS_OF_ITEM = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run, seq LIMIT ?3"
 SEQS_OF_PREFIX = f"SELECT seq {RUNS} WHERE run > ?1 AND item >= ?2 AND item < ?3 AND seq > ?1 LIMIT ?4"
+SEQS_OF_STRETCH = "SELECT seq FROM entries WHERE seq > ? AND seq <= ? AND item IN carray(?) ORDER BY seq LIMIT ?"
 ITEMS_OF_STRETCH = "SELECT seq, item FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq"
 LAST_SEQ_RECENT = "SELECT seq FROM entries WHERE seq > ? AND item = ? ORDER BY seq DESC LIMIT 1"
 LAST_SEQ_INDEXED = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run DESC, seq DESC LIMIT 1"
@@ -138,9 +140,12 @@ def _indexed_seqs(cursor: Any, pattern: str, since: int, limit: int) -> list[int
 
 
 def _scan(cursor: Any, items: Sequence[str], since: int, end: int, limit: int) -> tuple[list[int], int]:
-    wanted = matcher(items)
-    rows = cursor.execute(ITEMS_OF_STRETCH, (since, end))
-    seqs = list(islice((seq for seq, item in rows if wanted(item)), limit))
+    if any(pattern.endswith("*") for pattern in items):
+        wanted = matcher(items)
+        rows = cursor.execute(ITEMS_OF_STRETCH, (since, end))
+        seqs = list(islice((seq for seq, item in rows if wanted(item)), limit))
+    else:
+        seqs = [seq for (seq,) in cursor.execute(SEQS_OF_STRETCH, (since, end, array(items), limit))]
     return seqs, seqs[-1] if len(seqs) == limit else end
 
 
