@@ -220,6 +220,15 @@ def test_a_large_double_is_read_as_it_is_written(value):
     assert same(decode(canonical.encode(value)), value)
 
 
+def test_integers_are_read_digit_by_digit_if_asked_for():
+    text = b"[1700000000000000001,-9007199254740993,1,1e3,1.5]"
+    assert canonical.decode(text, max_depth=1, is_exact=True) == [1700000000000000001, -(2**53) - 1, 1, 1000, 1.5]
+    with pytest.raises(NumberOutOfRange):
+        canonical.decode(b"9" * 500, max_depth=1, is_exact=True)
+    with pytest.raises(BadJson):
+        canonical.decode(b'{"a":1,"a":1}', max_depth=1, is_exact=True)
+
+
 def test_a_pair_of_surrogates_is_one_character():
     assert decode('"\\ud83d\\ude00"') == "😀"
 

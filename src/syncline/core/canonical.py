@@ -40,8 +40,11 @@ def digest(body: bytes) -> bytes:
 # Decoding
 
 
-def decode(data: bytes, *, max_depth: int) -> Any:
-    """The value of one JSON text. Raises BadJson, NumberOutOfRange or TooDeep."""
+def decode(data: bytes, *, max_depth: int, is_exact: bool = False) -> Any:
+    """The value of one JSON text. Raises BadJson, NumberOutOfRange or TooDeep.
+
+    ``is_exact``: integers are read digit by digit, however large; ``encode`` refuses those that no double holds.
+    """
     if depth(data) > max_depth:
         raise TooDeep(f"The value nests deeper than {max_depth}.")
     try:
@@ -49,7 +52,7 @@ def decode(data: bytes, *, max_depth: int) -> Any:
     except UnicodeDecodeError as error:
         raise BadJson(f"The text is not UTF-8 (byte {error.start}).") from None
     try:
-        value = _decoder.decode(text)
+        value = (_exact_decoder if is_exact else _decoder).decode(text)
     except json.JSONDecodeError as error:
         raise BadJson(f"Not JSON: {error.msg} (character {error.pos}).") from None
     if "\\u" in text:
@@ -75,9 +78,13 @@ def has_long_digits(data: bytes) -> bool:
 
 
 def _integer(literal: str) -> int | float:
+    return _exact(_any_integer(literal), literal)
+
+
+def _any_integer(literal: str) -> int:
     if len(literal) > MAX_NUMBER_LENGTH:
         raise NumberOutOfRange("An integer has more digits than any double.")
-    return _exact(int(literal), literal)
+    return int(literal)
 
 
 def _exact(value: int, literal: str = "") -> int | float:
@@ -126,6 +133,9 @@ def _refuse_surrogates(value: Any) -> None:
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_constant)
+_exact_decoder = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_any_integer, parse_float=_real, parse_constant=_constant
+)
 
 
 # Encoding
