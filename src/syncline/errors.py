@@ -35,7 +35,8 @@
     │   └── PatchTestFailed          patch_test_failed
     ├── DocumentError                the document's: it is not as the request takes it to be
     │   ├── DocumentExists           document_exists
-    │   └── DocumentChanged          document_changed
+    │   ├── DocumentChanged          document_changed
+    │   └── KindMismatch             kind_mismatch
     ├── AccessError                  the credentials' or the space's
     │   ├── Unauthorized             unauthorized
     │   ├── Forbidden                forbidden
@@ -313,6 +314,12 @@ class DocumentChanged(DocumentError):
 
     code = "document_changed"
     status = 412
+
+
+class KindMismatch(DocumentError):
+    """The document is of another kind than the request says; ``kind`` is what it is."""
+
+    code = "kind_mismatch"
 
 
 class AccessError(SynclineError):

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from syncline.errors import NotFound, SynclineError
 from syncline.server.api import documents, history, log, openapi, policies, spaces
 from syncline.server.api.websocket import WebSocketEndpoint
+from syncline.server.dialects.crdt import routes as crdt
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.service import Service
 from syncline.server.settings import Settings
@@ -24,12 +25,12 @@ DESCRIBED = (
         "docs/{id}",
         {
             "GET": documents.show_document,
-            "PUT": documents.put_document,
+            "PUT": crdt.put_or(documents.put_document),
             "PATCH": documents.patch_document,
             "DELETE": documents.delete_document,
         },
     ),
-    Address("docs/{id}/ops", {"GET": history.show_ops, "POST": documents.add_ops}),
+    Address("docs/{id}/ops", {"GET": history.show_ops, "POST": crdt.ops_or(documents.add_ops)}),
     Address("docs/{id}/undo", {"POST": documents.undo}),
     Address("docs/{id}/redo", {"POST": documents.redo}),
     Address("docs/{id}/restore", {"POST": documents.restore}),

@@ -16,6 +16,7 @@ from syncline.server.api import shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
+from syncline.server.dialects.crdt.shapes import TypedOps, TypedState, TypedValue
 from syncline.server.http import JSON, Address, Handler, Request
 from syncline.server.streams import EVENT_STREAM
 
@@ -24,20 +25,20 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "push": {JSON: shapes.Pushed},
     "hello": {JSON: Hello},
     "create_space": {JSON: CreateSpace},
-    "put_document": {JSON: ANY},
+    "put_document": {JSON: (ANY, TypedValue)},
     "patch_document": {JSON_PATCH: shapes.JsonPatch, MERGE_PATCH: ANY},
-    "add_ops": {JSON: shapes.Ops},
+    "add_ops": {JSON: (shapes.Ops, TypedOps)},
     "restore": {JSON: shapes.Restore},
     "set_policies": {JSON: shapes.Policies},
 }
-"""What each handler takes, by content type."""
+"""What each handler takes, by content type; several shapes if a dialect has one of its own."""
 ANSWERS: Mapping[str, Any] = {
     "push": shapes.Pushing,
     "hello": Welcome,
     "pull": Page,
     "show_document": shapes.Document,
-    **dict.fromkeys(("put_document", "patch_document", "delete_document", "add_ops"), shapes.WrittenDocument),
-    **dict.fromkeys(("undo", "redo", "restore"), shapes.WrittenDocument),
+    **dict.fromkeys(("put_document", "add_ops"), (shapes.WrittenDocument, TypedState)),
+    **dict.fromkeys(("patch_document", "delete_document", "undo", "redo", "restore"), shapes.WrittenDocument),
     "list_documents": shapes.Listing,
     "show_ops": shapes.Entries,
     "show_revisions": shapes.Revisions,
@@ -103,9 +104,10 @@ def describing(addresses: Sequence[Address]) -> Handler:
 
 
 def _document(addresses: Sequence[Address]) -> dict[str, Any]:
-    kinds = [*{repr(kind): kind for each in BODIES.values() for kind in each.values()}.values(), *ANSWERS.values()]
-    found, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    schemas = {repr(kind): schema for kind, schema in zip(kinds, found, strict=True)}
+    given = [*(kind for each in BODIES.values() for kind in each.values()), *ANSWERS.values()]
+    kinds = {repr(kind): kind for several in given for kind in _each(several)}
+    found, components = msgspec.json.schema_components(kinds.values(), ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(kinds, found, strict=True))
     described = {
         path: {method.lower(): _operation(path, handler, schemas) for method, handler in address.handlers.items()}
         for address in addresses
@@ -129,7 +131,7 @@ def _document(addresses: Sequence[Address]) -> dict[str, Any]:
 
 def _operation(path: str, handler: Any, schemas: Mapping[str, Any]) -> dict[str, Any]:
     name = handler.__name__
-    answer = schemas[repr(ANSWERS[name])] if name in ANSWERS else {}
+    answer = _schema(ANSWERS[name], schemas) if name in ANSWERS else {}
     media = EVENT_STREAM if name in STREAMS else JSON
     done = {"description": "Done.", "content": {media.decode(): {"schema": answer}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -145,9 +147,19 @@ def _operation(path: str, handler: Any, schemas: Mapping[str, Any]) -> dict[str,
         },
     }
     if name in BODIES:
-        content = {media.decode(): {"schema": schemas[repr(kind)]} for media, kind in BODIES[name].items()}
+        content = {media.decode(): {"schema": _schema(kind, schemas)} for media, kind in BODIES[name].items()}
         operation["requestBody"] = {"required": name not in OPTIONAL_BODIES, "content": content}
     return operation
+
+
+def _each(kinds: Any) -> tuple[Any, ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)
+
+
+def _schema(kinds: Any, schemas: Mapping[str, Any]) -> Any:
+    """The schema of one shape, or of any of several."""
+    found = [schemas[repr(kind)] for kind in _each(kinds)]
+    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def _parameters(path: str, name: str) -> list[dict[str, Any]]:

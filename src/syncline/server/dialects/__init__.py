@@ -1,0 +1,1 @@
+"""Dialects: what others call documents and changes, spoken on our log. Each is one package that nobody else imports."""
