@@ -335,3 +335,14 @@ def test_dependencies_are_looked_at_last():
         "node_conflict",
         "user_mismatch",
     ]
+
+
+def test_nothing_may_have_come_to_an_item_that_was_expected_to_be_as_it_was():
+    theirs, mine = an_event(1, node="n2"), an_event(1)
+    ledger = a_ledger([theirs])
+    (refused,) = ledger.submit(Submission([mine], "ann", {"task.milk": 0}))
+    assert refused.code == "document_changed"
+    assert ledger.submit(Submission([mine], "ann", {"task.milk": 1})) == [11]
+    (refused,) = ledger.submit(Submission([an_event(2)], "ann", {"task.milk": 1}))  # what came in this very commit
+    assert refused.code == "document_changed"
+    assert ledger.submit(Submission([an_event(3, item="task.bread")], "ann", {"task.bread": 0})) == [12]
