@@ -2,7 +2,21 @@
 
 from collections.abc import Callable
 
-from bench.figures import documents, history, initial_sync, live, memory, patches, pull, push, rows, updates
+from bench.figures import (
+    documents,
+    edits,
+    history,
+    initial_sync,
+    live,
+    memory,
+    patch_storage,
+    patches,
+    pull,
+    push,
+    revisions,
+    rows,
+    updates,
+)
 from bench.plan import Plan
 from bench.results import Figure
 
@@ -17,4 +31,7 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "rows": rows.measure,
     "patches": patches.measure,
     "documents": documents.measure,
+    "edits": edits.measure,
+    "revisions": revisions.measure,
+    "patch_storage": patch_storage.measure,
 }
