@@ -20,6 +20,7 @@ from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Vers
 from syncline.errors import SynclineError
 from syncline.replica import Draft, Refused, Replica, Status
 from syncline.replica.documents import DocumentReplica, LiveDocument
+from syncline.replica.documents.upcasts import upcast
 from syncline.stores import EventStore, ReplicaStore
 from syncline.sync import (
     ConflictResolver,
@@ -71,6 +72,7 @@ __all__ = [
     "Version",
     "__version__",
     "open",
+    "upcast",
 ]
 
 __version__ = _version("syncline")

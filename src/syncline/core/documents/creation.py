@@ -36,10 +36,11 @@ def _fill(editor: Editor, target: Map, members: Mapping[str, Any]) -> None:
         if kind is None:
             editor.put(target, key, content)
         else:
-            _establish(editor, editor.ensure(target, key, kind), content)
+            establish(editor, editor.ensure(target, key, kind), content)
 
 
-def _establish(editor: Editor, child: Any, content: Any) -> None:
+def establish(editor: Editor, child: Any, content: Any) -> None:
+    """Makes a child that is named by its place show a content; what a counter begins with counts once."""
     match child:
         case Map():
             _fill(editor, child, content)

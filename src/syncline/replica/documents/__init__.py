@@ -16,12 +16,15 @@ from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import Difference
+from syncline.core.documents.values import from_wire
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID, StampClock
 from syncline.errors import DocumentExists, InvalidEvent
+from syncline.replica.documents import upcasts
 from syncline.replica.documents.finding import FindingReplica
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
+from syncline.replica.documents.upcasts import UPCAST
 from syncline.replica.drafts import Draft
 from syncline.stores import Change, ReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
@@ -139,6 +142,8 @@ class DocumentReplica(FindingReplica):
                     raise InvalidEvent(f"{item} is being edited: an undo or a group is an event of its own.")
                 yield self._under_way[item].edit
                 return
+            if self.is_outdated(item):
+                self._write_upcast(item)
             edit = Edit(item, Editor(self.library.document(item), self._reserve()))
             self._under_way[item] = _Open(edit, action, payload, meta)
             try:
@@ -148,6 +153,19 @@ class DocumentReplica(FindingReplica):
                 raise
             if not self._transactions:
                 self._record_open(item)
+
+    def _write_upcast(self, item: str) -> None:
+        """Makes the newer form of a document last: an event of its own, recorded before whatever is edited."""
+        document = self.library.document(item)
+        edit = Edit(item, Editor(document, self._reserve()))
+        self._under_way[item] = _Open(edit, UPCAST, ..., {})
+        try:
+            if document.is_made:  # a deleted one, too: it may come back
+                upcasts.write(edit.editor, from_wire(self.upcasted(item, document.show(document.root))))
+        except BaseException:
+            self._give_up(item)
+            raise
+        self._record_open(item)
 
     def _reserve(self) -> str:
         """An id for an event that is being drafted."""
@@ -184,9 +202,11 @@ class DocumentReplica(FindingReplica):
     def step(self, item: str, action: str) -> bool:
         """Undoes or redoes (``action``) this user's last edit of a document; False if there is nothing to."""
         with self._quietly():
+            if self.is_outdated(item):
+                self._write_upcast(item)
             find = self.library.undo if action == "undo" else self.library.redo
             found = find(item, self.user)
-            if found is None:
+            if found is None or found[0].touched[0].action == UPCAST:
                 return False
             step, target = found
             with self.editing(item, action, meta={"undoes": step.undoes}) as edit:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, overload
+
+from msgspec import UNSET
 
 from syncline.core import canonical, patterns
 from syncline.core.documents.document import Document
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM
+from syncline.core.documents.values import from_wire, to_plain, to_wire
 from syncline.core.events import Event
 from syncline.core.queries import Query, parse_path
 from syncline.replica import Replica
 from syncline.replica.documents.catalog import Catalog, is_op
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import LiveDocument
+from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, schema_of
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
+from syncline.replica.drafts import Draft
 from syncline.stores import Change, ReplicaStore, is_on_its_way
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
@@ -33,8 +39,12 @@ class FindingReplica(Replica):
 
     library: Library
 
-    def __init__(self, store: ReplicaStore, *, index: DocumentIndex | None = None, **sources: Any) -> None:
+    def __init__(
+        self, store: ReplicaStore, *, index: DocumentIndex | None = None, upcasts: Upcasts = UPCASTS, **sources: Any
+    ) -> None:
         super().__init__(store, **sources)
+        self._upcasts = upcasts
+        self._schemas: dict[str, int] = {}
         self._catalog = Catalog(index or MemoryDocumentIndex(), store, self._bodies, self._reading)
         self._watched = Watchers(self.document)
         self._quiet = 0
@@ -51,8 +61,14 @@ class FindingReplica(Replica):
     def _bodies(self, items: Sequence[str]) -> dict[str, bytes | None]:
         many = len(items) > MANY
         strangers = [item for item in items if item not in self.library] if many else []
-        bodies = {item: _body(document) for item, document in self._fold(strangers)}
-        return bodies | {item: _body(self.library.document(item)) for item in items if item not in bodies}
+        bodies = {item: self._body(item, document) for item, document in self._fold(strangers)}
+        return bodies | {item: self._body(item, self.library.document(item)) for item in items if item not in bodies}
+
+    def _body(self, item: str, document: Document) -> bytes | None:
+        if not document.exists:
+            return None
+        wire = self.upcasted(item, document.value()) if self.is_outdated(item) else UNSET
+        return canonical.encode(document.plain() if wire is UNSET else to_plain(wire))
 
     def _fold(self, items: Sequence[str]) -> Iterator[tuple[str, Document]]:
         """Many documents that are not in memory, and need not stay there, from one walk through the log."""
@@ -62,10 +78,49 @@ class FindingReplica(Replica):
         for each in self._store.outbox("acked", "pending", items=items) if items else ():
             events[each.event.item].append(Placed(each.event))
         for item, placed in events.items():
+            self._schemas[item] = max((schema_of(each.event) for each in placed), default=0)
             yield item, self.library.fold(item, placed)
 
     def _reading(self) -> str:
-        return ""
+        return str(self._upcasts)
+
+    # Versions of the app's own format
+
+    def schema(self, item: str) -> int:
+        """The version of a document's format: the greatest of its events, or this program's if there are none."""
+        with self._lock:
+            if item not in self._schemas:
+                self._schemas[item] = max(map(schema_of, self.events(items=[item])), default=0)
+            return self._schemas[item] or self._upcasts.version(item)
+
+    def is_outdated(self, item: str) -> bool:
+        """Whether a document is of a version that this program reads through upcasts."""
+        known = self._upcasts.version(item)
+        return known > FIRST_SCHEMA and self.schema(item) < known
+
+    def upcasted(self, item: str, wire: Any) -> Any:
+        """What a document shows (as it travels), in the form this program knows."""
+        return to_wire(self._upcasts.apply(item, from_wire(wire), self.schema(item)))
+
+    def payload(self, event: Event) -> Any:
+        """The payload of an event in the form this program knows; None if it has none."""
+        if event.payload is UNSET:
+            return None
+        return self._upcasts.apply(event.item, deepcopy(event.payload), schema_of(event))
+
+    def _made(self, draft: Draft, *arguments: Any) -> Event:
+        known = self._upcasts.version(draft.item)
+        if known > FIRST_SCHEMA:
+            draft = draft._replace(meta={"schema": known, **(draft.meta or {})})
+        return super()._made(draft, *arguments)
+
+    def _note_schemas(self, change: Change) -> None:
+        if change.forget or change.rewind is not None:
+            self._schemas.clear()
+        events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
+        for event in events if self._schemas else ():
+            if event.item in self._schemas:
+                self._schemas[event.item] = max(self._schemas[event.item], schema_of(event))
 
     # Finding
 
@@ -154,6 +209,7 @@ class FindingReplica(Replica):
             super()._commit(change)
         finally:  # a commit that failed may have been carried out after all
             self._catalog.touch(touched)
+            self._note_schemas(change)
             self._watched.note(changed)
 
     def _touched(self, change: Change) -> set[str]:
@@ -214,7 +270,3 @@ class FindingReplica(Replica):
         with self._lock:
             self._catalog.close()
             super().close()
-
-
-def _body(document: Document) -> bytes | None:
-    return canonical.encode(document.plain()) if document.exists else None

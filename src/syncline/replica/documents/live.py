@@ -14,9 +14,10 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Revision, blame
 from syncline.core.documents.undo import Difference
-from syncline.core.documents.values import from_wire, to_wire
+from syncline.core.documents.values import from_wire, to_plain, to_wire
 from syncline.core.patches import diff
 from syncline.errors import NotFound
+from syncline.replica.documents.upcasts import frozen
 from syncline.replica.documents.views import unwrapped, view_of
 
 if TYPE_CHECKING:
@@ -167,6 +168,33 @@ class LiveDocument(Reading):
     def document(self) -> Document:
         """The state as it is now."""
         return self._replica.library.document(self.item)
+
+    @property
+    def schema(self) -> int:
+        """The version of the app's own format; greater than this program's if a newer program wrote it."""
+        return self._replica.schema(self.item)
+
+    @property
+    def root(self) -> Any:
+        """The document's content; what is read through upcasts is no view, and can be changed within ``edit`` only."""
+        with self.lock:
+            is_outdated = self.exists and self._replica.is_outdated(self.item)
+            return frozen(self.value) if is_outdated else super().root
+
+    @property
+    def wire(self) -> Any:
+        """The content as it travels, with marked kinds; None if there is none."""
+        with self.lock:
+            wire = super().wire
+            is_outdated = self.exists and self._replica.is_outdated(self.item)
+            return self._replica.upcasted(self.item, wire) if is_outdated else wire
+
+    @property
+    def plain(self) -> Any:
+        """The content as plain JSON; None if there is none."""
+        with self.lock:
+            is_outdated = self.exists and self._replica.is_outdated(self.item)
+            return to_plain(self.wire) if is_outdated else super().plain
 
     @contextmanager
     def editing(self) -> Iterator[Editor]:
