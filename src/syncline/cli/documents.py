@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from msgspec import UNSET
 
 from syncline.cli import assignments
 from syncline.cli.assignments import Assignment
@@ -75,7 +74,7 @@ def list_documents(
     json: Json = False,
 ) -> None:
     """List the documents."""
-    documents = [replica.document(item) for item in _items(replica, pattern)]
+    documents = replica.documents(pattern)
     if json:
         for each in documents:
             emit({"item": each.item, "revision": each.revision, "value": each.plain})
@@ -182,8 +181,3 @@ def _given(*typed: list[str] | None) -> list[Assignment]:
     return [
         assignments.assignment(each, mark) for mark, group in zip(marks, typed, strict=True) for each in group or ()
     ]
-
-
-def _items(replica: DocumentReplica, pattern: str) -> list[str]:
-    found = {event.item for event in replica.events(items=[pattern]) if event.ops is not UNSET}
-    return [item for item in sorted(found) if replica.document(item).exists]
