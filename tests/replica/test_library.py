@@ -46,6 +46,9 @@ class Desk:
     def pending(self, item, after=NIL_ID):
         return [event for event in self.local if event.item == item and event.id > after]
 
+    def holds(self, id):
+        return any(each.event.id == id for each in self.placed)
+
     def place(self):
         return len(self.log), 0
 

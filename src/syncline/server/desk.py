@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from syncline.core.documents.edit import Editor
-from syncline.replica.documents.library import Library, Shelf
+from syncline.replica.documents.library import Library
+from syncline.replica.documents.shelf import Shelf
 from syncline.server.conditions import Conditions
 
 

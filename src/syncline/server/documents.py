@@ -27,7 +27,8 @@ from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.stamps import NIL_ID
 from syncline.errors import DocumentChanged, Overloaded, ShuttingDown, SynclineError
-from syncline.replica.documents.library import Library, Shelf
+from syncline.replica.documents.library import Library
+from syncline.replica.documents.shelf import Shelf
 from syncline.server.author import Author
 from syncline.server.authority import Committed
 from syncline.server.conditions import Version
@@ -57,6 +58,10 @@ class Source:
     def pending(self, item: str, after: str = NIL_ID) -> list[Event]:
         """Nothing: what a server has is in its log."""
         return []
+
+    def holds(self, id: str) -> bool:
+        """Whether the log holds an event; nobody asks, as nothing is pending here."""
+        return True
 
     def place(self) -> tuple[int, int]:
         """The head."""

@@ -9,7 +9,8 @@ import msgspec
 from syncline.core import canonical
 from syncline.core.documents.policies import MANUAL
 from syncline.core.documents.revisions import Revision
-from syncline.replica.documents.library import Library, Shelf
+from syncline.replica.documents.library import Library
+from syncline.replica.documents.shelf import Shelf
 from syncline.server.conditions import Version
 from syncline.server.documents import Documents
 

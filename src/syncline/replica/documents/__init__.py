@@ -51,6 +51,9 @@ class _Source:
             yield from (each.event for each in found)
             after = found[-1].event.id
 
+    def holds(self, id: str) -> bool:
+        return bool(self._store.holds([id]))
+
     def place(self) -> tuple[int, int]:
         state = self._store.state()
         return state.seq, state.rewritten
@@ -82,6 +85,7 @@ class DocumentReplica(FindingReplica):
         self._snapshots = snapshots or MemorySnapshotStore()
         self.library = Library(_Source(store), self._snapshots, Policies(store.load(items=[POLICIES_ITEM])))
         self._under_way: dict[str, _Open] = {}
+        self.library.drafted = self._under_way.keys()
         self._transactions = 0
         self._reserved = ""
         self._overruled_watchers: list[Callable[[LiveDocument, Event], Any]] = []

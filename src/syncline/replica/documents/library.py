@@ -9,11 +9,10 @@ another event lets go of its shelf.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice, takewhile
 from typing import Any, Protocol
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from syncline.core.documents import snapshots
@@ -22,17 +21,21 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.history import History, Step
 from syncline.core.documents.policies import SERVER_WINS
 from syncline.core.documents.revisions import Placed, Revision, replay
-from syncline.core.documents.settings import Policies
+from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
 from syncline.errors import NotFound
+from syncline.replica.documents.shelf import Shelf, group_of, open_kept
 from syncline.stores.snapshots import Kept, SnapshotStore
 
 STRETCH = 128
 """Events between two snapshots, at least; more when the snapshots are larger than the events."""
 BUDGET_BYTES = 64 * 1024 * 1024
 """What the documents in memory may take, roughly: those that were not looked at for longest are let go."""
+
+LOOKED_AT = 16
+"""After so many openings it is looked at what they take."""
 
 
 class Source(Protocol):
@@ -44,77 +47,11 @@ class Source(Protocol):
     def pending(self, item: str, after: str = NIL_ID) -> Iterable[Event]:
         """The local events of an item that are not entries yet, with ids beyond ``after``, in order."""
 
+    def holds(self, id: str) -> bool:
+        """Whether an event is in the log, or local."""
+
     def place(self) -> tuple[int, int]:
         """The head up to which ``entries`` knows, and how often the log was changed otherwise than at its end."""
-
-
-class Shelf:
-    """One document, the snapshot its last stretch begins with, and that stretch: confirmed events, pending ones."""
-
-    def __init__(self, item: str, kept: Kept | None) -> None:
-        self.kept = kept or nothing(item)
-        self.document = open_kept(item, kept)
-        self.revision, self.group = self.kept.revision, self.kept.group
-        self.stretch: list[Placed] = []
-        self.seq, self.at, self.pending, self.last = self.kept.seq, self.kept.at, self.kept.pending, self.kept.last
-        self.is_in_order = True
-        self.bytes = len(self.kept.body)
-
-    def fold(self, placed: Placed, policy: str) -> None:
-        """Folds the next event of the stretch."""
-        self.add(placed, has_changed=self.document.fold(placed.event, policy=policy))
-
-    def add(self, placed: Placed, *, has_changed: bool) -> None:
-        """Takes note of an event that was folded. A visible change is a revision, as are neighbours of one group."""
-        self.stretch.append(placed)
-        self.bytes += len(placed.event.body)
-        self.is_in_order = self.is_in_order and not (placed.seq and self.pending)
-        self._moved(placed, 0 if placed.seq else 1)
-        group = group_of(placed.event)
-        if has_changed and not self.goes_on(placed.event):
-            self.revision += 1
-        self.group = group if has_changed or group == self.group else None
-
-    def goes_on(self, event: Event) -> bool:
-        """Whether an event belongs to the last revision, as its neighbour in a group."""
-        return self.group is not None and group_of(event) == self.group
-
-    def holds(self, event: Event) -> bool:
-        """Whether an event that the document has seen by its number may be a pending one."""
-        return bool(self.kept.pending) or any(each.event.id == event.id for each in self.stretch)
-
-    def confirm(self, placed: Placed) -> None:
-        """A pending event has its entry now; the first of them, or they are no longer in order."""
-        first = len(self.stretch) - self.pending
-        where = next((i for i, each in enumerate(self.stretch) if each.event.id == placed.event.id), -1)
-        self.is_in_order = self.is_in_order and (where == first or where < 0 < -first)
-        if where >= 0:
-            self.stretch[where] = placed
-        self._moved(placed, -1)
-
-    def _moved(self, placed: Placed, pending: int) -> None:
-        self.pending += pending
-        if placed.seq:
-            self.seq, self.at = placed.seq, placed.at
-        else:
-            self.last = placed.event.id
-
-
-def group_of(event: Event) -> str | None:
-    """The group of an event, told apart from others' groups; None if it is in none."""
-    group = event.meta.get("group") if event.meta is not UNSET else None
-    return f"{event.node}/{group}" if group else None
-
-
-def nothing(item: str) -> Kept:
-    """The snapshot of a document without events."""
-    zero: dict[str, Any] = dict.fromkeys(("count", "revision", "seq", "at", "pending", "head", "rewritten"), 0)
-    return Kept(item=item, group=None, body=b"", **zero)
-
-
-def open_kept(item: str, kept: Kept | None) -> Document:
-    """The document of a snapshot, or an empty one."""
-    return snapshots.decode(item, snapshots.unpack(kept.body)) if kept and kept.body else Document(item)
 
 
 class Library:
@@ -126,6 +63,9 @@ class Library:
         self._source, self._store, self._policies = source, store, policies
         self._budget_bytes = budget_bytes
         self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+        self._opened = 0
+        self.drafted: Collection[str] = ()
+        """The items that are being edited: until the event is there, only their documents in memory know of it."""
 
     def __contains__(self, item: str) -> bool:
         """Whether the document of an item is in memory."""
@@ -147,7 +87,8 @@ class Library:
 
     def note(self, placed: Placed) -> None:
         """Folds an event that came to the end of its item, if the document is in memory."""
-        self._policies.note(placed)
+        if placed.event.item == POLICIES_ITEM:
+            self._note_policy(placed)
         shelf = self._shelves.get(placed.event.item)
         if shelf is None:
             return
@@ -160,7 +101,16 @@ class Library:
             self.let_go(placed.event.item)
         else:
             shelf.fold(placed, self._policies.of(placed.event.item, placed.seq or None))
-            self._turn(shelf)
+            if placed.event.item not in self.drafted:  # a snapshot holds no draft
+                self._turn(shelf)
+
+    def _note_policy(self, placed: Placed) -> None:
+        """Whatever is pending will be judged by this one, not by that which it was folded under."""
+        if placed.seq:
+            self._policies.note(placed)
+            for item in [item for item, shelf in self._shelves.items() if shelf.pending]:
+                if self._policies.has_changed(item, placed.seq - 1):
+                    self.let_go(item)
 
     def _matters_to_pending(self, shelf: Shelf, event: Event) -> bool:
         """Whether pending events have to be folded again on top of this one: after a rewind they may have seen it."""
@@ -188,9 +138,10 @@ class Library:
         return document
 
     def let_go(self, item: str | None = None) -> None:
-        """Forgets what is in memory of an item, or of all."""
+        """Forgets what is in memory of an item; or of all and the policies, as the log was changed before its end."""
         if item is None:
             self._shelves.clear()
+            self._policies.begin(self._source.entries(POLICIES_ITEM, 0))
         else:
             self._shelves.pop(item, None)
 
@@ -198,21 +149,25 @@ class Library:
         shelf = self._shelves.get(item)
         if shelf is None:
             shelf = self._shelves[item] = self._open(item)
-            self._make_room()
+            self._opened += 1
+            if self._opened % LOOKED_AT == 0:
+                self._make_room()
         self._shelves.move_to_end(item)
         return shelf
 
     def _in_order(self, item: str) -> Shelf:
         """The shelf, opened again if events came between pending ones and their confirmation."""
-        if not self._shelf(item).is_in_order:
+        if not self._shelf(item).is_in_order and item not in self.drafted:
             self.let_go(item)
         return self._shelf(item)
 
     def _make_room(self) -> None:
         total = sum(shelf.bytes for shelf in self._shelves.values())
-        while total > self._budget_bytes and len(self._shelves) > 1:
-            _, gone = self._shelves.popitem(last=False)
-            total -= gone.bytes
+        for item in list(self._shelves)[:-1]:
+            if total <= self._budget_bytes:
+                break
+            if item not in self.drafted:
+                total -= self._shelves.pop(item).bytes
 
     def _open(self, item: str) -> Shelf:
         shelf = self._base(item)
@@ -226,10 +181,15 @@ class Library:
         rewritten = self._source.place()[1]
         kept = self._store.nearest(item, rewritten=rewritten, **bounds)
         shelf = Shelf(item, kept)
-        if kept is None or self._catch_up(shelf):
+        is_judged_anew = shelf.pending > 0 and self._policies.has_changed(item, shelf.kept.head)
+        if kept is None or (not is_judged_anew and self._catch_up(shelf)):
             self._settle(shelf)
             return shelf
         return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})))
+
+    def _is_of_this_log(self, kept: Kept) -> bool:
+        """Whether a snapshot knows no more than the log, which may have been put back as of an older copy."""
+        return kept.head <= self._source.place()[0] and (not kept.pending or self._source.holds(kept.last))
 
     def _catch_up(self, shelf: Shelf) -> bool:
         """Confirms the pending events that a snapshot holds; False if somebody else's event came between them."""
