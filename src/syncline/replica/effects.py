@@ -73,15 +73,21 @@ def _skew(server_ms: int, now_ms: int) -> int:
 
 
 def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineError]]) -> Change:
-    """Refused events go to the inbox, with every pending event that names one of them."""
+    """Refused events go to the inbox, with every pending event that names one of them, and its whole transaction."""
     refused = {event.id: answer for event, answer in answers if not isinstance(answer, int)}
-    gone = []
-    for event in (each.event for each in store.outbox("pending")) if refused else ():
-        reason = next((id for id in refused if id.encode() in event.body), None)
-        if reason is not None:
-            refused[event.id] = refused[reason]
-            gone.append(Outboxed(event, "refused", None, refused[reason].to_wire()))
-    return Change(outbox=gone)
+    waiting = [each.event for each in store.outbox("pending")] if refused else []
+    gone: dict[str, Outboxed] = {}
+    torn: dict[str | None, SynclineError] = {}
+    is_settled = False
+    while not is_settled:  # a transaction's first events may go because of its last one, and others with them
+        for event in waiting:
+            reason = torn.get(event.tx) or next((refused[id] for id in refused if id.encode() in event.body), None)
+            if reason is not None:
+                refused[event.id] = reason
+                gone[event.id] = Outboxed(event, "refused", None, reason.to_wire())
+                torn.update({event.tx: reason} if event.tx else {})
+        is_settled = all(event.id in gone for event in waiting if event.tx in torn)
+    return Change(outbox=list(gone.values()))
 
 
 def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:

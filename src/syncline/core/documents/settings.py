@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Protocol
 
 from syncline.core.documents.policies import MERGE, POLICIES
@@ -30,6 +32,11 @@ class Policies:
 
     def __init__(self, entries: Iterable[Placed] = ()) -> None:
         self._rules: list[tuple[int, str, str | None]] = []
+        self.begin(entries)
+
+    def begin(self, entries: Iterable[Placed]) -> None:
+        """Begins anew, with these."""
+        self._rules.clear()
         for entry in entries:
             self.note(entry)
 
@@ -40,7 +47,9 @@ class Policies:
             return
         pattern, policy = payload.get("item"), payload.get("policy")
         if isinstance(pattern, str) and (policy is None or policy in POLICIES):
-            self._rules.append((entry.seq, pattern, policy))
+            rule = (entry.seq, pattern, policy)
+            if rule not in self._rules:
+                insort(self._rules, rule, key=itemgetter(0))
 
     def of(self, item: str, seq: int | None = None) -> str:
         """The policy for an entry of this item; without ``seq`` for one that comes next."""
@@ -51,6 +60,10 @@ class Policies:
             if policy is not None and matcher([pattern])(item)
         ]
         return max(matching)[2] if matching else MERGE
+
+    def has_changed(self, item: str, since: int) -> bool:
+        """Whether something was said of an item after a seq."""
+        return any(seq > since and matcher([pattern])(item) for seq, pattern, _ in self._rules)
 
     def current(self) -> dict[str, str]:
         """The policy of each pattern, as it holds now."""
