@@ -15,6 +15,7 @@ from syncline.core.documents import names, ops
 from syncline.core.documents.document import Conflict, Document
 from syncline.core.documents.objects import Element, Ref, is_same
 from syncline.core.documents.policies import LAST_WRITE_WINS, MANUAL
+from syncline.core.documents.snapshot_writer import is_kept
 from syncline.core.events import Event
 
 
@@ -61,7 +62,7 @@ def conflicts_of(document: Document, events: Iterable[Event], policy: str) -> Co
 
 
 def _hides_anything(document: Document) -> bool:
-    return bool(document.deletes) or not all(map(document.is_in_place, document.objects.values()))
+    return bool(document.deletes) or not all(map(document.is_in_place, filter(is_kept, document.objects.values())))
 
 
 class _Hidden:
@@ -89,6 +90,8 @@ class _Hidden:
     def _removals(self, name: str) -> list[Event]:
         """The events that wrote the slot in which an object, or one it is in, no longer shows."""
         target = self._document.objects.get(name)
+        if target is not None and not is_kept(target):  # a snapshot would not know of it
+            return []
         while target is not None and target.birth is not None:
             parent, place = target.birth
             if not is_same(parent.shows(place), Ref(target.name)):

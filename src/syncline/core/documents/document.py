@@ -6,7 +6,7 @@ state and how to read it; what each op does is ``fold``, how a state is written 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -76,11 +76,22 @@ class Document:
             self.overruled.add(event.id)
         return self.run(event.id, sequence, has_effect=not is_overruled, observer=observer)
 
-    def run(self, event: str, sequence: list[Any], *, has_effect: bool, observer: Observer | None = None) -> bool:
-        """Carries out the ops of an event, or, without effect, makes what others may name."""
+    def run(
+        self,
+        event: str,
+        sequence: list[Any],
+        *,
+        has_effect: bool,
+        observer: Observer | None = None,
+        only: Collection[str] | None = None,
+    ) -> bool:
+        """Carries out the ops of an event, or, without effect, makes what others may name.
+
+        ``only``: the objects that matter to whoever asks; the others are left as they are.
+        """
         did_exist = self.exists
         self.is_made = self.is_made or (has_effect and bool(sequence))
-        has_changed = Fold(self, event, has_effect=has_effect, observer=observer).run(sequence)
+        has_changed = Fold(self, event, has_effect=has_effect, observer=observer).run(sequence, only)
         return did_exist != self.exists or (did_exist and has_changed)
 
     def _is_overruled(self, event: Event, sequence: list[Any]) -> bool:

@@ -61,11 +61,18 @@ class Fold:
         self.event, self.k, self.has_changed = event, 0, False
         self._document, self._has_effect, self._observer = document, has_effect, observer
 
-    def run(self, sequence: Sequence[ops.AnyOp | None]) -> bool:
-        """Carries out all ops; whether the document shows something else now, or would if it were not deleted."""
+    def run(self, sequence: Sequence[ops.AnyOp | None], only: Collection[str] | None = None) -> bool:
+        """Carries out all ops, or those on some objects and on the document itself.
+
+        Whether the document shows something else now, or would if it were not deleted.
+        """
         for op in sequence:
-            if op is not None:
+            if op is None:
+                continue
+            if only is None or isinstance(op, ops.Delete | ops.Restore) or self._full(op.inside) in only:
                 self.do(op)
+            else:
+                self.k += ops.size(op)
         return self.has_changed
 
     def do(self, op: ops.AnyOp) -> None:

@@ -6,11 +6,11 @@ of a list has two slots: what it is, and where it stands; so concurrent moves ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from syncline.core.documents.names import COUNTER, LIST, MAP, ROOT, SET, TEXT, rank
-from syncline.core.documents.sequence import GONE, ORIGINAL, Events, Sequence
+from syncline.core.documents.sequence import GONE, ORIGINAL, Events, Sequence, State
 from syncline.core.limits import MAX_SAFE_INTEGER
 
 
@@ -173,14 +173,27 @@ def _show(_state: frozenset[str]) -> frozenset[str]:
 
 
 class TextObject(Object):
-    """A text: its characters in a sequence."""
+    """A text: its characters in a sequence, which is built of a snapshot's runs when it is looked at."""
 
-    __slots__ = ("sequence",)
+    __slots__ = ("_events", "_runs", "_sequence")
     kind = TEXT
 
     def __init__(self, name: str, birth: tuple[Object, Any] | None, events: Events) -> None:
         super().__init__(name, birth)
-        self.sequence: Sequence[str] = Sequence(events, "")
+        self._events = events
+        self._sequence: Sequence[str] | None = None
+        self._runs: Iterable[tuple[int, int, str, State]] = ()
+
+    @property
+    def sequence(self) -> Sequence[str]:
+        """The characters, deleted ones included."""
+        if self._sequence is None:
+            self._sequence, self._runs = Sequence.of(self._events, "", self._runs), ()
+        return self._sequence
+
+    def lay_out(self, runs: Iterable[tuple[int, int, str, State]]) -> None:
+        """The runs of which the text is made, before anybody has looked at it."""
+        self._runs = runs
 
 
 class CounterObject(Object):

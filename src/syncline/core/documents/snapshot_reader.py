@@ -173,7 +173,7 @@ class Reader:
     def _fill_text(self, target: TextObject, text: Text) -> None:
         others = [frozenset([self._name(*name) if name else "" for name in state]) for state in text.states]
         runs = text.runs.read(text.characters, [ORIGINAL, GONE, *others], len(self._ids))
-        target.sequence = Sequence.of(self._document.events, "", runs)
+        target.lay_out(runs)
 
     def _fill_list(self, target: List, columns: Any, entries: list[Any]) -> None:
         runs = list(msgspec.convert(columns, Runs).read(tuple(entries), [ORIGINAL, GONE], len(self._ids)))

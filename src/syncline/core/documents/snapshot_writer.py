@@ -32,7 +32,7 @@ class Writer:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        kept = [each for each in document.objects.values() if _is_by_event(each) or _holds_anything(each)]
+        kept = list(filter(is_kept, document.objects.values()))
         self._made = sorted(filter(_is_by_event, kept), key=lambda each: names.rank(each.name))
         self._placed = sorted([each for each in kept if not _is_by_event(each)], key=lambda each: _utf16(each.name))
         self._rows = {each.name: row for row, each in enumerate(self._made)}
@@ -120,6 +120,11 @@ class Writer:
 
 def _utf16(name: str) -> bytes:
     return name.encode("utf-16-be")
+
+
+def is_kept(target: Object) -> bool:
+    """Whether an object has to be remembered: one that is named by its place and holds nothing may be made anew."""
+    return _is_by_event(target) or _holds_anything(target)
 
 
 def _is_by_event(target: Object) -> bool:

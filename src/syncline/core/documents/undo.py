@@ -36,9 +36,18 @@ from syncline.core.limits import MAX_SAFE_INTEGER
 
 
 def fold_without(
-    base: Document, later: Iterable[Event], left_out: Collection[str], overruled: Collection[str]
+    base: Document,
+    later: Sequence[Event],
+    left_out: Collection[str],
+    overruled: Collection[str],
+    *,
+    about: Sequence[Event] = (),
 ) -> Document:
-    """``base`` after the later events, as if some of them had no effect. What was overruled stays so."""
+    """``base`` after the later events, as if some of them had no effect. What was overruled stays so.
+
+    ``about``: the events whose slots matter, if not all do; objects they do not touch are left as they are.
+    """
+    only = _touched_objects(about, later) if about else None
     hidden: dict[str, set[str]] = {}
     for event in later:
         base.clock[event.node] = event.n
@@ -46,8 +55,22 @@ def fold_without(
         is_left_out = event.id in left_out
         if is_left_out:
             hidden.update(_hidden(event.id, sequence))
-        base.run(event.id, sequence, has_effect=not is_left_out and event.id not in overruled)
+        base.run(event.id, sequence, has_effect=not is_left_out and event.id not in overruled, only=only)
     return base
+
+
+def _touched_objects(about: Sequence[Event], later: Sequence[Event]) -> set[str]:
+    """The objects in which events changed something, and those whose changes made these."""
+    ids = {event.id: event for event in later}
+    found: set[str] = set()
+    waiting = list(about)
+    while waiting:
+        event = waiting.pop()
+        inside = {names.full(op.inside, event.id) for op in event.changes if op is not None}
+        makers = {names.maker(name) or "" for name in inside - found} - {event.id}
+        waiting += [ids[maker] for maker in makers if maker in ids]
+        found |= inside
+    return found
 
 
 def _seen_through(op: ops.AnyOp, event: str, hidden: dict[str, set[str]]) -> Any:

@@ -309,16 +309,18 @@ class Library:
 
     def _step(self, item: str, find: Callable[[History], Step | None]) -> tuple[Step, Document] | None:
         shelf = self._in_order(item)
-        kept, events = shelf.kept, [each.event for each in shelf.stretch]
+        overruled, kept, base = shelf.document.overruled, shelf.kept, None
+        events = [each.event for each in shelf.stretch]
         while True:
             step = find(History(events))
             if step is not None and (not kept.count or _is_whole(step, events)):
-                base = open_kept(item, kept if kept.count else None)
-                return step, fold_without(base, events, step.left_out, shelf.document.overruled)
+                base = base or open_kept(item, kept)
+                return step, fold_without(base, events, step.left_out, overruled, about=step.touched)
             if not kept.count:
                 return None
             older = self._base(item, count=kept.count - 1)
-            kept, events = older.kept, [each.event for each in self._after(item, older.kept, older.document)]
+            kept, base = older.kept, older.document
+            events = [each.event for each in self._after(item, kept, base)]
 
 
 def _is_whole(step: Step, events: Sequence[Event]) -> bool:
