@@ -7,7 +7,7 @@ is put. Whoever wants to know what changed passes an ``Observer``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import UNSET
