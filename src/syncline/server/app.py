@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
@@ -12,6 +13,7 @@ from syncline.server.api import documents, history, log, openapi, policies, spac
 from syncline.server.api.websocket import WebSocketEndpoint
 from syncline.server.dialects.crdt import routes as crdt
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
+from syncline.server.resolving import Resolver
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 
@@ -118,10 +120,16 @@ class App:
             await self.service.stop()
 
 
-def create_app(settings: Settings | None = None, **changes: object) -> App:
-    """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``."""
+def create_app(
+    settings: Settings | None = None, *, resolvers: Mapping[str, Resolver] | None = None, **changes: object
+) -> App:
+    """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``.
+
+    ``resolvers`` decide about conflicts, each on the items that match its pattern: a ``ConflictResolver``, or a
+    function that is called with a ``LiveDocument`` and writes over its conflicts. Raises BadSettings.
+    """
     values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
-    return App(Service(Settings(**{**values, **changes})))
+    return App(Service(Settings(**{**values, **changes}), resolvers=resolvers))
 
 
 def _with_segments(scope: Scope) -> Scope:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnsupportedProtocol
 from syncline.server.registry import DEFAULT_SPACE, Registry
+from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
 from syncline.server.space import Space
 from syncline.server.spaces import Spaces
@@ -30,10 +31,16 @@ class Service:
     """What requests are answered from. Start and stop it in one event loop."""
 
     def __init__(
-        self, settings: Settings, *, makes_key: bool = False, now_ms: Callable[[], int] = wall_clock_ms
+        self,
+        settings: Settings,
+        *,
+        resolvers: Mapping[str, Resolver] | None = None,
+        makes_key: bool = False,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
-        """``makes_key``: a data directory without any API key gets one, for somebody to show."""
-        self.settings = settings
+        """``makes_key``: a data directory without any API key gets one, for somebody to show. Raises BadSettings."""
+        self.settings, self._resolvers = settings, dict(resolvers or {})
+        check(self._resolvers)
         self.first_key: str | None = None
         """The key made at the first start of this data directory; shown once."""
         self._makes_key, self._now_ms = makes_key, now_ms
@@ -52,6 +59,7 @@ class Service:
             data / "spaces",
             self.registry,
             self._now_ms,
+            Resolving(self._resolvers, self._now_ms),
             max_open=self.settings.max_open_spaces,
             documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
         )

@@ -17,6 +17,7 @@ from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineErro
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
+from syncline.server.resolving import Resolving
 from syncline.server.space import Crew, Space
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore, SqliteSnapshotStore
@@ -38,12 +39,13 @@ class Spaces:
         directory: Path,
         registry: Registry,
         now_ms: Callable[[], int],
+        resolving: Resolving,
         *,
         max_open: int = MAX_OPEN_SPACES,
         documents_bytes: int = BUDGET_BYTES,
     ) -> None:
         """``documents_bytes``: what the documents of one space may take in memory."""
-        self._directory, self._documents_bytes = directory, documents_bytes
+        self._directory, self._documents_bytes, self._resolving = directory, documents_bytes, resolving
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
         self._receipts = Receipts(registry.secret("receipts"))
         self._codec = CursorCodec(registry.secret("cursors"))
@@ -79,10 +81,10 @@ class Spaces:
             await self._make_room()
             store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
-            self._open[name] = Space(
-                name, store, self._codec, self._crew, self._now_ms, snapshots, self._documents_bytes
-            )
-            return self._open[name]
+            space = Space(name, store, self._codec, self._crew, self._now_ms, snapshots, self._documents_bytes)
+            self._open[name] = space
+            self._resolving.join(space)
+            return space
 
     async def _make_room(self) -> None:
         """Closes the space that was used longest ago and is not in use now."""
@@ -92,7 +94,7 @@ class Spaces:
         if idle is None:
             raise Overloaded(f"{self._max_open} spaces are in use; try again in a moment.")
         del self._open[idle.name]
-        await asyncio.to_thread(idle.close)
+        await self._close(idle)
 
     async def delete(self, name: str) -> None:
         """Deletes a space and its file; its name is not used again."""
@@ -101,8 +103,12 @@ class Spaces:
             space = self._open.pop(name, None)
             if space is not None:
                 space.stop_following(SpaceDeleted(f"The space {name} was deleted."))
-                await asyncio.to_thread(space.close)
+                await self._close(space)
             await asyncio.to_thread(self._remove_files, name)
+
+    async def _close(self, space: Space) -> None:
+        await self._resolving.leave(space)
+        await asyncio.to_thread(space.close)
 
     def _remove_files(self, name: str) -> None:
         for path in (self._path(name), self._snapshots_path(name)):
@@ -136,7 +142,8 @@ class Spaces:
         self._checkpoints.cancel()
         spaces: Sequence[Space] = list(self._open.values())
         self._open.clear()
-        await asyncio.gather(*(asyncio.to_thread(space.close) for space in spaces))
+        await asyncio.gather(*map(self._close, spaces))
+        self._resolving.close()
         for executor in self._crew:
             executor.shutdown()
 

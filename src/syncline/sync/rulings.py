@@ -6,7 +6,7 @@ Whatever a resolver does, no event is lost: each local one stands, or is in the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +20,9 @@ log = logging.getLogger("syncline.sync")
 
 Check = Callable[[Draft, Sequence[Event]], None]
 """Raises if a draft could not be recorded after these events."""
+
+Ask = Callable[[ConflictResolver, Sequence[Event], Sequence[Event]], Awaitable[Answer]]
+"""The answer of a resolver about local and remote events."""
 
 
 class Ruling(NamedTuple):
@@ -40,7 +43,7 @@ def failed(conflict: Conflict, reason: str) -> Ruling:
     return Ruling(Verdict(_ids(conflict.local), {event.id: error.to_wire() for event in conflict.local}), error)
 
 
-async def ask_about(conflict: Conflict, resolver: ConflictResolver, check: Check) -> Ruling:
+async def ask_about(conflict: Conflict, resolver: ConflictResolver, check: Check, ask: Ask = ask) -> Ruling:
     """What a resolver decides. It gets copies, so that whatever it does to them changes nothing."""
     name = type(resolver).__name__
     try:

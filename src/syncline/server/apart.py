@@ -1,0 +1,65 @@
+"""What was made apart: the events of a log that did not know of an earlier one, until an answer knows of both.
+
+Vector clocks tell. An answer is written by somebody who has the whole log of its item, so what its clock covers is
+decided, in every process that reads that log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from syncline.core.events import Event
+from syncline.replica import Conflict
+from syncline.replica.conflicts import are_concurrent
+from syncline.replica.effects import saw
+
+KEPT_EVENTS = 1_000
+"""Events of an item that wait for an answer together; if nobody answers, the older ones are left as they are."""
+
+
+class Apart:
+    """The undecided events of one log, whose answers are the events of one node. Takes the events in its order."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._seen: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._late: dict[str, list[Event]] = {}
+        self._news: dict[str, None] = {}
+
+    def note(self, event: Event) -> None:
+        """Takes the next event of the log."""
+        if event.node == self._node:
+            self._answer(event)
+        seen = self._seen[event.item]
+        if any(n > event.clock.get(node, 0) for node, n in seen.items()):
+            late = self._late.setdefault(event.item, [])
+            late.append(event)
+            del late[:-KEPT_EVENTS]
+            self._news[event.item] = None
+        saw(seen, event)
+
+    def _answer(self, answer: Event) -> None:
+        late = self._late.pop(answer.item, [])
+        if left := [each for each in late if each.n > answer.clock.get(each.node, 0)]:
+            self._late[answer.item] = left
+
+    def news(self) -> list[str]:
+        """The items of which there is more to decide than when this was asked last."""
+        news, self._news = self._news, {}
+        return [item for item in news if item in self._late]
+
+    def leave(self, item: str) -> None:
+        """What there is of an item stays as it is."""
+        self._late.pop(item, None)
+
+    def conflict(self, item: str, events: Iterable[Event]) -> Conflict | None:
+        """What is to be decided, given the events of an item in the order of the log; None if it is not among them.
+
+        Remote is what did not know of an earlier event, local what it did not know.
+        """
+        late = self._late.get(item, [])
+        ids = {event.id for event in late}
+        local = (event for event in events if event.id not in ids)
+        missed = tuple(event for event in local if any(are_concurrent(event, each) for each in late))
+        return Conflict(missed, tuple(late)) if missed else None
