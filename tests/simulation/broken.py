@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+from msgspec.structs import replace
+
 from syncline.core.cursors import Cursor
+from syncline.core.documents.settings import Policies
+from syncline.core.events import Event
 from syncline.core.session import ClientSession, Pull, Push, Restamp
 from syncline.stores import load
 from syncline.testing import LogServer
 from tests.simulation.world import World, rebuilt
+from tests.simulation.writing import NamingReplica
 
 
 class WorldOfEarlyAnswers(World):
@@ -60,3 +66,42 @@ class WorldOfSkippedEntries(World):
                 ahead = self.codec.encode(Cursor(head.epoch, head.seq, head.tail))
                 return text.replace(cursor.encode(), ahead.encode()), ahead
             return text, cursor
+
+
+class WorldOfStaleDocuments(World):
+    """A replica goes on with the documents it has when it goes back to an older cursor."""
+
+    def choose_deeds(self):
+        return {**super().choose_deeds(), self.back_up: 10}
+
+    class Replica(NamingReplica):
+        def __init__(self, phone, **sources):
+            super().__init__(phone, **sources)
+            let_go = self.library.let_go
+            self.library.let_go = lambda item=None: item and let_go(item)
+
+
+class WorldOfOldNames(World):
+    """A re-stamp gives events new ids, but in their ops the old ones stay."""
+
+    class Replica(NamingReplica):
+        def _commit(self, change):
+            if change.drop:
+                ops = {event.payload: event.ops for event in self.pending()}
+                outbox = [each._replace(event=_with_ops(each.event, ops[each.event.payload])) for each in change.outbox]
+                change = replace(change, outbox=outbox)
+            super()._commit(change)
+
+
+def _with_ops(event, ops):
+    return Event.of(msgspec.to_builtins(event) | ({} if ops is msgspec.UNSET else {"ops": ops}))
+
+
+class WorldOfTodaysPolicies(World):
+    """A replica judges all of a document's history by the policy in force now."""
+
+    class Replica(NamingReplica):
+        def __init__(self, phone, **sources):
+            super().__init__(phone, **sources)
+            policies = self.library._policies
+            policies.of = lambda item, seq=None: Policies.of(policies, item)

@@ -8,9 +8,11 @@ from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import ErrorMessage, Hello, Live, Page, Pull, Push, decode_answer, encode
 from syncline.core.session import Apply, Restamp, Rewind, Settle
 from syncline.errors import SynclineError
-from syncline.replica import Replica
+from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.stores import Change
+from syncline.stores.documents import MemoryDocumentIndex
 from syncline.stores.memory import MemoryReplicaStore
+from syncline.stores.snapshots import MemorySnapshotStore
 from syncline.testing import entropy_from, nodes_from
 
 
@@ -22,19 +24,36 @@ class Phone:
         self._entropy, self._nodes = entropy_from(world.chance), nodes_from(world.chance)
         self.store = store or MemoryReplicaStore(self._nodes())
         self.is_cut_off = False
-        self.resets = 0
+        self.resets = self.named = 0
+        self.snapshots, self.index = MemorySnapshotStore(), MemoryDocumentIndex()
         self.boot()
 
     def boot(self):
-        self.replica = Replica(self.store, now_ms=self.clock, entropy=self._entropy, make_node=self._nodes)
+        sources = {"now_ms": self.clock, "entropy": self._entropy, "make_node": self._nodes}
+        self.replica = self.world.Replica(self, snapshots=self.snapshots, index=self.index, **sources)
+        self.replica.library._budget_bytes = self.world.chance.choice((1, 10_000, BUDGET_BYTES))
         self.session = self.line = None
+
+    def reopen(self, *, keeps_snapshots):
+        """Opens the store anew; what is derived from it may be lost."""
+        if not keeps_snapshots:
+            self.snapshots, self.index = MemorySnapshotStore(), MemoryDocumentIndex()
+        self.boot()
+
+    def name_event(self):
+        """The payload of the next event."""
+        self.named += 1
+        return f"{self.name}/{self.named}"
 
     def copy(self, name, clock):
         """The file of this replica at a second place, where it is opened too."""
         store = MemoryReplicaStore("")
         state, entries = self.store.state(), list(self.store.load())
         store.commit(Change(entries=entries, outbox=self.store.outbox(), state=state))
-        return Phone(self.world, name, self.user, clock, store)
+        store._state = state  # how often it was rewritten is copied too, and so are the snapshots
+        other = Phone(self.world, name, self.user, clock, store)
+        other.snapshots._items = {item: dict(kept) for item, kept in self.snapshots._items.items()}
+        return other
 
     # Its end of a conversation
 
@@ -55,7 +74,7 @@ class Phone:
     def crash(self, *, loses=True):
         if self.line is not None:
             self.line.leave(loses=loses)
-        self.boot()
+        self.reopen(keeps_snapshots=self.world.chance.random() < 0.7)
 
     def act(self):
         """Takes the session's next step; whether there was one."""
@@ -67,6 +86,7 @@ class Phone:
         if isinstance(step, Restamp):
             self.world.note(self.name, "restamps", step.now_ms, [event.id for event in self.replica.pending()])
             self.replica.perform(step)
+            self.world.writing.note_names(self.replica.pending())
             self.world.check_phone(self)
         else:
             self._send(step)

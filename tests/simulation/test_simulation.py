@@ -40,7 +40,10 @@ def test_a_seed_always_tells_the_same_story():
         broken.WorldOfBlindRenaming,
         broken.WorldOfEagerPushes,
         broken.WorldOfEarlyAnswers,
+        broken.WorldOfOldNames,
         broken.WorldOfSkippedEntries,
+        broken.WorldOfStaleDocuments,
+        broken.WorldOfTodaysPolicies,
     ],
 )
 def test_what_is_broken_is_found(kind):

@@ -6,6 +6,7 @@ import random
 from uuid import UUID
 
 from syncline.core.admission import Submission
+from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.limits import Limits
 from syncline.core.log import Receipts
 from syncline.core.session import ClientSession
@@ -14,15 +15,16 @@ from syncline.replica import Draft
 from syncline.stores import load
 from syncline.stores.memory import MemoryEventStore
 from syncline.testing import LogServer, ManualClock
-from tests.simulation import checks
+from tests.simulation import checks, writing
 from tests.simulation.network import Line
 from tests.simulation.phone import Phone
+from tests.simulation.writing import NamingReplica, Writing
 
 STEPS = 260
 MOST_ROUNDS = 40
 MOST_STEPS = 2_000
 MINUTE, DAY = 60_000, 86_400_000
-ITEMS = ("task.a", "task.b", "note")
+ITEMS = ("task.a", "task.b", "note", "memo")
 EPOCH = UUID(int=1).hex
 RECEIPTS = Receipts(b"of the simulation")
 
@@ -32,12 +34,13 @@ class World:
 
     Server = LogServer
     Session = ClientSession
+    Replica = NamingReplica
 
     def __init__(self, seed, *, tell=None):
         self.seed, self.tell = seed, tell
         self.chance = random.Random(seed)
         self.trace = []
-        self.recorded, self.acked, self.refused = {}, {}, set()
+        self.recorded, self.acked, self.refused, self.together = {}, {}, set(), []
         self.twofold, self.copied_nodes = set(), set()
         """What may be stored twice, and the nodes that two files have used; see ``restore`` and ``copy_file``."""
         self.server_clock = ManualClock()
@@ -45,7 +48,8 @@ class World:
         page, push = self.chance.choice(((2, 2), (3, 1_000), (1_000, 1_000)))
         self.server.limits = Limits(page_entries=page, push_events=push)
         self.backup, self.restores, self.reset_due = None, 0, {}
-        self.lines, self.phones, self.drafts = [], [], 0
+        self.lines, self.phones = [], []
+        self.writing, self.lost = Writing(self), set()
         users = self.chance.choice((("ann", "bob", "cleo", "dan"), ("ann", "ann", "bob", "bob")))
         for place in range(self.chance.randint(2, 4)):
             self._add(Phone(self, f"phone{place}", users[place], self._wrong_clock()))
@@ -77,6 +81,7 @@ class World:
             self.set_clock: 2 * rare,
             self.copy_file: 1.0 * rare if self.chance.random() < 0.4 else 0,
             self.back_up: 3 if self.chance.random() < 0.3 else 0,
+            **self.writing.deeds(),
         }
 
     # What others ask
@@ -103,8 +108,19 @@ class World:
     def check_phone(self, phone):
         checks.check_phone(self, phone)
 
+    @property
+    def inboxes(self):
+        """What is refused, on all replicas, by its payload."""
+        return {each.event.payload for phone in self.phones for each in phone.replica.refused()}
+
+    def why(self, payloads):
+        """The errors with which these were refused."""
+        refused = [each for phone in self.phones for each in phone.replica.refused()]
+        return [(each.event.payload, each.error) for each in refused if each.event.payload in payloads]
+
     # The deeds of fate
 
+    @writing.short_stretches
     def run(self):
         """Lives through it all, then heals and checks. Raises AssertionError."""
         for _ in range(STEPS):
@@ -116,18 +132,22 @@ class World:
         phone = self.chance.choice(self.phones)
         count = self.chance.choice((1, 1, 1, 2, 3))
         drafts = [self._draft(phone) for _ in range(count)]
-        together = count > 1 and self.chance.random() < 0.5
-        events = phone.replica.record_many(drafts, together=together)
-        for event in events:
-            self.recorded[event.payload] = phone.user
-            if event.item[0] == "." or (together and any(draft.item[0] == "." for draft in drafts)):
-                self.refused.add(event.payload)
-        self.note(phone.name, "records", [(event.id, event.payload) for event in events])
+        phone.replica.record_many(drafts, together=count > 1 and self.chance.random() < 0.5)
 
     def _draft(self, phone):
-        self.drafts += 1
         item = ".reserved" if self.chance.random() < 0.02 else self.chance.choice(ITEMS)
-        return Draft(item, "update", f"{phone.name}/{self.drafts}")
+        return Draft(item, "update", phone.name_event())
+
+    def recorded_at(self, phone, events, *, together):
+        """A replica has recorded events, plain ones or a document's."""
+        self.writing.note_meanings(events)
+        for event in events:
+            self.recorded[event.payload] = phone.user
+            if event.item[0] == "." or (together and any(each.item[0] == "." for each in events)):
+                self.refused.add(event.payload)
+        if together:
+            self.together.append([event.payload for event in events])
+        self.note(phone.name, "records", [(event.id, event.item, event.action, event.payload) for event in events])
 
     def act(self):
         phone = self.chance.choice(self.phones)
@@ -226,7 +246,8 @@ class World:
         if len(self.phones) < 6:
             phone = self.chance.choice(self.phones)
             other = phone.copy(f"{phone.name}+{len(self.phones)}", self._wrong_clock())
-            self.twofold |= {each.event.payload for each in phone.store.outbox()}  # both may rename it
+            waiting = [each.event for each in phone.store.outbox() if each.event.item != POLICIES_ITEM]
+            self.twofold |= {event.payload for event in waiting}  # both may rename it
             self.copied_nodes.add(phone.replica.node)
             self.note(phone.name, "is copied to", other.name)
             self._add(other)
@@ -243,7 +264,9 @@ class World:
         self.note("the log is restored at", len(self.backup))
         self.restores += 1
         self.lose_lines()
-        for event in [entry.event for entry in load(self.server.store, len(self.backup))]:
+        lost = [entry.event for entry in load(self.server.store, len(self.backup))]
+        self.lost.update(event.id for event in lost)
+        for event in [event for event in lost if event.item != POLICIES_ITEM]:
             if event.payload not in self.acked or event.node in self.copied_nodes:
                 # Its author may not know that others have seen it, or cannot give it back under a node whose counter
                 # another file has raised meanwhile: so it gets a new name, and others may give the old one back.
@@ -318,6 +341,6 @@ def rebuilt(entries):
     """A log with these entries."""
     store = MemoryEventStore(EPOCH, RECEIPTS)
     for entry in entries:
-        store.append([Submission([entry.event], entry.event.user)], now_ms=entry.at)
+        store.append([Submission([entry.event], entry.event.user, is_system=True)], now_ms=entry.at)
     assert [entry.encoded for entry in load(store)] == [entry.encoded for entry in entries]
     return store

@@ -7,6 +7,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.policies import LAST_WRITE_WINS, MANUAL, MERGE, SERVER_WINS
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY, Policies
+from syncline.core.documents.snapshots import decode, encode
 from tests.core.documents.people import ITEM, Device, Log, create
 from tests.core.samples import an_event
 
@@ -123,6 +124,17 @@ def test_who_removes_what_they_have_seen_edited_leaves_no_conflict(people):
     ann.edit(lambda editor: editor.put(child(editor, "inner"), "a", 2))
     ann.edit(lambda editor: editor.delete(root(editor), "inner"))
     assert not found(ann)
+
+
+def test_conflicts_are_the_same_whether_a_document_was_folded_or_comes_from_a_snapshot(people):
+    ann, bob = people
+    ann.make(lambda editor: editor.put(editor.ensure(root(editor), "box", "map"), "b", 1))
+    bob.sync()
+    ann.edit(lambda editor: editor.delete(child(editor, "box"), "b"))
+    bob.edit(lambda editor: editor.put(root(editor), "box", "flat"))
+    meet(*people)
+    opened = decode(ITEM, encode(ann.document))
+    assert conflicts_of(opened, ann.events, MERGE) == conflicts_of(ann.document, ann.events, MERGE)
 
 
 # Policies
