@@ -17,6 +17,7 @@ def test_the_first_example_syncs(serve, tmp_path, capsys):
         assert ours in example
         example = example.replace(ours, theirs)
     exec(example)
-    printed = capsys.readouterr().out
-    assert "pushed=2" in printed
-    assert ".root markComplete task.milk" in printed
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in printed] == [[str(number), ".root"] for number in (1, 2, 3, 4)]
+    assert "urgent" in printed[2]
+    assert "remove" in printed[3]

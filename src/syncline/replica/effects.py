@@ -81,7 +81,8 @@ def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineEr
     is_settled = False
     while not is_settled:  # a transaction's first events may go because of its last one, and others with them
         for event in waiting:
-            reason = torn.get(event.tx) or next((refused[id] for id in refused if id.encode() in event.body), None)
+            named = next((refused[id] for id in refused if id.encode() in event.body), None)
+            reason = refused.get(event.id) or torn.get(event.tx) or named
             if reason is not None:
                 refused[event.id] = reason
                 gone[event.id] = Outboxed(event, "refused", None, reason.to_wire())
