@@ -230,3 +230,16 @@ def test_an_event_that_was_begun_before_the_last_one_is_not_missed():
     desk.library.adopt(Placed(early), has_changed=True)
     assert desk.store.nearest(ITEM) is None
     assert encode(desk.library.document(ITEM)) == encode(desk.folded())
+
+
+def test_a_snapshot_that_knows_more_than_the_log_is_not_believed():
+    desk = Desk(4)
+    desk.arrive(desk.make("eve", create))
+    early, local = list(desk.log), list(desk.local)
+    for _ in range(30):
+        desk.step()
+    desk.library.document(ITEM)
+    assert desk.store.nearest(ITEM).head > len(early)
+    desk.log, desk.local = early, local
+    desk.open()
+    assert encode(desk.library.document(ITEM)) == encode(desk.folded())

@@ -180,6 +180,9 @@ class Library:
         """The nearest snapshot within some bounds, with nothing after it."""
         rewritten = self._source.place()[1]
         kept = self._store.nearest(item, rewritten=rewritten, **bounds)
+        if kept is not None and not self._is_of_this_log(kept):
+            self._store.forget(item)
+            kept = None
         shelf = Shelf(item, kept)
         is_judged_anew = shelf.pending > 0 and self._policies.has_changed(item, shelf.kept.head)
         if kept is None or (not is_judged_anew and self._catch_up(shelf)):
