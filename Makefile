@@ -25,7 +25,7 @@ suite: setup  ## the whole suite, on all processors
 
 test-core: setup  ## the core alone, every line and branch of it
 	rm -f .coverage*
-	HISTORIES=100 $(BIN)/coverage run -m pytest -q -n logical tests/core
+	HISTORIES=50 $(BIN)/coverage run -m pytest -q -n logical --hypothesis-profile brief tests/core
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

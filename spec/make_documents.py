@@ -587,9 +587,7 @@ def policies() -> Iterator[dict[str, Any]]:
     )
     ensure = lambda s: [{"op": "ensure", "key": "t", "kind": "text"}, {"op": "insert", "in": "/t:text", "text": "a"}]  # noqa: E731
     story, a, b, c = two([], ensure, ensure, "server_wins")
-    yield story.case(
-        "two that ensure the same child under server_wins agree", {"t": {"$text": "aa"}}, overruled=()
-    )
+    yield story.case("two that ensure the same child under server_wins agree", {"t": {"$text": "aa"}}, overruled=())
     story, a, b, c = two(
         [put("l", ["a", "b"])],
         lambda s: [{"op": "move", "in": s(1), "elem": s(2), "after": s(3)}],

@@ -88,7 +88,7 @@ class Device:
     def _step(self, step: Step | None) -> bool:
         if step is None:
             return False
-        target = fold_without(Document(ITEM), self.events, step.left_out, self.document.overruled)
+        target = fold_without(Document(ITEM), self.events, step.left_out, self.document.overruled, about=step.touched)
         self.edit(lambda editor: Difference(editor, target, step.once).touched(step.touched), undoes=step.undoes)
         return True
 

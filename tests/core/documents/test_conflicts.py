@@ -4,6 +4,7 @@ import pytest
 
 from syncline.core.documents.conflicts import Conflicts, conflicts_of
 from syncline.core.documents.document import Document
+from syncline.core.documents.ops import Del
 from syncline.core.documents.policies import LAST_WRITE_WINS, MANUAL, MERGE, SERVER_WINS
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY, Policies
@@ -119,6 +120,14 @@ def test_an_edit_inside_a_replaced_element(people):
     assert [each.id for each in found(bob).unseen] == [unseen.id]
 
 
+def test_an_edit_of_a_child_that_was_never_there(people):
+    ann, bob = people
+    ann.edit(lambda editor: editor.delete(root(editor), "inner"))
+    bob.edit(lambda editor: editor.do(Del(inside="/ghost:map", key="a", over=[])))
+    meet(*people)
+    assert not found(ann)
+
+
 def test_who_removes_what_they_have_seen_edited_leaves_no_conflict(people):
     ann, _ = people
     ann.edit(lambda editor: editor.put(child(editor, "inner"), "a", 2))
@@ -153,6 +162,10 @@ def test_the_newest_rule_before_an_entry_decides_and_the_most_specific_pattern()
     assert policies.of("task.milk", 4) == SERVER_WINS
     assert policies.of("task.milk") == MANUAL
     assert policies.current() == {"task.*": MERGE, "task.milk": MANUAL}
+    assert policies.has_changed("task.milk", 8)
+    assert not policies.has_changed("task.milk", 9)
+    assert not policies.has_changed("note.a", 0)
+    policies.note(rule(11, "task.milk", None))
     policies.note(rule(11, "task.milk", None))
     assert policies.of("task.milk") == MERGE
     assert policies.current() == {"task.*": MERGE}
