@@ -6,16 +6,17 @@ import logging
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 import syncline
 from syncline.cli.flags import Config, config_file, with_settings
 from syncline.cli.terminal import Json, emit, out, say
-from syncline.server.app import App
-from syncline.server.run import run
 from syncline.server.settings import Settings, gather
+
+if TYPE_CHECKING:
+    from syncline.server.app import App
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -44,6 +45,8 @@ def serve(config: Config = None, json: Json = False, **flags: Any) -> None:
     Settings come from the file, then SYNCLINE_* variables, then these flags; syncline config show tells which won.
     Ctrl-C ends it: requests under way are finished first.
     """
+    from syncline.server.run import run  # the web server: no other command waits for it
+
     settings, _ = gather(file=config_file(config), environment=os.environ, flags=flags)
     set_up_logging(settings.log_level)
     logger, silence = logging.getLogger("uvicorn.error"), logging.Filter("nobody")
