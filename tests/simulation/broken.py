@@ -15,6 +15,13 @@ from tests.simulation.world import World, rebuilt
 from tests.simulation.writing import NamingReplica
 
 
+class PlainWorld(World):
+    """Nobody edits documents here: for what shows in plain events, and shows sooner where there is nothing else."""
+
+    def choose_deeds(self):
+        return {**super().choose_deeds(), **dict.fromkeys(self.writing.deeds(), 0)}
+
+
 class WorldOfEarlyAnswers(World):
     """The server answers before the disk has what it answers: a crash takes the last commit with it."""
 
@@ -24,7 +31,7 @@ class WorldOfEarlyAnswers(World):
         self.server.store = rebuilt([entry for entry in entries if entry.at < entries[-1].at])
 
 
-class WorldOfBlindRenaming(World):
+class WorldOfBlindRenaming(PlainWorld):
     """A replica gives new ids to what it has pushed before, without looking whether the log has it."""
 
     def choose_deeds(self):
@@ -37,7 +44,7 @@ class WorldOfBlindRenaming(World):
             return super()._step(local)
 
 
-class WorldOfEagerPushes(World):
+class WorldOfEagerPushes(PlainWorld):
     """A replica begins each conversation with a push."""
 
     def choose_deeds(self):
@@ -99,6 +106,9 @@ def _with_ops(event, ops):
 
 class WorldOfTodaysPolicies(World):
     """A replica judges all of a document's history by the policy in force now."""
+
+    def choose_deeds(self):
+        return {**super().choose_deeds(), self.writing.set_policy: 10}
 
     class Replica(NamingReplica):
         def __init__(self, phone, **sources):
