@@ -181,3 +181,15 @@ def test_what_is_no_rule_changes_nothing():
         nothing,
     ]
     assert Policies(rules).current() == {}
+
+
+def test_rules_are_kept_in_order_of_seq_once_each_and_may_begin_anew():
+    newer, older = rule(5, "task.*", MANUAL), rule(3, "task.*", SERVER_WINS)
+    policies = Policies([newer, older, newer])
+    assert policies.of("task.milk") == MANUAL
+    assert policies.has_changed("task.milk", 4)
+    assert not policies.has_changed("task.milk", 5)
+    assert not policies.has_changed("note", 0)
+    policies.begin([older])
+    assert policies.of("task.milk") == SERVER_WINS
+    assert not policies.has_changed("task.milk", 3)
