@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from syncline.errors import NotFound, SynclineError
 from syncline.server.api import documents, history, log, openapi, policies, spaces
 from syncline.server.api.websocket import WebSocketEndpoint
+from syncline.server.dialects.commands.conversation import Commands
 from syncline.server.dialects.crdt import routes as crdt
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.resolving import Resolver
@@ -59,7 +60,7 @@ class App:
         self.failure: SynclineError | None = None
         """Why the app could not start, if it could not."""
         self._is_started = False
-        self._websocket = WebSocketEndpoint(self.service)
+        self._websocket = WebSocketEndpoint(self.service, Commands)
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
         self._exact: dict[str, Endpoint] = {}
         for address in ADDRESSES:

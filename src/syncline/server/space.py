@@ -140,6 +140,14 @@ class Space:
         """The first items after one, in order, that fit a pattern."""
         return await self.run(self.store.items, pattern, after, limit)
 
+    async def grown(self, since: int) -> None:
+        """Returns when there are entries after a seq. Ends as ``follow`` does."""
+        while self._end is None:
+            if self.hub.head.seq > since:
+                return
+            await self.hub.wait()
+        raise self._end
+
     async def news(self, item: str, since: int) -> None:
         """Returns when something has come after a seq to an item that is followed. Ends as ``follow`` does."""
         while self._end is None:

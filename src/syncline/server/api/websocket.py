@@ -1,10 +1,12 @@
-"""The log over one WebSocket: the session's messages as text frames."""
+"""The log over one WebSocket: the session's messages as text frames. A dialect may understand others beside them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any, Protocol
 
 from syncline.core.messages import ErrorMessage, Live, Welcome, encode
 from syncline.core.session import (
@@ -26,11 +28,32 @@ from syncline.server.space import Space
 log = logging.getLogger("syncline.websocket")
 
 
+class Dialect(Protocol):
+    """What a conversation understands beside the log's own messages."""
+
+    @property
+    def session(self) -> ServerSession:
+        """The session that takes all messages; its deeds may be others than those of the log."""
+
+    def enter(self, space: Space, user: str, node: str) -> None:
+        """The credentials are good; the session is about to open."""
+
+    async def carry_out(self, deed: Any) -> None:
+        """Carries out what is no deed of the log. An error that is raised is answered with the deed's ``ref``."""
+
+    async def leave(self) -> None:
+        """The session is over."""
+
+
+Speaker = Callable[[Callable[[bytes], Awaitable[None]]], Dialect]
+
+
 class WebSocketEndpoint:
     """An ASGI app that accepts a WebSocket and holds one session on it."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, dialect: Speaker) -> None:
+        """``dialect`` makes one for each conversation, from what sends a message."""
+        self._service, self._dialect = service, dialect
         self._conversations: set[_Conversation] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +61,7 @@ class WebSocketEndpoint:
         await receive()
         await send({"type": "websocket.accept"})
         async with AsyncExitStack() as stack:
-            conversation = _Conversation(self._service, scope, receive, send, stack)
+            conversation = _Conversation(self._service, self._dialect, scope, receive, send, stack)
             self._conversations.add(conversation)
             try:
                 await conversation.run()
@@ -53,9 +76,12 @@ class WebSocketEndpoint:
 class _Conversation:
     """The shell around one ``ServerSession``."""
 
-    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, service: Service, dialect: Speaker, scope: Scope, receive: Receive, send: Send, stack: AsyncExitStack
+    ) -> None:
         self._service, self._receive, self._send, self._stack = service, receive, send, stack
-        self._session = ServerSession()
+        self._dialect = dialect(self._send_text)
+        self._session = self._dialect.session
         self._path_space = scope.get("path_params", {}).get("space")
         self._space: Space
         self._user = ""
@@ -85,6 +111,7 @@ class _Conversation:
             if self._follower is not None:
                 self._follower.cancel()
                 await asyncio.gather(self._follower, return_exceptions=True)
+            await self._dialect.leave()
 
     async def finish(self) -> None:
         """Answers what was begun, and ends."""
@@ -110,7 +137,7 @@ class _Conversation:
                 if isinstance(deed, Authenticate):
                     await self._carry_out(self._session.reject(error))
                 else:
-                    ref = deed.ref if isinstance(deed, Commit) else deed.pull.ref if isinstance(deed, Read) else None
+                    ref = deed.pull.ref if isinstance(deed, Read) else getattr(deed, "ref", None)
                     await self._send_text(encode(ErrorMessage.of(error, ref)))
 
     async def _carry_out_one(self, deed: Deed) -> None:
@@ -130,6 +157,8 @@ class _Conversation:
             case Close(code, reason):
                 self._is_over = True
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            case _:
+                await self._dialect.carry_out(deed)
 
     async def _admit(self, token: str | None, space: str, node: str) -> Welcome:
         self._user = self._service.user_of(token)
@@ -137,6 +166,7 @@ class _Conversation:
             raise SpaceMismatch("The hello names another space than the path.")
         name = check_space(self._path_space or space)
         self._space = await self._stack.enter_async_context(self._service.use(name))
+        self._dialect.enter(self._space, self._user, node)
         return await self._space.welcome(node, self._user)
 
     async def _follow(self, live: Live) -> None:
