@@ -17,6 +17,7 @@ from syncline.server.dialects.commands import drafts, shapes
 from syncline.server.dialects.commands.changes import changes_after, describe, revisions_after, revisions_in
 from syncline.server.dialects.commands.session import CommandSession, Obey
 from syncline.server.dialects.commands.subscription import Subscription
+from syncline.server.dialects.commands.watched import Watched
 from syncline.server.http import INLINE_BYTES
 from syncline.server.space import Space
 
@@ -75,20 +76,14 @@ class Commands:
     # Writing
 
     async def _write(self, command: shapes.Command, id: str, action: str, draft: Callable[[Desk], None]) -> None:
-        item, before = shapes.check_id(id), [0]
+        item, watched = shapes.check_id(id), Watched(draft)
 
-        def noting(desk: Desk) -> None:
-            before[0] = desk.shelf.revision
-            draft(desk)
-
-        def look(library: Library) -> tuple[list[Revision], int, int]:
+        def look(library: Library) -> tuple[Revision | None, int, int]:
             shelf = library.shelf(item)
-            return library.revisions(item, after=before[0]), shelf.revision, shelf.seq
+            return watched.revision(library, shelf), shelf.revision, shelf.seq
 
-        change = Change(self._user, action, noting, self._node)
-        written, (revisions, number, seq) = await self._space.documents.write(item, change, look)
-        event, seq = written.event or ("", seq)
-        made = next((each for each in revisions if event in each.ids), None)
+        change = Change(self._user, action, watched.draft, self._node)
+        _, (made, number, seq) = await self._space.documents.write(item, change, look)
         await self._answer(command, describe(item, made) if made else _unchanged(item, number, seq))
 
     # Reading
