@@ -51,7 +51,9 @@ def make(task: Task) -> dict[str, float]:
     for start in range(0, len(events), CHUNK):
         chunk = events[start : start + CHUNK]
         store.commit(local(chunk) if task.pending else confirmed(start, chunk))
-    store.commit(Change(state=replace(store.state(), n=author.n, stamp=author.last, user=author.user)))
+    seq = 0 if task.pending else len(events)
+    state = replace(store.state(), n=author.n, stamp=author.last, user=author.user, seq=seq)
+    store.commit(Change(state=state))
     store.close()
     with syncline.open(Path(task.folder) / "replica.db") as replica:
         if replica.document(ITEM).revision != task.revisions:
