@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup serve test suite test-core bench lint docs lock clean
+.PHONY: help setup serve test suite test-core cover bench lint docs lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,12 +18,15 @@ setup: .venv/.stamp  ## make .venv as requirements.lock says, by hash
 serve: setup  ## run the server on PORT (8080)
 	$(BIN)/syncline serve --port $(PORT)
 
-test: lint test-core suite  ## lint, types, the core to its last branch, and the whole suite
+test: lint cover suite  ## lint, types, the core to its last branch, and the whole suite
 
 suite: setup  ## the whole suite, on all processors
 	$(BIN)/pytest -n logical --dist worksteal
 
-test-core: setup  ## the core alone, every line and branch of it
+test-core: setup  ## the core alone, in seconds
+	HISTORIES=50 $(BIN)/pytest -q -n logical --hypothesis-profile brief tests/core
+
+cover: setup  ## the same, every line and branch of it
 	rm -f .coverage*
 	HISTORIES=50 $(BIN)/coverage run -m pytest -q -n logical --hypothesis-profile brief tests/core
 	$(BIN)/coverage combine -q
