@@ -272,9 +272,17 @@ def test_authors_agree_after_long_work(seed, empty):
 # The rule
 
 
+def numbered(*ids):
+    """Events that came in this order."""
+    events = Events()
+    for id in ids:
+        events.index(id)
+    return events
+
+
 def sequence_of(*texts):
     """A sequence that has one event for each text, one after another."""
-    events = Events(f"{n}" for n in range(len(texts)))
+    events = numbered(*(f"{n}" for n in range(len(texts))))
     sequence = Sequence(events, "")
     after = None
     for number, text in enumerate(texts):
@@ -284,7 +292,7 @@ def sequence_of(*texts):
 
 
 def test_after_the_same_place_the_greatest_name_comes_first():
-    events = Events("ac")
+    events = numbered("a", "c")
     sequence = Sequence(events, "")
     sequence.insert(None, 0 << 16, "x")
     sequence.insert(0, 1 << 16, "later")
@@ -294,7 +302,7 @@ def test_after_the_same_place_the_greatest_name_comes_first():
 
 def test_an_old_name_goes_past_all_that_came_after_it():
     with small_parts():
-        events = Events(f"{n:03}" for n in range(1, 200))
+        events = numbered(*(f"{n:03}" for n in range(1, 200)))
         sequence = Sequence(events, "")
         for number in range(199):
             sequence.insert(None, number << 16, "ab")
@@ -393,7 +401,7 @@ def test_a_run_down_the_events_can_be_inserted_at_once():
 
 
 def test_neighbours_whose_names_descend_are_two_runs():
-    events = Events("ba")
+    events = numbered("b", "a")
     sequence = Sequence(events, "")
     sequence.insert(None, 0, "x")
     sequence.insert(None, EVENT, "y")
@@ -404,7 +412,7 @@ def test_neighbours_whose_names_descend_are_two_runs():
 
 
 def test_runs_do_not_tell_in_what_order_events_were_heard_of():
-    events = Events("ac")
+    events = numbered("a", "c")
     sequence = Sequence(events, "")
     sequence.insert(None, 0, "x")
     sequence.insert(0, EVENT, "y")
@@ -464,8 +472,20 @@ def test_a_place_that_is_not_there_is_a_key_error():
             ask(3)
 
 
+def test_events_of_a_snapshot_are_known_by_their_order():
+    events = Events(["a", "c", "e"])
+    assert [events.find(id) for id in "aceb0z"] == [0, 1, 2, None, None, None]
+    assert [events.index(id) for id in "cbz"] == [1, 3, 4]
+    assert events.ids == ["a", "c", "e", "b", "z"]
+    assert events.less(0 << 16 | 9, 1 << 16)
+    assert events.less(3 << 16, 1 << 16)
+    assert not events.less(4 << 16, 2 << 16)
+    assert events.least([2 << 16, 1 << 16]) == 1 << 16
+    assert events.least([2 << 16, 1 << 16, 3 << 16]) == 3 << 16
+
+
 def test_events_are_numbered_as_they_come():
-    events = Events(["b", "a"])
+    events = numbered("b", "a")
     assert (events.index("b"), events.index("c"), events.find("a"), events.find("d")) == (0, 2, 1, None)
     assert events.ids == ["b", "a", "c"]
     assert events.ranks() == [1, 0, 2]

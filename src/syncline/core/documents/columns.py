@@ -9,10 +9,9 @@ and its state. All numbers are small, and what repeats is left to the compressio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from operator import lt
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 
@@ -59,21 +58,50 @@ class Ids(Struct, array_like=True, forbid_unknown_fields=True):
             "".join([id[28:] for id in ids]),
         )
 
-    def read(self) -> list[str]:
-        """The ids. Raises StoreDamaged."""
+    def read(self) -> Sequence[str]:
+        """The ids, each made when it is asked for. Raises StoreDamaged."""
         count = len(self.ms)
         require(len(self.counters) == len(self.node) == count == len(self.randoms) / 8, "ids have parts of a length")
         require(_NODES.fullmatch(self.nodes) and _DIGITS.fullmatch(self.randoms), "ids are hexadecimal")
         require(_within(self.ms, 0, MAX_MS) and sum(self.ms) <= MAX_MS, "the times of ids")
         require(_within(self.counters, 0, MAX_COUNTER), "the counters of ids")
         require(_within(self.node, 0, len(self.nodes) // 8 - 1), "the nodes of ids")
-        ids = list(map(self._id, accumulate(self.ms), self.counters, self.node, range(0, 8 * count, 8)))
-        require(all(map(lt, ids, ids[1:])), "ids ascend")
+        ids = _Ids(self)
+        require(ids.ascend(), "ids ascend")
         return ids
 
-    def _id(self, ms: int, counter: int, node: int, at: int) -> str:
-        time, maker = f"{ms:012x}", self.nodes[8 * node : 8 * node + 8]
-        return f"{time[:8]}-{time[8:]}-7{counter:03x}-{maker[:4]}-{maker[4:]}{self.randoms[at : at + 8]}"
+
+class _Ids(Sequence[str]):
+    """Ascending ids in columns. Most are never asked for: a document is opened to show or to change a part of it."""
+
+    def __init__(self, columns: Ids) -> None:
+        self._ms = list(accumulate(columns.ms))
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._ms)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        at = range(len(self))[index]
+        return self._id(at) if isinstance(at, int) else list(map(self._id, at))
+
+    def _id(self, at: int) -> str:
+        time, (counter, node, random) = f"{self._ms[at]:012x}", self._within_ms(at)
+        return f"{time[:8]}-{time[8:]}-7{counter:03x}-{node[:4]}-{node[4:]}{random}"
+
+    def ascend(self) -> bool:
+        """Whether each id is greater than the one before."""
+        ms, counters = self._columns.ms, self._columns.counters
+        close = [at for at in range(1, len(self)) if not ms[at] and counters[at - 1] >= counters[at]]
+        return all(self._within_ms(at - 1) < self._within_ms(at) for at in close)
+
+    def _within_ms(self, at: int) -> tuple[int, str, str]:
+        columns, node = self._columns, 8 * self._columns.node[at]
+        return columns.counters[at], columns.nodes[node : node + 8], columns.randoms[8 * at : 8 * at + 8]
 
 
 class Runs(Struct, array_like=True, forbid_unknown_fields=True):
@@ -104,13 +132,11 @@ class Runs(Struct, array_like=True, forbid_unknown_fields=True):
         return columns
 
     def read(self, content: C, states: list[State], events: int) -> Iterator[tuple[int, int, C, State]]:
-        """The runs of a content. ``events``: how many there are. Raises StoreDamaged, at once."""
+        """The runs of a content. ``events``: how many there are. Raises StoreDamaged, for places as they are read."""
         require(len(self.events) == len(self.ks) == len(self.counts) == len(self.states), "runs have parts of a length")
         require(sum(map(abs, self.counts)) == len(content) and 0 not in self.counts, "runs have their content")
         require(_within(self.states, 0, len(states) - 1), "the states of runs")
-        lines = list(self._lines(events))
-        require(_are_apart(lines), "a place is there once")
-        return self._pieces(lines, content, states)
+        return self._pieces(content, states, events)
 
     def _lines(self, events: int) -> Iterator[tuple[int, int, int]]:
         """The places of each run, as (first, stride, count)."""
@@ -128,9 +154,9 @@ class Runs(Struct, array_like=True, forbid_unknown_fields=True):
                 yield first, EVENT, -count
                 last, k = last - count - 1, k + 1
 
-    def _pieces(
-        self, lines: list[tuple[int, int, int]], content: C, states: list[State]
-    ) -> Iterator[tuple[int, int, C, State]]:
+    def _pieces(self, content: C, states: list[State], events: int) -> Iterator[tuple[int, int, C, State]]:
+        lines = list(self._lines(events))
+        require(_are_apart(lines), "a place is there once")
         start = 0
         for (first, stride, count), state in zip(lines, self.states, strict=True):
             yield first, stride, content[start : start + count], states[state]

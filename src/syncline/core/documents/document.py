@@ -40,7 +40,7 @@ from syncline.core.limits import MAX_DEPTH
 class Document:
     """The state of one item. Reading it costs what is read; folding an event costs its ops."""
 
-    def __init__(self, item: str) -> None:
+    def __init__(self, item: str, events: Events | None = None) -> None:
         self.item = item
         self.clock: dict[str, int] = {}
         """The last n of each node that has written here."""
@@ -50,7 +50,7 @@ class Document:
         """The deletes that stand, by name."""
         self.overruled: set[str] = set()
         """The events without effect, by id."""
-        self.events = Events()
+        self.events = events or Events()
         self.top = Top("", None, self.events)
         self.objects: dict[str, Object] = {}
         self.make(MAP, names.ROOT, (self.top, ""))

@@ -18,7 +18,9 @@ Which events exist, what a state means and what an element is are left to the do
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence as KnownIds
 from itertools import chain
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -43,39 +45,65 @@ STEPS: Final = 4
 
 
 class Events:
-    """The events of one document, numbered as they come, so that a name is one integer: ``number << 16 | k``."""
+    """The events of one document, numbered as they come, so that a name is one integer: ``number << 16 | k``.
 
-    def __init__(self, ids: Iterable[str] = ()) -> None:
-        self.ids: list[str] = []
+    ``known``: the first of them, with ascending ids, each of which is read only when it is needed.
+    """
+
+    def __init__(self, known: KnownIds[str] = ()) -> None:
+        self._known = known
+        self._ids: list[str | None] = [None] * len(known)
         self._numbers: dict[str, int] = {}
-        for id in ids:
-            self.index(id)
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids, by number."""
+        return list(map(self.id, range(len(self._ids))))
 
     def index(self, id: str) -> int:
         """The number of an event; a new one if it has none."""
-        number = self._numbers.setdefault(id, len(self.ids))
-        if number == len(self.ids):
-            self.ids.append(id)
+        number = self.find(id)
+        if number is None:
+            number = self._numbers[id] = len(self._ids)
+            self._ids.append(id)
         return number
 
     def find(self, id: str) -> int | None:
         """The number of an event; None if it has none."""
-        return self._numbers.get(id)
+        number = self._numbers.get(id)
+        if number is None and self._known:
+            number = bisect_left(self._known, id)
+            if number == len(self._known) or self.id(number) != id:
+                return None
+            self._numbers[id] = number
+        return number
+
+    def id(self, number: int) -> str:
+        """The id of an event."""
+        id = self._ids[number]
+        if id is None:
+            id = self._ids[number] = self._known[number]
+        return id
 
     def name(self, place: int) -> tuple[str, int]:
         """Event id and k of a place: names are ordered as these pairs are."""
-        return self.ids[place >> 16], place % EVENT
+        return self.id(place >> 16), place % EVENT
 
     def less(self, one: int, other: int) -> bool:
         """Whether the name of one place is less than that of another."""
-        if one >> 16 == other >> 16:
+        if one >> 16 == other >> 16 or max(one, other) >> 16 < len(self._known):
             return one < other
-        return self.ids[one >> 16] < self.ids[other >> 16]
+        return self.id(one >> 16) < self.id(other >> 16)
+
+    def least(self, places: list[int]) -> int:
+        """The place of the least name."""
+        return min(places) if max(places) >> 16 < len(self._known) else min(places, key=self.name)
 
     def ranks(self) -> list[int]:
         """For each number, the number that its event would have if they had come in order of their ids."""
-        ranks = [0] * len(self.ids)
-        for rank, number in enumerate(sorted(range(len(self.ids)), key=self.ids.__getitem__)):
+        ids = self.ids
+        ranks = [0] * len(ids)
+        for rank, number in enumerate(sorted(range(len(ids)), key=ids.__getitem__)):
             ranks[number] = rank
         return ranks
 
@@ -143,13 +171,14 @@ class Sequence(Generic[C]):
     def of(cls, events: Events, empty: C, runs: Iterable[tuple[int, int, C, State]]) -> Sequence[C]:
         """The sequence of these ``runs``, whose events are numbered as in ``events``."""
         sequence = cls(events, empty)
-        children: list[Any] = [sequence._head]
+        last = sequence._head
+        children: list[Any] = [last]
         for first, stride, content, state in runs:
             for start, stop in _in_cells(first, stride, len(content)):
-                run = Run(first + start * stride, stride, content[start:stop], state)
-                children[-1].next = run
+                run = last.next = Run(first + start * stride, stride, content[start:stop], state)
                 children.append(run)
                 sequence._file(run)
+                last = run
         filled = FANOUT * 3 // 4  # a little room is left in each
         while len(children) > FANOUT:
             parts = [children[at : at + filled] for at in range(0, len(children), filled)]
@@ -547,7 +576,7 @@ class Sequence(Generic[C]):
 
     def _least(self, nodes: list[Any]) -> int:
         places: list[int] = [node.first for node in nodes]
-        return min(places, key=self._events.name)
+        return self._events.least(places)
 
 
 def _common_stride(first: int, stride: int, count: int, next_first: int, next_stride: int, next_count: int) -> int:
@@ -563,12 +592,12 @@ def _cell(place: int, stride: int) -> int:
     return place // CELL if stride == 1 else ~((place >> 16) // CELL << 16 | place % EVENT // CELL)
 
 
-def _in_cells(first: int, stride: int, count: int) -> Iterator[tuple[int, int]]:
+def _in_cells(first: int, stride: int, count: int) -> list[tuple[int, int]]:
     """The parts of a line of places that lie in a cell each, as (start, stop)."""
-    start, stop = 0, CELL - first // stride % CELL
-    while start < count:
-        yield start, min(stop, count)
-        start, stop = stop, stop + CELL
+    room = CELL - first // stride % CELL
+    if count <= room:
+        return [(0, count)]
+    return [(0, room), *((start, min(start + CELL, count)) for start in range(room, count, CELL))]
 
 
 def _offset(run: Run[C], place: int) -> int:

@@ -24,7 +24,7 @@ from syncline.core.documents.objects import (
     TextObject,
     winner,
 )
-from syncline.core.documents.sequence import GONE, ORIGINAL, Sequence, State
+from syncline.core.documents.sequence import GONE, ORIGINAL, Events, Sequence, State
 from syncline.core.limits import MAX_DEPTH, MAX_SAFE_INTEGER
 from syncline.errors import StoreDamaged
 
@@ -49,8 +49,8 @@ class Reader:
 
     def __init__(self, item: str, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._document = Document(item)
-        self._ids = snapshot.ids.read()
+        self._document = Document(item, Events(snapshot.ids.read()))
+        self._count = len(snapshot.ids.ms)
         self._made: list[Object] = []
         self._refs: list[tuple[Object, Any, Ref]] = []
         self._texts = list(enumerate(snapshot.texts))[::-1]
@@ -58,8 +58,6 @@ class Reader:
     def read(self) -> Document:
         """The document."""
         snapshot, document = self._snapshot, self._document
-        for id in self._ids:
-            document.events.index(id)
         document.clock, document.is_made = snapshot.clock, snapshot.is_made
         require(all(0 < n <= MAX_SAFE_INTEGER for n in snapshot.clock.values()), "the clock")
         document.deletes = {self._name(*name) for name in snapshot.deletes}
@@ -75,8 +73,8 @@ class Reader:
         return document
 
     def _event(self, number: int) -> str:
-        require(0 <= number < len(self._ids), "an event has a number")
-        return self._ids[number]
+        require(0 <= number < self._count, "an event has a number")
+        return self._document.events.id(number)
 
     def _name(self, event: int, k: int) -> str:
         require(type(event) is type(k) is int and 0 <= k < 100_000, "a name is two numbers")
@@ -172,11 +170,11 @@ class Reader:
 
     def _fill_text(self, target: TextObject, text: Text) -> None:
         others = [frozenset([self._name(*name) if name else "" for name in state]) for state in text.states]
-        runs = text.runs.read(text.characters, [ORIGINAL, GONE, *others], len(self._ids))
+        runs = text.runs.read(text.characters, [ORIGINAL, GONE, *others], self._count)
         target.lay_out(runs)
 
     def _fill_list(self, target: List, columns: Any, entries: list[Any]) -> None:
-        runs = list(msgspec.convert(columns, Runs).read(tuple(entries), [ORIGINAL, GONE], len(self._ids)))
+        runs = list(msgspec.convert(columns, Runs).read(tuple(entries), [ORIGINAL, GONE], self._count))
         places = [first + offset * stride for first, stride, content, _ in runs for offset in range(len(content))]
         for place, entry in zip(places, entries, strict=True):
             if type(entry) is not int:
