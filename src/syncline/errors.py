@@ -12,7 +12,8 @@
     │   ├── HelloRequired            hello_required
     │   ├── RequestTimeout           request_timeout
     │   ├── NotFound                 not_found
-    │   └── MethodNotAllowed         method_not_allowed
+    │   ├── MethodNotAllowed         method_not_allowed
+    │   └── WeakPassword             weak_password
     ├── EventError                   one event's: its neighbours are not touched
     │   ├── InvalidEvent             invalid_event
     │   ├── NumberOutOfRange         number_out_of_range
@@ -39,7 +40,14 @@
     │   └── KindMismatch             kind_mismatch
     ├── AccessError                  the credentials' or the space's
     │   ├── Unauthorized             unauthorized
+    │   │   ├── InvalidCredentials   invalid_credentials
+    │   │   ├── SecondFactorRequired second_factor_required
+    │   │   ├── TokenExpired         token_expired
+    │   │   └── TokenReused          token_reused
+    │   ├── TooManyAttempts          too_many_attempts
     │   ├── Forbidden                forbidden
+    │   ├── UnknownUser              unknown_user
+    │   ├── UserExists               user_exists
     │   ├── UnknownSpace             unknown_space
     │   ├── SpaceDeleted             space_deleted
     │   └── SpaceMismatch            space_mismatch
@@ -50,6 +58,7 @@
     ├── Unavailable                  nobody's: try again later (always retryable)
     │   ├── ConnectionLost           connection_lost
     │   ├── Overloaded               overloaded
+    │   ├── IssuerUnavailable        issuer_unavailable
     │   ├── ShuttingDown             shutting_down
     │   └── InternalError            internal
     └── LocalError                   this machine's or this program's
@@ -163,6 +172,13 @@ class MethodNotAllowed(RequestError):
 
     code = "method_not_allowed"
     status = 405
+
+
+class WeakPassword(RequestError):
+    """The password is too short, too long, no text, or among the first that anybody would guess."""
+
+    code = "weak_password"
+    status = 422
 
 
 class EventError(SynclineError):
@@ -335,10 +351,57 @@ class Unauthorized(AccessError):
     status = 401
 
 
-class Forbidden(AccessError):
+class InvalidCredentials(Unauthorized):
+    """Name and password, code or setup token do not belong together. It does not say which of them is wrong."""
+
+    code = "invalid_credentials"
+
+
+class SecondFactorRequired(Unauthorized):
+    """The password is right, and this user's logins need a code too: send both."""
+
+    code = "second_factor_required"
+
+
+class TokenExpired(Unauthorized):
+    """The token was valid and is too old: refresh it, or log in again."""
+
+    code = "token_expired"
+
+
+class TokenReused(Unauthorized):
+    """A refresh token came a second time, so two hold it: their ``session`` was ended. Log in again."""
+
+    code = "token_reused"
+
+
+class TooManyAttempts(AccessError):
+    """Too many guesses, by this address or at this user; ``retry_after`` is the wait, in seconds."""
+
+    code = "too_many_attempts"
+    status = 429
+    retryable = True
+
+
+class Forbidden(AccessError, EventError):
     """The credentials are valid but do not allow this."""
 
     code = "forbidden"
+    status = 403
+
+
+class UnknownUser(AccessError):
+    """There is no such user in this space, or no longer."""
+
+    code = "unknown_user"
+    status = 404
+
+
+class UserExists(AccessError):
+    """There is a user of this name in this space, or was one: names are not used again."""
+
+    code = "user_exists"
+    status = 409
 
 
 class UnknownSpace(AccessError):
@@ -403,6 +466,12 @@ class Overloaded(Unavailable):
     """Too much at once."""
 
     code = "overloaded"
+
+
+class IssuerUnavailable(Unavailable):
+    """The identity provider that issued the token cannot be asked for its keys."""
+
+    code = "issuer_unavailable"
 
 
 class ShuttingDown(Unavailable):
