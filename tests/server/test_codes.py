@@ -11,7 +11,7 @@ ON_THIS_MACHINE_ONLY = {  # never answered by a server
     *("needs_review", "resolver_failed"),  # held by the tests of the resolvers
     *("newer_schema", "store_damaged", "internal"),  # held by the tests of the stores and of the authority
 }
-SOURCES = [*Path(__file__).parent.glob("test_*.py"), *(Path(__file__).parents[1] / "crash").glob("test_*.py")]
+SOURCES = [*Path(__file__).parent.rglob("test_*.py"), *(Path(__file__).parents[1] / "crash").glob("test_*.py")]
 
 
 @pytest.mark.parametrize("code", sorted(BY_CODE.keys() - ON_THIS_MACHINE_ONLY))

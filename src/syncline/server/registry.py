@@ -1,4 +1,4 @@
-"""What belongs to the whole server and not to a space's log: secrets, API keys, and which spaces there are.
+"""What belongs to the whole server and not to a space's log: secrets, users, API keys, and which spaces there are.
 
 One SQLite file beside the spaces. Secrets live here so that a copy of a log, or a log restored from a backup, proves
 nothing by itself.
@@ -6,55 +6,31 @@ nothing by itself.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from syncline.core.limits import MAX_SPACE_LENGTH
-from syncline.errors import BadRequest, SpaceDeleted, Unauthorized, UnknownSpace
-from syncline.stores.sqlite.database import Database, Schema
-
-SCHEMA = Schema(
-    "server register",
-    0x53594E30,
-    [
-        """
-        CREATE TABLE secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
-        CREATE TABLE keys (
-            id TEXT PRIMARY KEY,
-            hash BLOB NOT NULL UNIQUE,
-            name TEXT NOT NULL,
-            user TEXT NOT NULL,
-            created INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        CREATE TABLE spaces (name TEXT PRIMARY KEY, created INTEGER NOT NULL, deleted INTEGER) WITHOUT ROWID;
-        """
-    ],
-)
+from syncline.errors import BadRequest, SpaceDeleted, UnknownSpace
+from syncline.server.register.keys import Key, Keys
+from syncline.server.register.schema import SCHEMA
+from syncline.server.register.users import Users
+from syncline.stores.sqlite.database import Database
 
 SPACE = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_SPACE_LENGTH - 1}}}")
 DEFAULT_SPACE = "default"
-KEY_PREFIX = "sk_"
-
-
-class Key(NamedTuple):
-    """An API key as it is listed; the key itself is kept as a hash only."""
-
-    id: str
-    name: str
-    user: str
-    created: int
 
 
 class Registry:
     """The server's own register. Thread-safe."""
 
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
-        self._db = Database(path, SCHEMA, shared=True)
+        self.database = self._db = Database(path, SCHEMA, shared=True)
+        """For the modules that keep tables of their own in it: ``server.auth``."""
         self._now_ms = now_ms
+        self.api_keys = Keys(self._db, now_ms)
+        self.users = Users(self._db, now_ms)
 
     def secret(self, name: str) -> bytes:
         """The secret of this name, 32 random bytes, made when it is first asked for."""
@@ -64,33 +40,30 @@ class Registry:
 
     # Keys
 
-    def create_key(self, name: str, user: str) -> str:
-        """A new API key: 256 random bits, shown once."""
-        key = KEY_PREFIX + secrets.token_urlsafe(32)
-        with self._db.writing() as cursor:
-            row = (secrets.token_hex(4), _hash(key), name, user, self._now_ms())
-            cursor.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", row)
-        return key
+    def create_key(
+        self,
+        name: str,
+        user: str,
+        space: str = DEFAULT_SPACE,
+        *,
+        actions: Sequence[str] = (),
+        items: Sequence[str] = (),
+        expires_ms: int | None = None,
+    ) -> str:
+        """A new API key: 256 random bits, shown once. See ``Keys.create``."""
+        return self.api_keys.create(name, user, space, actions=actions, items=items, expires_ms=expires_ms)
 
     def keys(self) -> list[Key]:
-        """All keys, oldest first."""
-        with self._db.reading() as cursor:
-            return [
-                Key(*row) for row in cursor.execute("SELECT id, name, user, created FROM keys ORDER BY created, id")
-            ]
+        """All keys that were not revoked, oldest first."""
+        return self.api_keys.all()
 
     def revoke_key(self, id: str) -> bool:
-        """Whether there was such a key; there is none afterwards."""
-        with self._db.writing() as cursor:
-            return cursor.execute("DELETE FROM keys WHERE id = ? RETURNING 1", (id,)).get is not None
+        """Whether there was such a key; it is not valid afterwards."""
+        return self.api_keys.revoke(id)
 
     def user_of(self, key: str) -> str:
         """Whose key this is. Raises Unauthorized."""
-        with self._db.reading() as cursor:
-            user = cursor.execute("SELECT user FROM keys WHERE hash = ?", (_hash(key),)).get
-        if user is None:
-            raise Unauthorized("This API key is not (or no longer) valid.")
-        return str(user)
+        return self.api_keys.identify(key).user
 
     # Spaces
 
@@ -137,8 +110,3 @@ def check_space(name: str) -> str:
     if not SPACE.fullmatch(name):
         raise BadRequest(f"space: {name[:80]!r} is not 1 to {MAX_SPACE_LENGTH} of a-z, 0-9, '_', '.', '-'.")
     return name
-
-
-def _hash(key: str) -> bytes:
-    """Keys are long and random, so a plain hash is enough; nothing can be guessed from it."""
-    return hashlib.sha256(key.encode(errors="replace")).digest()

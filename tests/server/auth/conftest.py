@@ -1,0 +1,32 @@
+"""A register in a directory of its own, and a clock that moves when it is told to."""
+
+import pytest
+
+from syncline.server.registry import Registry
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+class Clock:
+    """Milliseconds since 1970, as the test has it."""
+
+    def __init__(self):
+        self.now = 1_750_000_000_000
+
+    def __call__(self):
+        return self.now
+
+    def pass_(self, milliseconds):
+        self.now += milliseconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def registry(tmp_path, clock):
+    registry = Registry(tmp_path / "server.db", clock)
+    yield registry
+    registry.close()
