@@ -15,6 +15,8 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
+from msgspec import UNSET
+
 from syncline.core import stamps
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
 from syncline.core.documents.dependencies import Held, Stub
@@ -24,6 +26,7 @@ from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.stores import Appended, Slice
 from syncline.stores.sqlite import item_index, nodes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
+from syncline.stores.sqlite.recent import Recent
 
 SCHEMA = Schema(
     "space",
@@ -69,6 +72,7 @@ class SqliteEventStore:
         """``index_run``: the index by item is extended by at least so many entries at a time."""
         self._receipts, self._index_run = receipts, index_run
         self._lock = Lock()
+        self._recent = Recent()
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
             cursor.execute(BEGIN_LOG, (uuid4().hex,))
@@ -84,6 +88,7 @@ class SqliteEventStore:
                     self._read_ends(cursor)  # a commit that failed may have been carried out after all
                 raise
             self._head, self._indexed = appended.head, indexed
+            self._recent.add(row.event for row in appended.rows if row.event.ops is not UNSET)
         return appended
 
     def _read_ends(self, cursor: Any) -> None:
@@ -97,7 +102,7 @@ class SqliteEventStore:
             ledger = Ledger(
                 self._head,
                 known=known,
-                held=_held(cursor, needed(events, known)),
+                held=self._held(cursor, needed(events, known)),
                 nodes=self._nodes.states(cursor, {event.node for event in events}),
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
                 last_seq=lambda item, since: item_index.last_seq(cursor, item, since, self._indexed),
@@ -109,6 +114,13 @@ class SqliteEventStore:
             _insert(cursor, rows, head.at, self._nodes.put(cursor, writers))
             indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
         return Appended(outcomes, rows, head), indexed
+
+    def _held(self, cursor: Any, ids: set[str]) -> Mapping[str, Held]:
+        """The events of these ids that the log holds, and stubs of those whose content is gone."""
+        recent = self._recent.find(ids)
+        read = _held(cursor, ids - recent.keys())
+        self._recent.add(each for each in read.values() if isinstance(each, Event))
+        return {**recent, **read}
 
     def slice(
         self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
@@ -196,7 +208,6 @@ def _known(cursor: Any, events: Sequence[Event]) -> Known:
 
 
 def _held(cursor: Any, ids: Collection[str]) -> dict[str, Held]:
-    """The events of these ids that the log holds, and stubs of those whose content is gone."""
     if not ids:
         return {}
     rows = cursor.execute(HELD, (array(map(stamps.key, ids)),))
