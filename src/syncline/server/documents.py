@@ -1,8 +1,9 @@
 """The documents of one space: folded from its log when somebody looks, and changed for those who keep no log.
 
-What reads and folds runs in the reader threads, one at a time for each space. New rows only wait in a queue until the
-next look. A write is drafted on the document itself, committed if nothing has come to its item meanwhile, and otherwise
-drafted anew; so it is always made against the state that it changes. Until its commit nobody else looks at that item.
+What reads and folds runs in the reader threads, one at a time for each space. New rows only wait: in a queue until the
+next look, then until somebody looks at their item; nothing is folded for nobody. A write is drafted on the document
+itself, committed if nothing has come to its item meanwhile, and otherwise drafted anew; so it is always made against
+the state that it changes. Until its commit nobody else looks at that item.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ from syncline.server.author import Author
 from syncline.server.authority import Committed
 from syncline.server.conditions import Version
 from syncline.server.desk import Change, Desk, Written
+from syncline.server.waiting import Waiting
 from syncline.stores import load
 from syncline.stores.snapshots import SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
 
-WAITING_BYTES = 4 * 1024 * 1024
-"""Rows that wait to be folded. If they are more, everything in memory is let go of instead."""
+WAITING_BYTES = 16 * 1024 * 1024
+"""Rows that wait to be folded. Of more, those that wait longest go, and their documents; all if nobody looks at any."""
 TRIES = 16
 """How often a write is drafted anew because something came first."""
 
@@ -101,7 +103,7 @@ class Documents:
         self._lock = Lock()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._queue: deque[tuple[Sequence[Row] | None, Head]] = deque()
-        self._waiting_bytes = 0
+        self._queued_bytes = 0
         self._is_used = self._is_closed = False
         self._snapshots: SnapshotStore | None = None
         self._drafts: dict[str, _Draft] = {}
@@ -111,11 +113,11 @@ class Documents:
         """Takes the rows of a commit, to be folded when somebody looks."""
         if not self._is_used:
             return
-        for row in rows:
+        for row in rows if self.news else ():
             if row.event.item in self.news:
                 self.news[row.event.item] = row.seq
-        self._waiting_bytes += sum(len(row.encoded) for row in rows)
-        if self._waiting_bytes > WAITING_BYTES:
+        self._queued_bytes += sum(len(row.encoded) for row in rows)
+        if self._queued_bytes > WAITING_BYTES:
             self._queue.clear()
             self._queue.append((None, head))
         else:
@@ -227,10 +229,14 @@ class Documents:
             self._snapshots = self._open_snapshots()
             self._author = Author(self._store, self._now_ms)
             self._begin()
-        self._waiting_bytes = 0
+        self._queued_bytes = 0
         while (news := self._next()) is not None:
             self._take(*news)
             self._seen = news[1].seq
+        for placed in self._waiting.take(item):
+            self._fold(placed)
+        for other in self._waiting.give_up():
+            self._library.let_go(other)
         if self._drafts.pop(item, None) is not None:  # it was refused
             self._library.let_go(item)
         return self._library
@@ -245,6 +251,7 @@ class Documents:
     def _begin(self) -> None:
         """Begins with nothing in memory."""
         assert self._snapshots is not None
+        self._waiting = Waiting(WAITING_BYTES)
         self._policies = Policies(load(self._store, items=[POLICIES_ITEM]))
         self._library = Library(Source(self._store), self._snapshots, self._policies, budget_bytes=self._budget_bytes)
 
@@ -256,7 +263,11 @@ class Documents:
             return
         for row in rows:
             self._author.saw(row.event.id)
-            self._fold(Placed(row.event, row.seq, head.at))
+            placed = Placed(row.event, row.seq, head.at)
+            if row.event.item == POLICIES_ITEM:  # it judges what comes to other items
+                self._fold(placed)
+            elif row.event.item in self._library:
+                self._waiting.add(placed)
 
     def _fold(self, placed: Placed) -> None:
         item, library = placed.event.item, self._library
