@@ -7,8 +7,9 @@ says nothing sensible does nothing. Names with a leading dot are the server's ow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from syncline.core.access.index import PatternMap
@@ -38,6 +39,15 @@ BY_ROOT, BY_SUSPENSION, BY_RULE, BY_NOTHING = "root", "suspended", "rule", "noth
 
 MAX_VIEWS = 4_096
 
+_TURNS: Mapping[tuple[str | None, str], str | None] = {
+    (None, SUSPEND_USER): SUSPEND_USER,
+    (SUSPEND_USER, RESUME_USER): None,
+    (None, REMOVE_USER): REMOVE_USER,
+    (SUSPEND_USER, REMOVE_USER): REMOVE_USER,
+    (REMOVE_USER, CREATE_USER): None,
+}
+"""What bars a user after an action, by what did before; who is removed is not resumed, only created again."""
+
 _Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
@@ -59,10 +69,12 @@ class Access:
         rules: Rules | None = None,
         *,
         seq: int = 0,
-        barred: frozenset[str] = frozenset(),
+        barred: Mapping[str, str] = MappingProxyType({}),
         revoked: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
-        """``barred`` are users, ``revoked`` pairs of a user and a credential. A replica has its ``rules`` alone."""
+        """``barred`` says of a user by which action, ``revoked`` are pairs of user and credential. A replica has its
+        ``rules`` alone.
+        """
         self.rules = Rules(DEFAULTS) if rules is None else rules
         self.seq = seq
         self._barred, self._revoked = barred, revoked
@@ -84,7 +96,7 @@ class Access:
         access = Access(
             self.rules.minus(*draft.lifted).plus(*draft.added.values()),
             seq=draft.seq,
-            barred=frozenset(draft.barred),
+            barred={user: action for user, action in draft.barred.items() if action},
             revoked=frozenset(draft.revoked),
         )
         access._views = draft.carried(self._views.copy())
@@ -142,7 +154,7 @@ class _Draft:
         self.seq = access.seq
         self.added: dict[str, Rule] = {}
         self.lifted: set[str] = set()
-        self.barred = set(access._barred)
+        self.barred: dict[str, str | None] = {**access._barred}
         self.revoked = set(access._revoked)
         self._rules = access.rules
         self._concerned: set[str] = set()
@@ -188,12 +200,13 @@ class _Draft:
         return rule.user if rule else None
 
     def _administer(self, user: str, action: str, payload: dict[str, Any]) -> str | None:
-        """Events about one user."""
-        before = len(self.barred), len(self.revoked)
-        if action in (SUSPEND_USER, REMOVE_USER) and user and not user.startswith("."):
-            self.barred.add(user)
-        elif action in (RESUME_USER, CREATE_USER):
-            self.barred.discard(user)
-        elif action in (REVOKE_KEY, REVOKE_SESSION) and isinstance(credential := payload.get("credential"), str):
+        """Events about one user, or about a credential of that user's."""
+        turn, credential = (self.barred.get(user), action), payload.get("credential")
+        if turn in _TURNS and not user.startswith("."):
+            self.barred[user] = _TURNS[turn]
+            return user
+        if action in (REVOKE_KEY, REVOKE_SESSION) and isinstance(credential, str):
+            is_new = (user, credential) not in self.revoked
             self.revoked.add((user, credential))
-        return user if before != (len(self.barred), len(self.revoked)) else None
+            return user if is_new else None
+        return None
