@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from syncline.core.access.rules import Rule
 from syncline.core.admission import NodeState, Outcome, Submission
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -21,6 +22,7 @@ from syncline.core.stamps import NIL_ID
 __all__ = [
     "Appended",
     "Change",
+    "EVERYTHING",
     "EventStore",
     "Outboxed",
     "ReplicaState",
@@ -31,6 +33,10 @@ __all__ = [
     "load",
     "orphan_status",
 ]
+
+
+EVERYTHING = "*"
+"""In place of an item, in what a page or a change forgets: all of them."""
 
 
 class Appended(NamedTuple):
@@ -124,7 +130,7 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     commit that
 
     - rewinds,
-    - forgets an item of which there were entries,
+    - forgets an item of which there were entries or orphans,
     - keeps late entries (see ``are_late``),
     - drops an event that was in the outbox,
     - or changes whether an event of the outbox is on its way (see ``is_on_its_way``).
@@ -132,6 +138,12 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     It stands while events are recorded, pushed and acknowledged, and while pages bring new entries, also of events that
     wait in the outbox, or entries that are there already.
     """
+    forgotten: str = NIL_ID
+    """The greatest id of this node's that was forgotten: up to it, what is not held need not be a copy's."""
+    rules: tuple[Rule, ...] | None = None
+    """What its user might do when it last met its server; None from a server that does not tell."""
+    traces: bool = False
+    """Whether bytes of what was forgotten may still be on the disk. Only the store knows, as with ``rewritten``."""
 
 
 class Outboxed(NamedTuple):
@@ -175,7 +187,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     rewind: int | None = None
     """Entries above this seq become orphans; those of this replica's own user become pending again."""
     forget: Sequence[str] = ()
-    """Items whose entries are deleted. Local events on them stay."""
+    """Items whose entries and orphans are deleted; ``EVERYTHING`` among them deletes all entries. Other events stay:
+    those of this replica's own user, and (of ``EVERYTHING``) orphans, which nobody else may have any more."""
     entries: Sequence[Entry] = ()
     """Entries to keep, in any order of seq; each settles the local event of the same id."""
     drop: Sequence[str] = ()
@@ -183,7 +196,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     outbox: Sequence[Outboxed] = ()
     """Local events to add, or whose status changes."""
     state: ReplicaState | None = None
-    """The new state, if it changes; all of it but ``rewritten``."""
+    """The new state, if it changes; all of it but ``rewritten`` and ``traces``."""
+    more: bool = False
+    """Another change follows soon. What was forgotten is gone from the disk (no byte of it is left in any file) when
+    the next commit returns that does not say so."""
 
 
 class ReplicaStore(Protocol):

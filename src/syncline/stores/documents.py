@@ -35,10 +35,13 @@ class DocumentIndex(Protocol):
     def local(self) -> Mapping[str, str]:
         """The items that were updated with a ``local`` that is not empty, and that."""
 
-    def update(self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False) -> None:
+    def update(
+        self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False, scrub: bool = False
+    ) -> None:
         """Takes in what documents show now; and, in the same step, the new place (None: it stays).
 
-        ``anew`` empties the index first; its fields stay. Raises StorageFull.
+        ``anew`` empties the index first; its fields stay. ``scrub`` leaves no byte on the disk of what the documents
+        have shown before; if that takes beginning anew, it raises StoreDamaged. Otherwise raises StorageFull.
         """
 
     def add_field(self, pattern: str, path: Path) -> None:
@@ -75,7 +78,9 @@ class MemoryDocumentIndex:
         with self._lock:
             return dict(self._local)
 
-    def update(self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False) -> None:
+    def update(
+        self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False, scrub: bool = False
+    ) -> None:
         """See ``DocumentIndex.update``."""
         self._check_open()
         with self._lock:

@@ -16,7 +16,17 @@ from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.patterns import matcher
 from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreClosed
-from syncline.stores import Appended, Change, Outboxed, ReplicaState, Slice, are_late, is_on_its_way, orphan_status
+from syncline.stores import (
+    EVERYTHING,
+    Appended,
+    Change,
+    Outboxed,
+    ReplicaState,
+    Slice,
+    are_late,
+    is_on_its_way,
+    orphan_status,
+)
 
 __all__ = ["MemoryEventStore", "MemoryReplicaStore"]
 
@@ -130,8 +140,8 @@ class MemoryReplicaStore:
             rewrites = change.rewind is not None
             if change.rewind is not None:
                 self._rewind(change.rewind, moved)
-            for item in change.forget:
-                rewrites |= self._remove([seq for seq, entry in self._entries.items() if entry.event.item == item])
+            if change.forget:
+                rewrites |= self._forget(change.forget, moved)
             if change.entries:
                 rewrites |= self._are_late(change.entries)
             for entry in change.entries:
@@ -140,7 +150,8 @@ class MemoryReplicaStore:
                 rewrites |= self._take_out(id, moved) is not None
             for outboxed in change.outbox:
                 rewrites |= self._put(outboxed, moved)
-            self._state = replace(change.state or self._state, rewritten=self._state.rewritten + rewrites)
+            rewritten = self._state.rewritten + rewrites
+            self._state = replace(change.state or self._state, rewritten=rewritten, traces=False)
             return moved
 
     def state(self) -> ReplicaState:
@@ -191,6 +202,15 @@ class MemoryReplicaStore:
         self._entries[entry.seq] = entry
         self._seqs[entry.event.id] = entry.seq
         self._take_out(entry.event.id, moved)
+
+    def _forget(self, items: Collection[str], moved: Counter[str]) -> bool:
+        """Deletes the entries of items, and their orphans; whether there were any."""
+        if EVERYTHING in items:
+            return self._remove(list(self._entries))
+        orphans = [each.event.id for each in self.outbox("orphan") if each.event.item in items]
+        for id in orphans:
+            self._take_out(id, moved)
+        return self._remove([seq for seq, entry in self._entries.items() if entry.event.item in items]) or bool(orphans)
 
     def _rewind(self, seq: int, moved: Counter[str]) -> None:
         gone = [each for each in self._entries if each > seq]

@@ -78,7 +78,7 @@ class SnapshotStore(Protocol):
         """
 
     def forget(self, item: str | None = None) -> None:
-        """Deletes an item's snapshots, or all."""
+        """Deletes an item's snapshots; or all, so that no byte of them is left on the disk."""
 
     def close(self) -> None:
         """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""

@@ -196,6 +196,26 @@ class DocumentIndexContract:
             index.add_field("*", ("done",))
         assert index.find(Query.of("task.*", where={"done": False})) == ["task.call", "task.milk"]
 
+    # What may not be known any more
+
+    @pytest.mark.parametrize("anew", [False, True])
+    def test_no_byte_is_left_of_what_is_scrubbed(self, tmp_path: Path, *, anew: bool) -> None:
+        index = self.make(tmp_path)
+        index.add_field("*", ("title",))
+        others = {f"task.open{n}": {"title": f"open {n}"} for n in range(99)}
+        for round in range(5):
+            titles = {f"task.zsecret{n}": {"title": f"zsecret{round}", f"zsecret{n}": ["zsecret"]} for n in range(99)}
+            index.update(_indexed(titles | others), "place")
+        index.update({} if anew else dict.fromkeys(titles, Indexed(None)), "", anew=anew, scrub=True)
+        assert b"secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        left = [] if anew else ["task.open7"]
+        assert index.place() == ""
+        assert index.find(Query.of(where={"title": "open 7"})) == index.find(Query.of(text="open 7")) == left
+        assert index.find(Query.of(text="zsecret*")) == []
+        index.update(_indexed({"task.again": {"title": "again"}}))
+        assert index.find(Query.of(text="again", where={"title": "again"})) == ["task.again"]
+        index.close()
+
     # Being closed and opened
 
     def test_what_was_updated_is_there_after_a_restart(self, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from syncline.core.access.rules import Rule
 from syncline.core.events import Entry, Event
 from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
-from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
 from syncline.testing.seeded import START_MS, Author, eager_threads
 
 RECEIPT = "r" * 24
@@ -171,6 +172,60 @@ class ReplicaStoreContract:
         assert [entry.event.item for entry in store.load()] == ["bread"]
         assert store.outbox() == [Outboxed(local)]
         assert store.holds([milk.id, bread.id, local.id]) == {bread.id, local.id}
+
+    def test_everything_is_forgotten_but_local_events(self, store: ReplicaStore) -> None:
+        entries = _filled(store, MANY)
+        waiting = _in_each_status(Author("more").events(4, "task.1"))
+        store.commit(Change(outbox=waiting, state=replace(store.state(), seq=MANY, cursor="old")))
+        assert _moved(store, Change(forget=[EVERYTHING])) == {}
+        assert list(store.load()) == list(store.load(items=["task.*"])) == []
+        assert store.outbox() == waiting
+        assert store.holds([entries[0].event.id, waiting[0].event.id]) == {waiting[0].event.id}
+        assert store.state() == ReplicaState(node="node", seq=MANY, cursor="old", rewritten=1)
+        store.commit(Change(forget=[EVERYTHING]))  # there is nothing
+        assert store.state().rewritten == 1
+
+    def test_what_comes_with_or_after_forgetting_is_kept(self, store: ReplicaStore) -> None:
+        entries = _filled(store, MANY)
+        mine = Author("node").event("task.1")
+        store.commit(Change(outbox=[Outboxed(mine, "acked", 11)], state=replace(store.state(), seq=MANY)))
+        again, rest = [*entries[:10], _entry(11, mine)], entries[11:]
+        state = replace(store.state(), seq=11, cursor="new", cursors=((11, "new"),))
+        assert _moved(store, Change(forget=["task.1", EVERYTHING], entries=again, state=state)) == {"acked": -1}
+        assert store.state() == replace(state, rewritten=1)
+        assert _encoded(store.load()) == _encoded(again)
+        for start in range(0, len(rest), 400):
+            store.commit(Change(entries=rest[start : start + 400], state=replace(state, seq=rest[start].seq)))
+        assert _encoded(store.load()) == _encoded([*again, *rest])
+        wanted = [entry for entry in (*again, *rest) if entry.event.item == "task.1"]
+        assert _encoded(store.load(items=["task.1"])) == _encoded(wanted)
+        store.commit(Change(forget=["task.1"], entries=wanted[:5]))
+        assert _encoded(store.load(items=["task.1"])) == _encoded(wanted[:5])
+        assert _moved(store, Change(rewind=0)) == {"orphan": len(again) + len(rest) - len(wanted) + 5}
+
+    def test_orphans_are_forgotten_by_name_alone(self, store: ReplicaStore) -> None:
+        """They are others' events; but what a log has lost may be nowhere else, and nobody said that it is closed."""
+        waiting = _in_each_status(Author().events(4, "milk"))
+        other = Outboxed(Author("x").event("bread"), "orphan")
+        store.commit(Change(outbox=[*waiting, other]))
+        assert _moved(store, Change(forget=[EVERYTHING])) == {}
+        assert (len(store.outbox()), store.state().rewritten) == (5, 0)
+        assert _moved(store, Change(forget=["milk", "unknown"])) == {"orphan": -1}
+        assert store.outbox() == sorted([*waiting[:3], other], key=lambda each: each.event.id)
+        assert store.state().rewritten == 1
+
+    def test_traces_are_gone_when_no_more_follows(self, store: ReplicaStore, tmp_path: Path) -> None:
+        _filled(store, MANY)
+        store.commit(Change(forget=["task.1"], more=True))
+        store.commit(Change(outbox=[Outboxed(Author().event())], state=ReplicaState(node="node", traces=True)))
+        assert store.state() == ReplicaState(node="node", rewritten=1)
+        store.commit(Change(forget=["task.2"], more=True))
+        if self.persists:
+            store = self._reopened(store, tmp_path)
+        assert replace(store.state(), traces=False) == ReplicaState(node="node", rewritten=2)
+        store.commit(Change())
+        assert not store.state().traces
+        assert {entry.event.item for entry in store.load()} == {"note.0"}
 
     # Rewinding
 
@@ -350,6 +405,8 @@ class ReplicaStoreContract:
             cursors=((3, "a"), (9, "c")),
             copied=True,
             synced_at=START_MS,
+            forgotten=Author().event().id,
+            rules=(Rule("ann", "*", ".read", "allow", 7, "id"), Rule("*", "x*", "*", "deny")),
         )
         store.commit(Change(state=state))
         assert store.state() == state

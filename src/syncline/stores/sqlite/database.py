@@ -29,6 +29,8 @@ WRITER_CACHE_KIB, READER_CACHE_KIB = 16_384, 2_048
 """Pages kept in memory by a connection; a server may have hundreds of spaces open."""
 ROWS_PER_STATEMENT = (128, 32, 8, 4, 2, 1)
 TRY_TO_WRITE = "BEGIN IMMEDIATE; CREATE TABLE tried (x); INSERT INTO tried VALUES (1); ROLLBACK"
+REWRITE = "PRAGMA secure_delete = ON; PRAGMA temp_store = FILE; VACUUM"
+"""Without the first, new pages would begin with what was in memory; the second is for files larger than that."""
 LAYOUT = "SELECT name, sql FROM sqlite_schema ORDER BY name"
 
 
@@ -140,6 +142,21 @@ class Database:
         with self._writer_lock, suppress(apsw.Error):
             self._wal_pages = 0
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def scrub(self) -> bool:
+        """Leaves no byte of what was deleted, neither in the file nor beside it; whether that went well.
+
+        Deleted rows lie in free pages, and pages that were split keep copies of what moved on; so everything that is
+        there is written anew, at the cost of copying the file. It fails without harm if there is no room for that, or
+        while somebody reads for longer than ``BUSY_MS``.
+        """
+        with self._checkpoint_lock, self._writer_lock:
+            self.check_open()
+            with suppress(apsw.Error), closing(_connect(self._path, pages=0, cache_kib=WRITER_CACHE_KIB)) as apart:
+                apart.execute(REWRITE).fetchall()
+                ((is_busy, *_),) = apart.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                return not is_busy
+        return False
 
     def close(self) -> None:
         """Closes every connection and gives the file free. Closing twice does nothing."""

@@ -8,7 +8,8 @@ parts them at the spaces. Derived data: see ``snapshots`` about its file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path as FilePath
 from threading import Lock
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import msgspec
 from syncline.core import canonical, queries, words
 from syncline.core.patterns import matcher
 from syncline.core.queries import Condition, Path, Query, Term
-from syncline.errors import ForeignFile, StoreDamaged
+from syncline.errors import ForeignFile, StorageFull, StoreDamaged
 from syncline.stores.documents import Indexed
 from syncline.stores.sqlite.database import Database, Schema, discard, insert
 
@@ -59,6 +60,8 @@ ADD_TERMS = "INSERT OR IGNORE INTO terms"
 ADD_WORDS = "INSERT INTO texts (rowid, words) VALUES (?, ?)"
 ADD_FIELD = "INSERT INTO fields (pattern, path) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id"
 BODIES = "SELECT id, item, body FROM documents WHERE body IS NOT NULL"
+MERGE_WORDS = "INSERT INTO texts (texts) VALUES ('optimize')"
+"""Documents that are gone only have tombstones until their words are merged with others."""
 EMPTY = "DELETE FROM terms; DELETE FROM texts; DELETE FROM documents;"
 
 KIND = (
@@ -105,7 +108,9 @@ class SqliteDocumentIndex:
         """See ``DocumentIndex.local``."""
         return dict(self._do(lambda cursor: cursor.execute(LOCAL).fetchall()))
 
-    def update(self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False) -> None:
+    def update(
+        self, documents: Mapping[str, Indexed], place: str | None = None, *, anew: bool = False, scrub: bool = False
+    ) -> None:
         """See ``DocumentIndex.update``."""
 
         def work(cursor: Any) -> None:
@@ -115,8 +120,22 @@ class SqliteDocumentIndex:
                 _put(cursor, item, indexed, self._fields)
             if place is not None:
                 cursor.execute("UPDATE place SET place = ?", (place,))
+            if scrub:
+                cursor.execute(MERGE_WORDS)
 
-        self._do(work)
+        if scrub:
+            self._scrub(work)
+        else:
+            self._do(work)
+
+    def _scrub(self, work: Callable[[Any], None]) -> None:
+        with suppress(StorageFull):
+            self._do(work)
+            if self._db.scrub():
+                return
+        with self._lock:
+            self._begin_anew()
+        raise StoreDamaged(f"{self._path.name} could not be cleaned, and begins anew.")
 
     def add_field(self, pattern: str, path: Path) -> None:
         """See ``DocumentIndex.add_field``."""
@@ -157,14 +176,14 @@ class SqliteDocumentIndex:
                 with self._db.writing() as cursor:
                     return work(cursor)
             except (StoreDamaged, ForeignFile) as error:
-                fields = self._fields
-                self._db.close()
-                discard(self._path)
-                self._open()
-                self._again(fields)
+                self._begin_anew()
                 raise StoreDamaged(f"{self._path.name} was damaged, and begins anew.") from error
 
-    def _again(self, fields: Iterable[Field]) -> None:
+    def _begin_anew(self) -> None:
+        fields = self._fields
+        self._db.close()
+        discard(self._path)
+        self._open()
         with self._db.writing() as cursor:
             for _, pattern, path in fields:
                 id = cursor.execute(ADD_FIELD, (pattern, msgspec.json.encode(path).decode())).get

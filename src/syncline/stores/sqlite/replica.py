@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from syncline.core import stamps
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
-from syncline.stores import Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
+from syncline.errors import SynclineError
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
 from syncline.stores.sqlite import item_index
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 
@@ -64,7 +65,10 @@ ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
 LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES = "SELECT entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
 FORGET = "DELETE FROM entries WHERE seq IN carray(?)"
+FORGET_NODES = "DELETE FROM nodes WHERE ref NOT IN (SELECT node FROM entries)"
+ORPHANS = "SELECT id FROM outbox WHERE item IN carray(?) AND +status = 'orphan'"
 LAST = "SELECT max(seq) FROM entries"
+KEEP_STATE = "UPDATE state SET state = ?"
 
 CHUNK = 1_000
 
@@ -88,6 +92,8 @@ class SqliteReplicaStore:
                 cursor.execute("INSERT INTO state VALUES (?)", (state,))
             self._indexed = item_index.indexed(cursor)
         self._state = msgspec.json.decode(state, type=ReplicaState)
+        if self._state.traces and not read_only:
+            self._scrub()
 
     def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``."""
@@ -99,7 +105,18 @@ class SqliteReplicaStore:
                 self._read_state()  # a commit that failed may have been carried out after all
                 raise
             self._indexed, self._state = reach, state
+            if state.traces and not change.more:
+                self._scrub()
         return moved
+
+    def _scrub(self) -> None:
+        """Leaves no byte of what was deleted. If that fails (the disk is full, say), the next commit tries again."""
+        state = replace(self._state, traces=False)
+        with suppress(SynclineError):
+            if self._db.scrub():
+                with self._db.writing() as cursor:
+                    cursor.execute(KEEP_STATE, (msgspec.json.encode(state).decode(),))
+                self._state = state
 
     def _read_state(self) -> None:
         with suppress(Exception), self._db.reading() as cursor:
@@ -111,16 +128,18 @@ class SqliteReplicaStore:
             reach, rewrites = self._indexed, change.rewind is not None
             if change.rewind is not None:
                 reach = _rewind(cursor, change.rewind, self._state.user, moved)
-            for item in change.forget:
-                rewrites |= _forget(cursor, item, reach)
+            if change.forget:
+                forgets, reach = _forget(cursor, change.forget, reach, moved)
+                rewrites |= forgets
             if change.entries:
                 rewrites |= _are_late(cursor, change.entries, self._state.seq)
                 reach = _keep(cursor, change.entries, reach, moved, self._index_run)
             rewrites |= bool(_take_out(cursor, [stamps.key(id) for id in change.drop], moved))
             rewrites |= _put(cursor, change.outbox, moved)
-            state = replace(change.state or self._state, rewritten=self._state.rewritten + rewrites)
-            if change.state is not None or rewrites:
-                cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(state).decode(),))
+            rewritten, traces = self._state.rewritten + rewrites, self._state.traces or bool(change.forget)
+            state = replace(change.state or self._state, rewritten=rewritten, traces=traces)
+            if change.state is not None or rewrites or change.forget:
+                cursor.execute(KEEP_STATE, (msgspec.json.encode(state).decode(),))
         return reach, state
 
     def state(self) -> ReplicaState:
@@ -207,8 +226,22 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
 
 
-def _forget(cursor: Any, item: str, reach: int) -> bool:
-    """Deletes an item's entries; whether there were any."""
+def _forget(cursor: Any, items: Sequence[str], reach: int, moved: Counter[str]) -> tuple[bool, int]:
+    """Deletes the entries of items, and their orphans; whether there were any, and how far the index then reaches."""
+    if EVERYTHING in items:
+        had_any = cursor.execute(LAST).get is not None
+        cursor.execute("DELETE FROM entries")
+        cursor.execute("DELETE FROM nodes")
+        return had_any, item_index.rewind(cursor, 0)
+    orphans = [key for (key,) in cursor.execute(ORPHANS, (array(items),))]
+    had_any = bool(_take_out(cursor, orphans, moved))
+    for item in items:
+        had_any |= _forget_item(cursor, item, reach)
+    cursor.execute(FORGET_NODES)
+    return had_any, reach
+
+
+def _forget_item(cursor: Any, item: str, reach: int) -> bool:
     last = cursor.execute(LAST).get or 0
     seqs, end = [], 0
     while end < last:

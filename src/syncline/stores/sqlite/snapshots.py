@@ -101,10 +101,12 @@ class SqliteSnapshotStore:
 
     def forget(self, item: str | None = None) -> None:
         """See ``SnapshotStore.forget``."""
-        if item is None:
-            self._do(lambda cursor: cursor.execute("DELETE FROM snapshots"))
-        else:
+        if item is not None:
             self._do(lambda cursor: cursor.execute(FORGET, (item,)))
+            return
+        with self._lock:
+            self._db.check_open()
+            self._begin_anew()
 
     def close(self) -> None:
         """See ``SnapshotStore.close``."""
@@ -122,10 +124,13 @@ class SqliteSnapshotStore:
                 with self._db.writing() as cursor:
                     return work(cursor)
             except (StoreDamaged, ForeignFile):
-                self._db.close()
-                discard(self._path)
-                self._db = Database(self._path, SCHEMA, derived=True)
+                self._begin_anew()
                 return None
+
+    def _begin_anew(self) -> None:
+        self._db.close()
+        discard(self._path)
+        self._db = Database(self._path, SCHEMA, derived=True)
 
 
 def _row(snapshot: Kept) -> tuple[Any, ...]:
