@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.core import messages
+from syncline.core.access.rules import Rule
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import (
@@ -64,7 +65,15 @@ errors = st.builds(
     st.dictionaries(st.sampled_from(["time", "id", "field", "self"]), json_values, max_size=2),
 )
 answers = st.one_of(
-    st.builds(Welcome, epoch=st.just(EPOCH), head=refs, time=refs, user=texts, own=st.none() | texts),
+    st.builds(
+        Welcome,
+        epoch=st.just(EPOCH),
+        head=refs,
+        time=refs,
+        user=texts,
+        own=st.none() | texts,
+        rules=st.none() | st.lists(st.builds(Rule, texts, texts, texts, texts, refs, texts), max_size=2),
+    ),
     st.builds(
         Ack,
         ref=refs,

@@ -51,6 +51,7 @@ from syncline.errors import (
     BadJson,
     BadRequest,
     ClockDrift,
+    ConnectionLost,
     CursorReset,
     EpochChanged,
     Forbidden,
@@ -166,6 +167,24 @@ def test_what_is_recorded_while_live_is_pushed_and_nothing_pulled():
     assert client.next(a_local()) is None, "a page of the live stream answers no push"
     client.receive(ack(1))
     assert client.next(a_local()) is None
+
+
+def test_a_live_session_ends_when_a_pull_has_to_begin_from_the_start():
+    """Its live pages go on behind what was forgotten."""
+    client = ready()
+    client.next(a_local(an_event(1)))
+    client.receive(ack(NodeConflict("copied")))
+    client.live = True
+    for forget in (["task.milk"], ["*"]):
+        client.receive(Page(entries=[], cursor="c", more=True))
+        assert isinstance(client.next(a_local(an_event(1), copied=True)), Pull)
+        page = Page(entries=[], cursor="c", more=True, forget=forget, ref=1)
+        if forget == ["*"]:
+            with pytest.raises(ConnectionLost):
+                client.receive(page)
+        else:
+            assert client.receive(page) == [Apply(page, ())]
+    assert client.receive(page) == [Apply(page, ())], "a live page goes on from there itself"
 
 
 def test_what_is_pushed_is_under_way_until_it_is_answered():

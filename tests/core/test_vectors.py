@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncline.core import canonical, cursors, log, messages, patterns, stamps
+from syncline.core.access.rules import Rule
 from syncline.core.batch import decode_events
 from syncline.core.clocks import VectorClock
 from syncline.core.cursors import Cursor, CursorCodec, resume, thin, view_of
@@ -304,7 +305,7 @@ def full(message: messages.Message) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, messages.Result):
+    if isinstance(value, messages.Result | Rule):
         return {name: getattr(value, name) for name in value.__struct_fields__}
     return [plain(each) for each in value] if isinstance(value, list) else json.loads(messages.encode(value))
 

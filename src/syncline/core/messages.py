@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from syncline.core import canonical
+from syncline.core.access.rules import Rule
 from syncline.core.clocks import NODE
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_DEPTH, MAX_NODE_LENGTH, MAX_PAGE_ENTRIES, Limits
@@ -92,6 +93,8 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     own: str | None = None
     """The greatest id the server holds from this node."""
     limits: Limits = msgspec.field(default_factory=Limits)
+    rules: list[Rule] | None = None
+    """The rules that concern this user; None from a server that does not tell them."""
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,7 +116,8 @@ class Ack(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ack"):
 class Page(Message, frozen=True, kw_only=True, omit_defaults=True, tag="page"):
     """Entries in order of seq, and the cursor after them; ``more`` says that there are more already.
 
-    ``forget`` names items to delete, ``late`` holds older entries that became visible; both come first.
+    ``forget`` names items to delete (``*``: all, when the server cannot tell which), ``late`` holds older entries that
+    became visible; both come first.
     """
 
     ref: int | None = None

@@ -47,6 +47,7 @@ from syncline.errors import (
     BadJson,
     BadRequest,
     ClockDrift,
+    ConnectionLost,
     CursorReset,
     HelloRequired,
     NodeConflict,
@@ -215,6 +216,8 @@ class ClientSession:
             case Ack():
                 return self._settle(pushed, answer)
             case Page():
+                if self.live and isinstance(request, Pull) and "*" in answer.forget:
+                    raise ConnectionLost("All begins from the start, which the live pages would not.")
                 self.caught_up = not answer.more
                 return [Apply(answer, self._items)]
             case ErrorMessage():
