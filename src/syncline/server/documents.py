@@ -41,7 +41,7 @@ from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
 
-WAITING_BYTES = 16 * 1024 * 1024
+WAITING_BYTES = 8 * 1024 * 1024
 """Rows that wait to be folded. Of more, those that wait longest go, and their documents; all if nobody looks at any."""
 TRIES = 16
 """How often a write is drafted anew because something came first."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from syncline.core.events import Event
 
-RECENT_BYTES = 2 * 1024 * 1024
+RECENT_BYTES = 1024 * 1024
 """What the bodies may take; decoded they take about eight times as much."""
 
 
