@@ -6,6 +6,9 @@ import signal
 import pytest
 
 import syncline as sdk
+from syncline.core.access.rules import DEFAULTS, Rule
+from syncline.core.messages import Welcome
+from syncline.core.session import Greet
 from tests.cli.terminals import Terminal
 
 
@@ -127,6 +130,18 @@ def test_status_of_a_replica_while_it_is_open(filled, replica):
     assert (status["user"], status["head"], status["pending"], status["refused"]) == (".root", 6, 1, 0)
     assert status["last_synced"] == replica.status.last_synced
     assert "pending" in filled("status", "a.db").out
+
+
+def test_status_foresees_what_would_be_refused(terminal, tmp_path):
+    with sdk.open(tmp_path / "a.db") as replica:
+        rules = [*DEFAULTS, Rule("ann", "diary.*", "*", "deny")]
+        replica.perform(Greet(Welcome(epoch="e", head=0, time=0, user="ann", rules=rules)))
+        replica.record("task.milk", "write")
+        assert terminal("status", "a.db", "--json").json["doomed"] == 0
+        assert "would be refused" not in terminal("status", "a.db").err
+        replica.record("diary.1", "write")
+        assert terminal("status", "a.db", "--json").json["doomed"] == 1
+        assert "1 pending would be refused" in terminal("status", "a.db").err
 
 
 def test_status_of_a_server(library):

@@ -12,6 +12,7 @@ from syncline.cli.files import ReplicaFile, looking_at
 from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, Space, Token
 from syncline.cli.terminal import Json, emit, facts, local_time, note, out
 from syncline.errors import Forbidden
+from syncline.replica.foresight import doomed
 from syncline.stores import ReplicaStore
 
 
@@ -49,13 +50,15 @@ def _show_replica(path: Path, json: bool) -> None:
         "last synced": local_time(found["last_synced"]),
     }
     out.print(facts(shown))
+    if found["doomed"]:
+        note(f"{found['doomed']:,} pending would be refused, by the rules of the last sync")
     for each in refused[:10]:
         error = each.error or {}
         note(f"refused: {each.event.item} {each.event.action}: {error.get('message')} ({error.get('code')})")
 
 
 def _replica(store: ReplicaStore) -> dict[str, Any]:
-    state = store.state()
+    state, pending = store.state(), (each.event for each in store.outbox("pending"))
     counts = {status: len(store.outbox(status)) for status in ("pending", "acked", "refused", "orphan")}
     return {
         "node": state.node,
@@ -63,6 +66,7 @@ def _replica(store: ReplicaStore) -> dict[str, Any]:
         "epoch": state.epoch,
         "head": state.seq,
         **counts,
+        "doomed": len(doomed(state, pending)),
         "last_synced": state.synced_at,
         "copied": state.copied,
     }

@@ -29,7 +29,8 @@ from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
 from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdrawals
 from syncline.replica.drafts import Draft, Refused
 from syncline.replica.effects import Surroundings, change_for, saw
-from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.replica.foresight import doomed, may
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
@@ -180,6 +181,19 @@ class Replica:
         limit = None if limit is None else limit + len(acked)
         return [each.event for each in self._store.outbox("pending", limit=limit) if each.event.id not in acked]
 
+    # What the server would say
+
+    def may(self, item: str, action: str) -> bool | None:
+        """Whether this user might do an action with an item, under the rules known last; None if none are known.
+
+        A hint: they may have changed since. Recording works in any case, and the server decides when it is pushed.
+        """
+        return may(self._state, item, action)
+
+    def doomed(self) -> list[Event]:
+        """The pending events that the rules known last would refuse: a hint, like ``may``. They are pushed as usual."""
+        return doomed(self._state, self.pending())
+
     # The refused inbox
 
     def refused(self) -> list[Refused]:
@@ -304,7 +318,7 @@ class Replica:
             self._clocks.clear()
             raise
         if isinstance(effect, steps.Apply):
-            arrived = [entry.event for entry in effect.page.entries]
+            arrived = [entry.event for entry in (*effect.page.late, *effect.page.entries)]
             self._saw_page(effect.page, arrived)
             news = [*arrived, *news]
         return news
@@ -357,12 +371,12 @@ class Replica:
 
     def _saw_page(self, page: Page, events: Sequence[Event]) -> None:
         node = self.node
-        for event in (*(entry.event for entry in page.late), *events):
+        for event in events:
             if event.item in self._clocks:
                 saw(self._clocks[event.item], event)
             if event.node == node and self._acked.pop(event.id, None) is None:
                 self._early.add(event.id)  # live, an entry may arrive before the answer to its push
-        for item in page.forget:
+        for item in list(self._clocks) if EVERYTHING in page.forget else page.forget:
             self._clocks.pop(item, None)
 
     # Small things

@@ -10,14 +10,16 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from syncline.core import session as steps
+from syncline.core.access.rules import READ
 from syncline.core.cursors import thin
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.messages import Page, Welcome
 from syncline.core.patterns import matcher
-from syncline.core.stamps import NIL_ID, StampClock
+from syncline.core.stamps import StampClock
 from syncline.errors import EpochChanged, SynclineError, UserMismatch
-from syncline.stores import Change, Outboxed, ReplicaStore
+from syncline.replica.foresight import may
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaStore
 
 
 class Surroundings(NamedTuple):
@@ -47,12 +49,18 @@ def change_for(effect: steps.Effect, store: ReplicaStore, around: Surroundings) 
 
 def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
     """Adopts what the server says. Events recorded before the first welcome get their user now; events that were
-    acknowledged beyond the server's head were lost with it and are pushed again."""
+    acknowledged beyond the server's head were lost with it and are pushed again.
+
+    A replica is one user's for good: what it holds is what that user may read, and what is pending is that user's word.
+    """
     state = store.state()
     if state.epoch not in (None, welcome.epoch):
         raise EpochChanged("The server's log is not the one this replica knows; a person has to decide.")
     if state.user not in (None, welcome.user):
-        raise UserMismatch(f"This replica belongs to {state.user}; open another file for {welcome.user}.")
+        raise UserMismatch(
+            f"This replica is {state.user}'s, and these credentials are {welcome.user}'s: nothing was exchanged. "
+            f"Sign in as {state.user}, or open another file for {welcome.user}."
+        )
     pending = (each.event for each in store.outbox("pending")) if state.user is None else ()
     named = [Outboxed(event.with_user(welcome.user)) for event in pending if event.user is UNSET]
     lost = [each._replace(status="pending") for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
@@ -61,9 +69,16 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
         user=welcome.user,
         epoch=welcome.epoch,
         skew_ms=_skew(welcome.time, now_ms),
-        copied=state.copied or (welcome.own is not None and not store.holds([welcome.own])),
+        copied=state.copied or _is_strange(store, [welcome.own] if welcome.own else [], state.forgotten),
+        rules=None if welcome.rules is None else tuple(welcome.rules),
     )
     return Change(outbox=[*named, *lost], state=state)
+
+
+def _is_strange(store: ReplicaStore, ids: Sequence[str], forgotten: str) -> bool:
+    """Whether this node would know one of its own events, and does not."""
+    ids = [id for id in ids if id > forgotten]
+    return bool(ids) and len(store.holds(ids)) < len(ids)
 
 
 def _skew(server_ms: int, now_ms: int) -> int:
@@ -92,8 +107,14 @@ def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineEr
 
 
 def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:
-    """Stores a page. An entry of this node that it never made shows that its file was copied."""
+    """Stores a page. An entry of this node that it never made shows that its file was copied.
+
+    Older cursors of another view tell nothing any more of what is held, so a page that changes the view ends them.
+    """
     state = store.state()
+    forgotten = _forgotten(store, page.forget)
+    if EVERYTHING in page.forget:
+        state = replace(state, seq=0)
     entries = [*page.late, *page.entries]
     ids = {entry.event.id for entry in entries}
     mine = [entry.event.id for entry in entries if entry.event.node == state.node]
@@ -104,13 +125,28 @@ def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -
         state,
         seq=seq,
         cursor=page.cursor,
-        cursors=_keep_cursor(state.cursors, seq, page.cursor),
+        cursors=_keep_cursor(() if page.forget or page.late else state.cursors, seq, page.cursor),
         stamp=max([state.stamp, *ids]),
-        copied=state.copied or (bool(mine) and len(store.holds(mine)) < len(mine)),
+        copied=state.copied or _is_strange(store, mine, forgotten),
         synced_at=state.synced_at if page.more else now_ms,
     )
     overdue = [] if page.more else _overdue(store, seq, ids, items)
-    return Change(forget=page.forget, entries=entries, outbox=overdue, state=state)
+    hidden = [each.event.id for each in overdue if may(state, each.event.item, READ) is False]
+    return Change(
+        forget=page.forget,
+        entries=entries,
+        drop=hidden,
+        outbox=[each._replace(status="pending") for each in overdue if each.event.id not in hidden],
+        state=replace(state, forgotten=max([forgotten, *hidden])),
+        more=page.more,
+    )
+
+
+def _forgotten(store: ReplicaStore, items: Sequence[str]) -> str:
+    """The greatest id of this node's among what is forgotten now or was before."""
+    state = store.state()
+    gone = store.load(items=() if EVERYTHING in items else items) if items else ()
+    return max([state.forgotten, *(entry.event.id for entry in gone if entry.event.node == state.node)])
 
 
 def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) -> tuple[tuple[int, str], ...]:
@@ -119,10 +155,11 @@ def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) ->
 
 
 def _overdue(store: ReplicaStore, seq: int, arrived: set[str], items: Sequence[str]) -> list[Outboxed]:
-    """Acknowledged events whose entries should have come by now: the log lost them, so they are pushed again."""
+    """Acknowledged events whose entries should have come by now. Those that may not be read never will: they are let
+    go of. The others were lost by the log, and are pushed again."""
     in_view = matcher(items)
     return [
-        each._replace(status="pending")
+        each
         for each in store.outbox("acked")
         if (each.seq or 0) <= seq and each.event.id not in arrived and in_view(each.event.item)
     ]
@@ -147,7 +184,7 @@ def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
     kept = [each.event.id for each in store.outbox("pending") if each.seq is not None]
     node = around.make_node() if state.copied else state.node
     confirmed = _confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
-    clock = StampClock(node, max([*kept, *(entry.event.id for entry in store.load())], default=NIL_ID))
+    clock = StampClock(node, max([state.forgotten, *kept, *(entry.event.id for entry in store.load())]))
     renamed: dict[str, str] = {}
     outbox = []
     first = 1 if state.copied else state.n + 1

@@ -237,6 +237,8 @@ class DocumentReplica(FindingReplica):
 
     def _commit(self, change: Change) -> None:
         rewritten = self._state.rewritten
+        if change.forget:  # none of them holds after that
+            self._snapshots.forget()
         super()._commit(change)
         if self._state.rewritten != rewritten:
             self.library.let_go()

@@ -13,11 +13,12 @@ from contextlib import suppress
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from syncline.core.events import Event
 from syncline.core.queries import Path, Query
 from syncline.errors import StorageFull, StoreDamaged
-from syncline.stores import ReplicaStore
+from syncline.stores import EVERYTHING, ReplicaStore
 from syncline.stores.documents import DocumentIndex, Indexed
 
 BATCH = 500
@@ -57,6 +58,21 @@ class Catalog:
     def touch(self, items: Iterable[str]) -> None:
         """These items may show something else now."""
         self._dirty.update(items)
+
+    def forget(self, items: Collection[str], *, more: bool = False) -> None:
+        """Takes items out at once, so that no byte of them stays on the disk; what is left of them is found out again.
+
+        If they are all, or ``more`` follow, the index begins anew when somebody asks: that is cheaper than to clean it
+        every time.
+        """
+        begins_anew = more or EVERYTHING in items
+        gone = {} if begins_anew else dict.fromkeys(items, Indexed(None))
+        self._is_caught_up &= not begins_anew
+        try:
+            self._index.update(gone, "", anew=begins_anew, scrub=True)
+        except StoreDamaged:  # it was lost, and so are they
+            self._is_caught_up = False
+        self._place = replace(self._place, rewritten=-1)
 
     def add_field(self, pattern: str, path: Path) -> None:
         """Makes queries fast that compare what stands at a path."""

@@ -27,7 +27,7 @@ from syncline.replica.documents.live import LiveDocument
 from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, schema_of
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
 from syncline.replica.drafts import Draft
-from syncline.stores import Change, ReplicaStore, is_on_its_way
+from syncline.stores import EVERYTHING, Change, ReplicaStore, is_on_its_way
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
 MANY = 50
@@ -205,6 +205,8 @@ class FindingReplica(Replica):
     def _commit(self, change: Change) -> None:
         touched = self._touched(change)
         changed = self._changed(change, touched) if self._watched else ()
+        if change.forget:  # first, so that a crash leaves nothing of what the log has forgotten
+            self._catalog.forget(change.forget, more=change.more)
         try:
             super()._commit(change)
         finally:  # a commit that failed may have been carried out after all
@@ -215,7 +217,9 @@ class FindingReplica(Replica):
     def _touched(self, change: Change) -> set[str]:
         """The items on which something happens."""
         events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
-        items = {event.item for event in events if is_op(event)}.union(change.forget)
+        items = {event.item for event in events if is_op(event)} | (set(change.forget) - {EVERYTHING})
+        if EVERYTHING in change.forget:
+            items.update(entry.event.item for entry in self._store.load() if is_op(entry.event))
         if change.rewind is not None:
             items.update(entry.event.item for entry in self._store.load(change.rewind))
         if any(event.item == POLICIES_ITEM for event in events):
@@ -231,7 +235,9 @@ class FindingReplica(Replica):
         quiet = {event.item for event in coming if event.id in shown}
         news = {event.item for event in coming if event.id not in shown}
         news.update(each.event.item for each in change.outbox if not is_on_its_way(each.status))
-        return touched - (quiet - news - set(change.forget)) if change.rewind is None else touched
+        if change.rewind is not None or EVERYTHING in change.forget:
+            return touched
+        return touched - (quiet - news - set(change.forget))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
