@@ -70,22 +70,20 @@ async def test_a_wrong_token_asks_for_another_and_does_not_loop(serve, transport
         assert [error.code for error in result.errors] == ["unauthorized"]
         assert len(proxy.requests) == 2  # not retried either
 
-        manager.token = server.key
-        await manager.start_auto_sync()
+        await manager.sign_in(server.key)
         await until(lambda: state(manager) == "live" and not manager.replica.status.pending)
     assert server.pull("default").code == "unauthorized"
     assert server.head("default") == 1
 
 
 @pytest.mark.parametrize("transport", ["websocket", "http"])
-def test_to_authenticate_and_go_on(serve, tmp_path, transport):
+def test_to_sign_in_and_go_on(serve, tmp_path, transport):
     server = serve()
     with syncline.open(tmp_path / "r.db", server=server.url, token="wrong", transport=transport) as replica:
         replica.record("task.a", "update", 1)
         replica.start()
         eventually(lambda: replica.status.state == "needs_auth")
-        replica.authenticate(server.key)
-        replica.start()
+        replica.sign_in(server.key)
         eventually(lambda: replica.status.state == "live" and not replica.status.pending)
     assert server.head("default") == 1
 

@@ -122,9 +122,11 @@ class ClientSession:
         pull: bool = True,
         batch_size: int = MAX_PUSH_EVENTS,
     ) -> None:
+        self.token = token
+        """The credentials that ``hello`` shows; they may be found out until then."""
         self.live = False
         self.caught_up = False
-        self._space, self._token, self._items = space, token, items
+        self._space, self._items = space, items
         self._may_push, self._may_pull = push, pull
         self._batch_size = batch_size
         self._limits = Limits()
@@ -171,7 +173,7 @@ class ClientSession:
 
     def _step(self, local: Local) -> Hello | Push | Pull | Restamp | None:
         if self._server_ms is None:
-            return Hello(node=local.node, space=self._space, token=self._token)
+            return Hello(node=local.node, space=self._space, token=self.token)
         pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
         if not self.wants_pending:
             return pull

@@ -17,6 +17,7 @@ from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteDocumentIndex, SqliteReplicaStore, SqliteSnapshotStore
+from syncline.sync.credentials import Token
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.transports import Transport
@@ -36,7 +37,7 @@ class SyncedReplica(DocumentReplica):
         options: SyncOptions | None = None,
         *,
         space: str = "default",
-        token: str | None = None,
+        token: Token = None,
         snapshots: SnapshotStore | None = None,
         index: DocumentIndex | None = None,
     ) -> None:
@@ -67,11 +68,11 @@ class SyncedReplica(DocumentReplica):
         if self._thread is not None:
             self._do(SyncManager.stop_auto_sync)
 
-    def authenticate(self, token: str) -> None:
-        """New credentials, after ``status`` said ``needs_auth``."""
+    def sign_in(self, token: Token) -> None:
+        """New credentials: what was started goes on with them at once; see ``SyncManager.sign_in``."""
         self._token = token
         if self._thread is not None:
-            self._thread.manager.token = token
+            self._do(lambda manager: manager.sign_in(token))
 
     def close(self) -> None:
         """Stops syncing and closes the stores."""
@@ -132,7 +133,7 @@ def open(
     *,
     server: str | None = None,
     space: str = "default",
-    token: str | None = None,
+    token: Token = None,
     transport: str = "websocket",
     options: SyncOptions | None = None,
 ) -> SyncedReplica:
@@ -142,8 +143,9 @@ def open(
     they show, so that they are found. Both may be deleted while no program has the replica open: they are made again.
 
     ``server`` is a URL such as ``http://localhost:8080``; without one the replica is local for now. ``token`` is an API
-    key. ``transport`` is ``websocket`` or ``http``. Raises StoreLocked if another program has the file open,
-    ForeignFile or NewerSchema if it is not one this version can read.
+    key, or a function that returns a token, and is asked again when that has expired. ``transport`` is ``websocket`` or
+    ``http``. Raises StoreLocked if another program has the file open, ForeignFile or NewerSchema if it is not one this
+    version can read.
     """
     kinds: dict[str, Callable[[str], Transport]] = {"websocket": WebSocketTransport, "http": HttpTransport}
     if transport not in kinds:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 from syncline.core.session import ClientSession
-from syncline.errors import ConnectionLost, InternalError, SynclineError, Unauthorized
+from syncline.errors import ConnectionLost, InternalError, SynclineError
 from syncline.replica import Replica
 from syncline.stores import ReplicaStore
 from syncline.sync.conversation import Conversation
+from syncline.sync.credentials import Credentials, Token, is_about_credentials
 from syncline.sync.options import SyncOptions, SyncResult, pause_seconds
 from syncline.transports import Transport
 
@@ -34,13 +35,12 @@ class SyncManager:
         options: SyncOptions | None = None,
         *,
         space: str = "default",
-        token: str | None = None,
+        token: Token = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.replica = replica if isinstance(replica, Replica) else Replica(replica)
-        self.token = token
-        """The credentials; when the status says ``needs_auth``, set new ones and start again."""
         self._transport, self._options, self._space = transport, options or SyncOptions(), space
+        self._credentials = Credentials(token)
         self._chance = chance
         self._callbacks: list[Callable[[SyncResult], Any]] = []
         self._automatic: asyncio.Task[None] | None = None
@@ -69,9 +69,7 @@ class SyncManager:
         began = time.monotonic()
         async with self._busy:
             for attempt in range(self._options.attempts):
-                conversation = self._begin(push=push, pull=pull)
-                error = await _outcome(conversation.run())
-                await conversation.end()
+                conversation, error = await self._converse(push=push, pull=pull)
                 if error is None or not error.retryable or attempt == self._options.attempts - 1:
                     break
                 await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
@@ -79,11 +77,23 @@ class SyncManager:
         self._show(error)
         return self._report(conversation, began, error)
 
+    async def _converse(self, *, push: bool, pull: bool) -> tuple[Conversation, SynclineError | None]:
+        """One conversation, up to where there is nothing more to say, or another one with a fresh token."""
+        while True:
+            conversation = self._begin(push=push, pull=pull)
+            error = await _outcome(self._run(conversation))
+            await conversation.end()
+            if not self._credentials.may_help(error):
+                return conversation, error
+
+    async def _run(self, conversation: Conversation) -> None:
+        conversation.session.token = await self._credentials.ask()
+        await conversation.run()
+
     def _begin(self, *, push: bool, pull: bool) -> Conversation:
         self.replica.set_connection("connecting")
         session = ClientSession(
             space=self._space,
-            token=self.token,
             items=tuple(self._options.items),
             push=push,
             pull=pull,
@@ -96,7 +106,7 @@ class SyncManager:
         await self._transport.close()
 
     def _show(self, error: SynclineError | None) -> None:
-        self.replica.set_connection("needs_auth" if isinstance(error, Unauthorized) else "offline", error)
+        self.replica.set_connection("needs_auth" if is_about_credentials(error) else "offline", error)
 
     def _report(self, conversation: Conversation, began: float, error: SynclineError | None = None) -> SyncResult:
         """Closes the books of what a conversation did since the last report."""
@@ -107,6 +117,22 @@ class SyncManager:
         for callback in tuple(self._callbacks):
             callback(result)
         return result
+
+    # Credentials
+
+    async def sign_in(self, token: Token) -> None:
+        """New credentials, after ``status`` said ``needs_auth`` or before. What was started goes on with them at once.
+
+        A replica is one user's. If the server says that these are another's, nothing is pushed or pulled: all that is
+        there and all that is pending stays as it was, and ``status`` says ``needs_auth``, with the error
+        ``user_mismatch``, until its own user signs in. For another user open another file.
+        """
+        self._credentials = Credentials(token)
+        if self._automatic is not None:
+            await self.stop_auto_sync()
+            await self.start_auto_sync()
+        elif self.replica.status.state == "needs_auth":
+            self._show(None)
 
     # Automatically
 
@@ -139,6 +165,8 @@ class SyncManager:
                 error, pause = (await self.sync()).failure, self._options.sync_interval
             else:
                 error, was_live = await self._live()
+                if was_live and self._credentials.may_help(error):
+                    error = None  # the token expired meanwhile
                 attempt = 0 if was_live else attempt + 1
                 pause = pause_seconds(attempt, self._options, self._chance())
                 self._show(error)
@@ -151,22 +179,27 @@ class SyncManager:
         began = time.monotonic()
         was_live = False
         async with self._busy:
-            conversation = self._begin(push=not self._options.pull_only, pull=True)
             self._is_live = True  # from the first word on: whoever wants to sync meanwhile waits for the next exchange
             try:
-                error = await _outcome(conversation.run())
-                await conversation.end()
+                conversation, error = await self._converse(push=not self._options.pull_only, pull=True)
                 if error is None:
-                    was_live = conversation.session.live = True
+                    was_live = True
                     self._report(conversation, began)
-                    self.replica.set_connection("live")
-                    error = await _outcome(self._exchange(conversation))
+                    error = await self._stay_live(conversation)
             finally:
-                self._is_live = conversation.session.live = False
+                self._is_live = False
                 await self._hang_up()
         result = self._report(conversation, began, error)
         self._answer_rounds(result)
         return error, was_live
+
+    async def _stay_live(self, conversation: Conversation) -> SynclineError | None:
+        conversation.session.live = True
+        self.replica.set_connection("live")
+        try:
+            return await _outcome(self._exchange(conversation))
+        finally:
+            conversation.session.live = False
 
     async def _exchange(self, conversation: Conversation) -> None:
         """Applies pages as they come and pushes events as they are recorded."""

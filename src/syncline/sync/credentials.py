@@ -1,0 +1,43 @@
+"""By what right a replica syncs: a token, or a function that is asked for a fresh one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+
+from syncline.errors import SynclineError, Unauthorized, UserMismatch
+
+Token = str | Callable[[], str | Awaitable[str | None] | None] | None
+"""A token (an API key, or what a login gave), or a function that returns a fresh one, which may be an ``async def``.
+
+A function is asked at the beginning of each conversation, and once more when its token was refused. Another thread
+waits for it, so it may take its time.
+"""
+
+
+class Credentials:
+    """What one manager says of itself to its server."""
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+        self._was_refused = False
+
+    async def ask(self) -> str | None:
+        """The token for the next conversation. Raises what its function raises."""
+        if not callable(self.token):
+            return self.token
+        answer = await asyncio.to_thread(self.token)
+        return await answer if isawaitable(answer) else answer
+
+    def may_help(self, error: SynclineError | None) -> bool:
+        """Whether to ask again at once, after a conversation that ended so: a token may have expired, but not twice."""
+        is_refused = isinstance(error, Unauthorized)
+        is_first = callable(self.token) and not self._was_refused
+        self._was_refused = is_refused and is_first
+        return self._was_refused
+
+
+def is_about_credentials(error: SynclineError | None) -> bool:
+    """Whether only other credentials can help: those of somebody, or those of whose replica this is."""
+    return isinstance(error, Unauthorized | UserMismatch)
