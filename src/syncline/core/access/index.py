@@ -1,7 +1,8 @@
 """A map from patterns to values that is asked by what matches: the base of rules and of views.
 
 A pattern is a literal, ``*``, or a prefix with one trailing ``*``. Values of equally long patterns share a table, so
-whatever the number of patterns, a look-up goes through as many tables as there are lengths, the most specific first.
+whatever the number of patterns, a look-up goes through as many tables as there are lengths up to the name's, the most
+specific first.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ class PatternMap(Generic[T]):
 
     def matching(self, name: str, *, wide: bool, above: int = -1, below: int = LITERAL + 1) -> Iterator[tuple[int, T]]:
         """Rank and value of each pattern that matches, the most specific first; ``*`` matches if ``wide``."""
+        length = len(name)
         for rank, table in self._tables:
+            if length < rank < LITERAL:
+                continue
             if rank <= above or (rank == 0 and not wide):
                 return
             if rank < below and (value := table.get(name[:rank])) is not None:
