@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bench.figures import (
+    access,
     documents,
     edits,
     history,
@@ -34,4 +35,5 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "edits": edits.measure,
     "revisions": revisions.measure,
     "patch_storage": patch_storage.measure,
+    "access": access.measure,
 }
