@@ -18,6 +18,9 @@ import json, os, sys
 from syncline.server.run import run
 from syncline.server.settings import Settings
 import syncline
+from syncline.core.events import Entry
+from syncline.core.messages import Page
+from syncline.core.session import Apply
 
 def say(text):
     os.write(1, text.encode() + b"\\n")
@@ -37,12 +40,36 @@ def record(path):
             drafts = [syncline.Draft(f"task.{k}", "update", {"n": n, "k": k}) for k in range(3)]
             say(" ".join(event.id for event in replica.record_many(drafts)))
 
+def forget(path):
+    replica = syncline.open(path)
+    say("open")
+    n = 0
+    while True:
+        n += 1
+        names = [f"doc.zsecret{os.getpid()}q{n}x{k}" for k in range(20)]
+        arrive(replica, documents(names))
+        replica.query("doc.*", text="zsecret*")
+        arrive(replica, [], forget=names[:10])
+        arrive(replica, [], forget=["*"] if n % 2 else names[10:])
+
+def documents(names):
+    with syncline.open(None) as other:
+        for name in names:
+            other.create(name, {"title": name, "text": name * 20})
+        return other.pending()
+
+def arrive(replica, events, **more):
+    since = replica.local(0).cursor or "0"
+    seqs = range(int(since) + 1, int(since) + 1 + len(events))
+    entries = [Entry.of(seq, seq, "r" * 24, event) for seq, event in zip(seqs, events)]
+    replica.perform(Apply(Page(entries=entries, cursor=str(int(since) + len(events)), **more), ()))
+
 for line in sys.stdin:
     what, argument = json.loads(line)
     pid = os.fork()
     if not pid:
         os.close(0)
-        {"serve": serve, "record": record}[what](argument)
+        {"serve": serve, "record": record, "forget": forget}[what](argument)
         os._exit(0)
     say(f"pid {pid}")
     os.waitpid(pid, 0)

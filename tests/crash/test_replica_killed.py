@@ -1,5 +1,6 @@
 """SIGKILL of a program that records: whatever ``record`` returned is pending afterwards, once."""
 
+import re
 import time
 from collections import Counter
 
@@ -35,6 +36,23 @@ def test_what_was_recorded_is_pending_once(nursery, chance, tmp_path):
         assert replica.status.pending == 0
     assert Counter(entry["event"]["id"] for entry in server.entries("default")) == found
     server.stop()
+
+
+def test_what_was_forgotten_is_nowhere(nursery, chance, tmp_path):
+    path = tmp_path / "replica.db"
+    for _ in range(ROUNDS):
+        assert nursery.start("forget", str(path)) == "open"
+        time.sleep(chance.uniform(0.0, 0.2))  # the random moment
+        nursery.kill()
+        with syncline.open(path) as replica:
+            held = {entry.event.item for entry in replica.entries()}
+            assert set(replica.items()) == held
+            assert named_in(tmp_path) == held
+
+
+def named_in(directory):
+    content = b"".join(file.read_bytes() for file in directory.iterdir())
+    return {f"doc.{name.decode()}" for name in re.findall(rb"zsecret\d+q\d+x\d+", content)}
 
 
 def check_groups(pending):

@@ -3,17 +3,22 @@
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 import syncline
-from syncline import Counter, Draft, ORSet, Text
+from syncline import Counter, DocumentReplica, Draft, ORSet, SyncManager, Text
 from syncline.core.access.rules import DEFAULTS, Rule
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.events import Entry
-from syncline.core.messages import Page, Welcome
+from syncline.core.limits import Limits
+from syncline.core.messages import Page, Welcome, decode_answer, encode
 from syncline.core.session import Apply, Greet, Rewind, Settle
+from syncline.replica import new_node, wall_clock_ms
 from syncline.replica.documents import library as libraries
+from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.sqlite.database import Database
 from syncline.testing import Author
+from syncline.testing.log_server import LogServer
 
 FULL = {
     "title": "Milk",
@@ -107,6 +112,48 @@ def test_clocks_are_read_anew(notes):
     arrive(notes, forget=["*"], cursor="d")
     assert notes.record("a", "update").clock == {notes.node: 2}
     assert notes.record("b", "update").clock == {notes.node: 3}
+
+
+class ForgetfulServer(LogServer):
+    """One that may have to say that it cannot tell what a reader may no longer see."""
+
+    has_changed = False
+
+    def page(self, pull):
+        if not self.has_changed or not pull.cursor:
+            return super().page(pull)
+        self.has_changed = False
+        text, cursor = super().page(replace(pull, cursor=None))
+        return encode(replace(decode_answer(text), forget=["*"])), cursor
+
+
+@pytest.mark.parametrize("live", [False, True])
+async def test_a_conversation_in_which_all_begins_from_the_start(live):
+    server = ForgetfulServer(now_ms=wall_clock_ms)
+    server.limits = Limits(page_entries=3)
+    notes, other = (DocumentReplica(MemoryReplicaStore(new_node())) for _ in range(2))
+    mine, theirs = (SyncManager(replica, server.transport(), token="ann") for replica in (notes, other))
+    for n in range(8):
+        notes.create(f"mine.{n}", FULL)
+        other.create(f"theirs.{n}", FULL)
+    for manager in (mine, theirs, mine):
+        assert (await manager.sync()).ok
+    before, node = [entry.encoded for entry in notes.entries()], notes.node
+    if live:
+        await mine.start_auto_sync()
+        await mine.sync()
+    notes.document("theirs.1")["title"] = "Mine"
+    server.has_changed = True
+    other.create("theirs.9", FULL)
+    for manager in (theirs, mine, mine):
+        assert (await manager.sync()).ok
+    assert [entry.encoded for entry in notes.entries()][: len(before)] == before
+    assert (server.store.head().seq, len(list(notes.entries()))) == (18, 18)
+    assert (notes.status.pending, notes.status.refused, notes.node) == (0, 0, node)
+    assert len(notes.items()) == 17
+    assert notes.document("theirs.1")["title"] == "Mine"
+    await mine.close()
+    await theirs.close()
 
 
 # Pending edits
