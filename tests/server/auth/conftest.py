@@ -30,3 +30,10 @@ def registry(tmp_path, clock):
     registry = Registry(tmp_path / "server.db", clock)
     yield registry
     registry.close()
+
+
+@pytest.fixture
+def database(registry):
+    """The register's file, with alice of home in it."""
+    registry.users.create("home", "alice")
+    return registry.database
