@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from syncline.errors import InvalidCredentials
+
 ROOT = ".root"
 """The administrator: of no space, because of all of them."""
 ANYONE = "anyone"
@@ -33,3 +35,8 @@ class Identity(NamedTuple):
 def home(space: str | None, user: str) -> str:
     """The space under which the register keeps a user: ``""`` for ``.root``, who belongs to all."""
     return "" if user == ROOT or space is None else space
+
+
+def wrong() -> InvalidCredentials:
+    """The one error for whatever does not fit at a login, so that it does not tell which names there are."""
+    return InvalidCredentials("Name, password or code is wrong.")
