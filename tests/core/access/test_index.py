@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncline.core.access import index as module
 from syncline.core.access.index import PatternMap, widest
 from tests.core.access import model
 from tests.core.access.model import ITEMS, item_patterns, names
@@ -34,9 +36,12 @@ def test_putting_makes_another_map(values, changes):
 
 @given(maps, names)
 def test_what_matches_comes_most_specific_first(values, name):
-    found = PatternMap(values).matching(name, wide=not name.startswith("."))
     matching = sorted((p for p in values if model.matches(p, name)), key=model.width, reverse=True)
-    assert [value for _, value in found] == [values[pattern] for pattern in matching]
+    for many in (module.MANY, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "MANY", many)
+            found = [*PatternMap(values).matching(name, wide=not name.startswith("."))]
+        assert [value for _, value in found] == [values[pattern] for pattern in matching]
 
 
 @given(maps, item_patterns)
@@ -52,3 +57,12 @@ def test_the_widest_cover_the_others(patterns):
     assert list(found) == sorted(set(found))
     assert all(any(covers(wide, pattern) for wide in found) for pattern in patterns)
     assert not any(covers(wide, narrow) for wide in found for narrow in found if wide != narrow)
+
+
+def test_prefixes_of_all_lengths_match_up_to_the_name_s():
+    values = {"a" * length + "*": length for length in range(1, 40)}
+    for literals in ({}, {"a" * 10: 100, "a" * 30: 300}):
+        index = PatternMap(values | literals)
+        assert [*index.matching("a" * 10, wide=True)][-10:] == [(length, length) for length in range(10, 0, -1)]
+        assert [value for _, value in index.matching("a" * 30, wide=True, above=28)] == [300, 30, 29][not literals :]
+        assert len([*index.matching("a" * 10, wide=True)]) == 10 + bool(literals)

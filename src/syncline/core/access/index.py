@@ -7,6 +7,7 @@ specific first.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -14,6 +15,10 @@ T = TypeVar("T")
 
 LITERAL = 1_000_000
 """A literal's rank: longer than every name, so that ``name[:LITERAL]`` is the name."""
+
+
+MANY = 16
+"""So many tables that it pays not to look into those of prefixes longer than the name."""
 
 
 def key_of(pattern: str) -> tuple[int, str]:
@@ -52,10 +57,7 @@ class PatternMap(Generic[T]):
 
     def matching(self, name: str, *, wide: bool, above: int = -1, below: int = LITERAL + 1) -> Iterator[tuple[int, T]]:
         """Rank and value of each pattern that matches, the most specific first; ``*`` matches if ``wide``."""
-        length = len(name)
-        for rank, table in self._tables:
-            if length < rank < LITERAL:
-                continue
+        for rank, table in self._tables if len(self._tables) < MANY else self._tables_up_to(len(name)):
             if rank <= above or (rank == 0 and not wide):
                 return
             if rank < below and (value := table.get(name[:rank])) is not None:
@@ -73,6 +75,11 @@ class PatternMap(Generic[T]):
         changed._tables = self._changed(changes)
         return changed
 
+    def _tables_up_to(self, length: int) -> tuple[tuple[int, dict[str, T]], ...]:
+        """The tables of literals, and of prefixes that are not longer."""
+        literals = bisect_right(self._tables, -LITERAL, key=_narrowness)
+        return self._tables[:literals] + self._tables[bisect_left(self._tables, -length, literals, key=_narrowness) :]
+
     def _changed(self, changes: Mapping[str, T | None]) -> tuple[tuple[int, dict[str, T]], ...]:
         tables, copied = dict(self._tables), set()
         for pattern, value in changes.items():
@@ -85,6 +92,10 @@ class PatternMap(Generic[T]):
             else:
                 tables[rank][key] = value
         return tuple((rank, tables[rank]) for rank in sorted(tables, reverse=True) if tables[rank])
+
+
+def _narrowness(table: tuple[int, object]) -> int:
+    return -table[0]
 
 
 def widest(patterns: Iterable[str]) -> tuple[str, ...]:
