@@ -250,6 +250,8 @@ def test_what_may_be_written_and_not_read_is_let_go_of_when_it_is_stored(notes):
     box, open_ = notes.record("box", "drop"), notes.record("open", "drop")
     notes.perform(Settle([(box, 1), (open_, 2)]))
     notes.keep_acks()
+    arrive(notes, cursor="where nothing is to be seen")
+    assert [event.item for event in notes.events()] == ["open"]
     arrive(notes, Author("far").event(), seq=3)
     assert [event.id for event in notes.pending()] == [open_.id]  # which the log has lost
     assert [event.item for event in notes.events()] == ["task.milk", "open"]

@@ -19,7 +19,7 @@ from syncline.core.patterns import matcher
 from syncline.core.stamps import StampClock
 from syncline.errors import EpochChanged, SynclineError, UserMismatch
 from syncline.replica.foresight import may
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaStore
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
 
 
 class Surroundings(NamedTuple):
@@ -107,16 +107,8 @@ def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineEr
 
 
 def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:
-    """Stores a page. An entry of this node that it never made shows that its file was copied.
-
-    Older cursors of another view tell nothing any more of what is held, so a page that changes the view ends them.
-    """
-    state = store.state()
-    forgotten = _forgotten(store, page.forget)
-    if EVERYTHING in page.forget:
-        state = replace(state, seq=0)
-    entries = [*page.late, *page.entries]
-    ids = {entry.event.id for entry in entries}
+    """Stores a page. An entry of this node that it never made shows that its file was copied."""
+    state, entries = _other_view(store, page), [*page.late, *page.entries]
     mine = [entry.event.id for entry in entries if entry.event.node == state.node]
     seq = max((entry.seq for entry in page.entries), default=state.seq)
     if seq < state.seq:  # overtaken by a live page: its cursor would lead back
@@ -125,44 +117,52 @@ def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -
         state,
         seq=seq,
         cursor=page.cursor,
-        cursors=_keep_cursor(() if page.forget or page.late else state.cursors, seq, page.cursor),
-        stamp=max([state.stamp, *ids]),
-        copied=state.copied or _is_strange(store, mine, forgotten),
+        cursors=_keep_cursor(state.cursors, seq, page.cursor),
+        stamp=max([state.stamp, *(entry.event.id for entry in entries)]),
+        copied=state.copied or _is_strange(store, mine, state.forgotten),
         synced_at=state.synced_at if page.more else now_ms,
     )
-    overdue = [] if page.more else _overdue(store, seq, ids, items)
-    hidden = [each.event.id for each in overdue if may(state, each.event.item, READ) is False]
-    return Change(
-        forget=page.forget,
-        entries=entries,
-        drop=hidden,
-        outbox=[each._replace(status="pending") for each in overdue if each.event.id not in hidden],
-        state=replace(state, forgotten=max([forgotten, *hidden])),
-        more=page.more,
-    )
+    change = Change(forget=page.forget, entries=entries, state=state, more=page.more)
+    return change if page.more else _without_overdue(store, change, state, items)
 
 
-def _forgotten(store: ReplicaStore, items: Sequence[str]) -> str:
-    """The greatest id of this node's among what is forgotten now or was before."""
+def _other_view(store: ReplicaStore, page: Page) -> ReplicaState:
+    """The state that a page goes on from, if it forgets items or brings some that became visible.
+
+    Older cursors tell nothing then of what is held; and what was this node's own may come again as if it were strange.
+    """
     state = store.state()
-    gone = store.load(items=() if EVERYTHING in items else items) if items else ()
-    return max([state.forgotten, *(entry.event.id for entry in gone if entry.event.node == state.node)])
+    if page.forget or page.late:
+        state = replace(state, cursors=())
+    if not page.forget:
+        return state
+    is_all = EVERYTHING in page.forget
+    gone = (entry.event for entry in store.load(items=() if is_all else page.forget))
+    forgotten = max([state.forgotten, *(event.id for event in gone if event.node == state.node)])
+    return replace(state, forgotten=forgotten, seq=0 if is_all else state.seq)
+
+
+def _without_overdue(store: ReplicaStore, change: Change, state: ReplicaState, items: Sequence[str]) -> Change:
+    """Settles acknowledged events whose entries should have come by now, or never will.
+
+    What may not be read never comes: it is let go of, since the log has it. The others were lost by the log, and are
+    pushed again.
+    """
+    arrived, in_view = {entry.event.id for entry in change.entries}, matcher(items)
+    waiting = [each for each in store.outbox("acked") if each.event.id not in arrived]
+    hidden = [each.event.id for each in waiting if may(state, each.event.item, READ) is False]
+    lost = [
+        each._replace(status="pending")
+        for each in waiting
+        if each.event.id not in hidden and (each.seq or 0) <= state.seq and in_view(each.event.item)
+    ]
+    forgotten = max([state.forgotten, *hidden])
+    return replace(change, drop=hidden, outbox=lost, state=replace(state, forgotten=forgotten))
 
 
 def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) -> tuple[tuple[int, str], ...]:
     known = {**dict(cursors), seq: cursor}
     return tuple((each, known[each]) for each in thin(sorted(known)))
-
-
-def _overdue(store: ReplicaStore, seq: int, arrived: set[str], items: Sequence[str]) -> list[Outboxed]:
-    """Acknowledged events whose entries should have come by now. Those that may not be read never will: they are let
-    go of. The others were lost by the log, and are pushed again."""
-    in_view = matcher(items)
-    return [
-        each
-        for each in store.outbox("acked")
-        if (each.seq or 0) <= seq and each.event.id not in arrived and in_view(each.event.item)
-    ]
 
 
 def _rewind(store: ReplicaStore) -> Change:
