@@ -6,7 +6,8 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,6 +15,21 @@ from syncline.core import limits
 from syncline.errors import BadSettings
 
 PREFIX = "SYNCLINE_"
+
+
+class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OpenID provider whose tokens are accepted, and of which space the users are that it names."""
+
+    issuer: str
+    """Its URL, to the letter as its tokens have it in ``iss``; https, except on this machine."""
+    audience: str
+    """What its tokens for this server have in ``aud``."""
+    user_claim: str = "sub"
+    """The claim that is the user's name. ``email`` counts only if the issuer has verified it."""
+    space_claim: str = ""
+    """The claim that is the user's space; or else there is ``space``."""
+    space: str = ""
+    """The space of all its users."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time that requests under way have to end when the server stops."""
     log_level: str = "info"
     """debug, info, warning or error."""
+    oidc: tuple[OidcIssuer, ...] = ()
+    """OpenID providers whose tokens are accepted: tables called oidc in the file, elsewhere a JSON array."""
 
 
 class Setting(NamedTuple):
@@ -94,7 +112,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _converted(name: str, value: Any, source: str) -> Any:
-    kind = type(getattr(Settings(), name))
+    kind = get_type_hints(Settings)[name]
+    if name == "oidc":
+        return _issuers(value, source)
     if kind is bool and isinstance(value, str):
         value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
             value.lower(), value
@@ -103,6 +123,14 @@ def _converted(name: str, value: Any, source: str) -> Any:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError:
         raise BadSettings(f"{name}: {value!r} is not {kind.__name__} ({source}).") from None
+
+
+def _issuers(value: Any, source: str) -> tuple[OidcIssuer, ...]:
+    try:
+        listed = msgspec.json.decode(value) if isinstance(value, str) else value
+        return msgspec.convert(listed, tuple[OidcIssuer, ...])
+    except msgspec.MsgspecError as error:
+        raise BadSettings(f"oidc: {error} ({source}).") from None
 
 
 def _check(settings: Settings) -> None:
@@ -121,10 +149,32 @@ def _check(settings: Settings) -> None:
     ):
         if not getattr(settings, name) > 0:
             raise BadSettings(f"{name}: must be greater than 0.")
+    _check_issuers(settings.oidc)
     if settings.open and not is_loopback(settings.host):
         raise BadSettings(
             f"open: refused on {settings.host}, where anybody could write. Serve on 127.0.0.1, or without --open."
         )
+
+
+def _check_issuers(issuers: tuple[OidcIssuer, ...]) -> None:
+    if len({one.issuer for one in issuers}) < len(issuers):
+        raise BadSettings("oidc: an issuer is there twice.")
+    for one in issuers:
+        if not is_safe_url(one.issuer):
+            raise BadSettings(f"oidc: {one.issuer!r} is no https URL; plain http is for this machine alone.")
+        if not one.audience or not one.user_claim:
+            raise BadSettings(f"oidc: {one.issuer} needs an audience and a user_claim.")
+        if bool(one.space) == bool(one.space_claim):
+            raise BadSettings(f"oidc: {one.issuer} needs either a space or a space_claim.")
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether nobody on the way can change what comes from a URL: https, or this machine."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

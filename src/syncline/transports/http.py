@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -107,6 +108,31 @@ async def request(client: httpx2.AsyncClient, method: str, path: str, **more: An
     if not response.is_success:
         raise _problem(response.status_code, response.content)
     return response
+
+
+async def fetch(url: str, *, max_bytes: int, seconds: float) -> bytes:
+    """A small document from a server that is not ours. Redirects are not followed. Raises ConnectionLost."""
+    try:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(seconds),
+            httpx2.AsyncClient(headers=headers, follow_redirects=False) as client,
+            client.stream("GET", url) as response,
+        ):
+            return await _bounded(response, url, max_bytes)
+    except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, TimeoutError) as error:
+        raise ConnectionLost(f"{url} cannot be read: {_words(error)}") from None
+
+
+async def _bounded(response: httpx2.Response, url: str, max_bytes: int) -> bytes:
+    body = bytearray()
+    if response.status_code != 200:
+        raise ConnectionLost(f"{url} answers with HTTP status {response.status_code}.")
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > max_bytes:
+            raise ConnectionLost(f"{url} is longer than {max_bytes:,} bytes.")
+    return bytes(body)
 
 
 def _place(cursor: str | None, items: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""A small OpenID provider on this machine, with keys of all kinds, that can be told to behave badly."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+DISCOVERY = "/.well-known/openid-configuration"
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEYS = {  # algorithm: private key
+    "RS256": RSA,
+    "PS256": RSA,
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+KINDS = {"RS256": RSAAlgorithm, "PS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+
+
+def jwk(algorithm, **more):
+    """The public key that goes with an algorithm, under its name as id."""
+    public = json.loads(KINDS[algorithm].to_jwk(KEYS[algorithm].public_key()))
+    public.pop("key_ops", None)
+    return {**public, "kid": algorithm, "use": "sig", **more}
+
+
+class LocalIssuer:
+    """Serves a discovery document and keys; ``asked`` are the paths that were asked for."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.keys = [jwk(algorithm) for algorithm in KEYS]
+        self.answers = {}  # by path: (status, headers, body) instead of the good answer
+        self.asked = []
+        self.hold = threading.Event()
+        self.hold.set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def token(self, algorithm="EdDSA", *, header=None, key=None, **claims):
+        now = self._clock() // 1_000
+        usual = {"iss": self.url, "aud": "syncline", "sub": "alice", "iat": now, "exp": now + 600}
+        claims = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+        headers = {"kid": algorithm, **(header or {})}
+        return jwt.encode(claims, key or KEYS[algorithm], algorithm=algorithm, headers=headers)
+
+    def close(self):
+        self.hold.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(issuer):  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                issuer.asked.append(self.path)
+                issuer.hold.wait(10)
+                status, headers, body = issuer.answers.get(self.path) or issuer._good(self.path)
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    def _good(self, path):
+        if path == DISCOVERY:
+            document = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", "token_endpoint": "/token"}
+        else:
+            document = {"keys": self.keys}
+        return 200, {}, json.dumps(document).encode()
