@@ -16,8 +16,8 @@ from syncline.cli.flags import Config, Data, config_file
 from syncline.cli.terminal import Json, complain, emit, local_time, note, out, say, table
 from syncline.core.events import USER
 from syncline.replica import wall_clock_ms
+from syncline.server.auth.identity import ROOT
 from syncline.server.registry import Registry
-from syncline.server.service import ROOT
 from syncline.server.settings import gather
 
 app = typer.Typer(name="keys", help="Administer API keys, on the machine of the server.", no_args_is_help=True)

@@ -8,7 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
-from syncline.errors import BadRequest, SynclineError, Unauthorized, UnsupportedProtocol
+from syncline.errors import BadRequest, SynclineError, UnsupportedProtocol
+from syncline.server.auth.authenticator import Authenticator
+from syncline.server.auth.identity import ANYONE, ROOT
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
@@ -16,10 +18,7 @@ from syncline.server.space import Space
 from syncline.server.spaces import Spaces
 from syncline.stores.sqlite.database import hold
 
-ROOT = ".root"
-ANYONE = "anyone"
-REMEMBERED_SECONDS = 1.0
-REMEMBERED_KEYS = 10_000
+__all__ = ["ANYONE", "ROOT", "Service", "ServicePeer", "wall_clock_ms"]
 
 
 def wall_clock_ms() -> int:
@@ -43,8 +42,9 @@ class Service:
         check(self._resolvers)
         self.first_key: str | None = None
         """The key made at the first start of this data directory; shown once."""
+        self.first_setup_token: str | None = None
+        """With which the administrator sets a password, from the same start."""
         self._makes_key, self._now_ms = makes_key, now_ms
-        self._known: dict[str, tuple[str, float]] = {}
 
     def start(self) -> None:
         """Opens the data directory; call it in the event loop. Raises StoreLocked if another server has it."""
@@ -52,8 +52,11 @@ class Service:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets
         self._lock = hold(data / "server.lock")
         self.registry = Registry(data / "server.db", self._now_ms)
+        settings = self.settings
+        self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.open, issuers=settings.oidc)
         if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
+            self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
         self.registry.create_space(DEFAULT_SPACE)
         self.spaces = Spaces(
             data / "spaces",
@@ -67,24 +70,13 @@ class Service:
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
         await self.spaces.close()
+        await self.authenticator.close()
         self.registry.close()
         self._lock.close()
 
     def user_of(self, token: str | None) -> str:
         """Whose credentials these are. Raises Unauthorized. A revoked key is noticed within a second."""
-        if not token:
-            if self.settings.open:
-                return ANYONE
-            raise Unauthorized("Credentials are missing: send Authorization: Bearer <API key>.")
-        now = time.monotonic()
-        user, until = self._known.get(token, ("", 0.0))
-        if now >= until:
-            self._known.pop(token, None)
-            user = self.registry.user_of(token)
-            if len(self._known) >= REMEMBERED_KEYS:
-                self._known.clear()
-            self._known[token] = user, now + REMEMBERED_SECONDS
-        return user
+        return self.authenticator.identify_local(token).user
 
     def use(self, space: str) -> AbstractAsyncContextManager[Space]:
         """The space, open for as long as the block lasts."""

@@ -147,7 +147,7 @@ def test_users_of_two_spaces_may_have_one_name(registry):
     assert not registry.users.is_barred("b", "alice")
 
 
-@pytest.mark.parametrize("name", ["", ".resolver", "anyone", "x" * 257, "a\nb"])
+@pytest.mark.parametrize("name", ["", ".resolver", "anyone", "x" * 257, "a\nb", "\ud83d"])
 def test_names_that_are_no_users(registry, name):
     with pytest.raises(BadRequest):
         registry.users.create("home", name)

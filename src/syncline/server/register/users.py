@@ -133,7 +133,8 @@ def ensure(cursor: Any, space: str, name: str, now: int) -> None:
 
 def check_user(name: str) -> str:
     """The name itself if a user may have it. Raises BadRequest."""
-    if name != ROOT and (not USER.fullmatch(name) or name.startswith(".") or name == ANYONE):
+    is_text = USER.fullmatch(name) and name.encode(errors="replace").decode() == name  # no half of a surrogate pair
+    if name != ROOT and (not is_text or name.startswith(".") or name == ANYONE):
         raise BadRequest(f"user: {name[:80]!r} cannot be one: 1 to 256 characters, no leading dot, not {ANYONE!r}.")
     return name
 
