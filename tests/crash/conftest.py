@@ -46,7 +46,7 @@ def forget(path):
     n = 0
     while True:
         n += 1
-        names = [f"doc.zsecret{os.getpid()}q{n}x{k}" for k in range(20)]
+        names = [f"doc.zsecret{os.getpid()}q{n}x{k}z" for k in range(20)]
         arrive(replica, documents(names))
         replica.query("doc.*", text="zsecret*")
         arrive(replica, [], forget=names[:10])

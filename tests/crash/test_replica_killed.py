@@ -52,7 +52,7 @@ def test_what_was_forgotten_is_nowhere(nursery, chance, tmp_path):
 
 def named_in(directory):
     content = b"".join(file.read_bytes() for file in directory.iterdir())
-    return {f"doc.{name.decode()}" for name in re.findall(rb"zsecret\d+q\d+x\d+", content)}
+    return {f"doc.{name.decode()}" for name in re.findall(rb"zsecret\d+q\d+x\d+z", content)}
 
 
 def check_groups(pending):

@@ -10,6 +10,7 @@ import pytest
 from syncline.errors import ForeignFile
 from syncline.stores.snapshots import Kept
 from syncline.stores.sqlite import SqliteReplicaStore, SqliteSnapshotStore
+from syncline.stores.sqlite.database import Database
 
 
 def kept(count, body=b"state" * 2_000):
@@ -46,6 +47,25 @@ def test_a_file_of_another_version_is_made_anew(path, script):
     assert store.nearest("note") is None
     assert works(store)
     store.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_byte_of_what_is_forgotten_is_left(path, monkeypatch, fails):
+    store = SqliteSnapshotStore(path)
+    for count in range(1, 20):
+        store.keep(kept(count, b"secret" * 1_000))
+    if fails:
+        monkeypatch.setattr(Database, "scrub", lambda self: False)
+    assert secrets_beside(path)
+    store.forget()
+    assert not secrets_beside(path)
+    assert works(store)
+    store.close()
+    assert not secrets_beside(path)
+
+
+def secrets_beside(path):
+    return [each.name for each in path.parent.iterdir() if b"secret" in each.read_bytes()]
 
 
 def test_a_replica_is_left_as_it_is(path):

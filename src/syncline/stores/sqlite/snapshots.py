@@ -103,9 +103,15 @@ class SqliteSnapshotStore:
         """See ``SnapshotStore.forget``."""
         if item is not None:
             self._do(lambda cursor: cursor.execute(FORGET, (item,)))
-            return
+        else:
+            self._forget_all()
+
+    def _forget_all(self) -> None:
+        with suppress(StorageFull):
+            self._do(lambda cursor: cursor.execute("DELETE FROM snapshots"))
+            if self._db.scrub():
+                return
         with self._lock:
-            self._db.check_open()
             self._begin_anew()
 
     def close(self) -> None:
