@@ -1,5 +1,7 @@
 """Refresh tokens: each once, and whoever comes with an old one ends the session."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from syncline.errors import TokenExpired, TokenReused, Unauthorized
@@ -44,6 +46,12 @@ def test_a_retry_whose_answer_was_lost_gets_the_same_successor(database, session
     again = Sessions(database, clock, b"secret").refresh(begun.token)  # even after a restart
     assert again == lost
     assert sessions.refresh(again.token).id == begun.id
+
+
+def test_many_at_once_get_the_same_successor(sessions, begun):
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(sessions.refresh, [begun.token] * 50))) == 1
+    assert sessions.is_valid(begun.id)
 
 
 def test_reuse_after_the_grace_ends_the_session(sessions, begun, clock):

@@ -62,7 +62,7 @@ class Accounts:
             await asyncio.to_thread(self._check_code, space, user, code)
 
     async def set_password(self, space: str, user: str, password: str) -> None:
-        """Gives a user another password, and ends the sessions of the one before.
+        """Gives a user another password, whoever asks, and ends the sessions of the one before.
 
         Raises WeakPassword, UnknownUser or Overloaded.
         """

@@ -56,7 +56,8 @@ class Authenticator:
     ) -> None:
         """``on_ended`` is called in the event loop with credentials (``session:…``, ``key:…``) that were ended."""
         database = registry.database
-        self._registry, self._on_ended = registry, on_ended
+        self._registry = registry
+        self.on_ended = on_ended
         self.passwords = passwords or Passwords()
         self.tokens = AccessTokens(database, now_ms, f"syncline:{registry.secret('issuer').hex()[:16]}")
         self.sessions = Sessions(database, now_ms, registry.secret("sessions"))
@@ -177,7 +178,7 @@ class Authenticator:
     def _end(self, *credentials: str) -> None:
         self._credentials.forget()
         if credentials:
-            self._on_ended(credentials)
+            self.on_ended(credentials)
 
     def _submit_uses(self) -> None:
         self._writer.submit(self._write_uses)
