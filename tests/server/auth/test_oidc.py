@@ -121,12 +121,31 @@ async def test_answers_that_are_none(trusted, issuer, path, answer):
         await trusted.identify(issuer.token())
 
 
-@pytest.mark.parametrize("uri", ["http://example.org/keys", "file:///etc/passwd", "", "ftp://127.0.0.1/"])
-async def test_a_description_that_leads_astray(trusted, issuer, uri):
-    issuer.answers[DISCOVERY] = (200, {}, json.dumps({"issuer": issuer.url, "jwks_uri": uri}).encode())
+@pytest.mark.parametrize("uri", ["http://example.org/keys", "file:///etc/passwd", "", "ftp://127.0.0.1/", "http://["])
+async def test_a_description_that_leads_astray(issuer, clock, uri):
+    asked = []
+
+    async def fetch(url, **limits):
+        asked.append(url)
+        return json.dumps({"issuer": issuer.url, "jwks_uri": uri}).encode()
+
+    trusted = Issuers([OidcIssuer(issuer=issuer.url, audience="syncline", space="home")], clock, fetch=fetch)
     with pytest.raises(IssuerUnavailable):
         await trusted.identify(issuer.token())
-    assert issuer.asked == [DISCOVERY]
+    assert asked == [issuer.url + DISCOVERY]
+
+
+async def test_a_distant_issuer_does_not_lead_to_this_machine(issuer, clock):
+    asked, far = [], "https://id.example"
+
+    async def fetch(url, **limits):
+        asked.append(url)
+        return json.dumps({"issuer": far, "jwks_uri": f"{issuer.url}/keys"}).encode()
+
+    trusted = Issuers([OidcIssuer(issuer=far, audience="syncline", space="home")], clock, fetch=fetch)
+    with pytest.raises(IssuerUnavailable):
+        await trusted.identify(issuer.token(iss=far))
+    assert asked == [far + DISCOVERY]
 
 
 async def test_the_description_of_another_issuer(trusted, issuer):

@@ -223,7 +223,7 @@ def test_a_servers_tokens_are_its_own(token, tmp_path, clock, tokens):
         {"use": "enc"},
         {"key_ops": ["sign"]},
         {"key_ops": 7},
-        {"d": "AAAA"},
+        {"d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"},
         {"alg": "ES256"},
         {"alg": "HS256"},
         {"crv": "Ed448"},
