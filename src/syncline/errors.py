@@ -53,8 +53,7 @@
     │   └── SpaceMismatch            space_mismatch
     ├── LogChanged                   the log is not the one the cursor knew
     │   ├── CursorReset              cursor_reset
-    │   ├── EpochChanged             epoch_changed
-    │   └── ViewChanged              view_changed
+    │   └── EpochChanged             epoch_changed
     ├── Unavailable                  nobody's: try again later (always retryable)
     │   ├── ConnectionLost           connection_lost
     │   ├── Overloaded               overloaded
@@ -441,12 +440,6 @@ class EpochChanged(LogChanged):
     """The cursor belongs to another log: this one was made anew. A person has to decide."""
 
     code = "epoch_changed"
-
-
-class ViewChanged(LogChanged):
-    """The cursor was made for other items than the request asks for."""
-
-    code = "view_changed"
 
 
 class Unavailable(SynclineError):

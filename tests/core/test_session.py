@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncline.core.access.views import View
 from syncline.core.admission import Ledger, Submission
 from syncline.core.batch import decode_events
-from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
+from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS, Limits
 from syncline.core.log import NO_TAIL, Head, extend
@@ -69,7 +70,6 @@ from syncline.errors import (
     Unauthorized,
     UnknownSpace,
     UnsupportedProtocol,
-    ViewChanged,
 )
 from tests.core.samples import EPOCH, KEY, NOW, RECEIPTS, a_value, an_event
 
@@ -408,7 +408,6 @@ def test_a_transaction_that_cannot_be_read_is_refused_whole():
     [
         Unauthorized("who?"),
         EpochChanged("new"),
-        ViewChanged("other"),
         Overloaded("busy"),
         ShuttingDown("bye"),
         RequestTimeout("slow"),
@@ -570,13 +569,15 @@ class Log:
         return (NO_TAIL if seq == 0 else self.rows[seq - 1].tail) if seq <= len(self.rows) else None
 
     def page(self, pull: Pull) -> bytes:
-        view, since = view_of(pull.items), 0
+        stand, since = Stand(View.everything(pull.items).digest, items=tuple(pull.items)), 0
         if pull.cursor:
-            since = resume(self.codec.decode(pull.cursor), self.head, view, self.tail)
+            cursor = self.codec.decode(pull.cursor)
+            check_place(cursor, self.head, self.tail)
+            since = cursor.seq
         rows = self.rows[since : since + pull.limit]
         seq, wanted = since + len(rows), matcher(pull.items)
         encoded = b",".join(row.encoded for row in rows if wanted(row.event.item))
-        cursor = self.codec.encode(Cursor(EPOCH, seq, self.tail(seq), view))
+        cursor = self.codec.encode(Cursor(EPOCH, seq, self.tail(seq), stand))
         return encode_page(encoded, cursor, more=seq < self.head.seq, ref=pull.ref)
 
 

@@ -174,7 +174,7 @@ def test_nobody_who_says_nothing_stays(closed):
 
 
 def test_an_idle_session_ends_and_one_that_pings_does_not(closed, key):
-    with opened(closed, "idle", auth_token=key) as ws, opened(closed, "idle", auth_token=key) as other:
+    with opened(closed, "default", auth_token=key) as ws, opened(closed, "default", auth_token=key) as other:
         assert ask(other, "ping", ref=3) == {"type": "pong", "ref": 3}
         assert recv(ws)["code"] == "request_timeout"
         assert closes_with(ws) == 4408

@@ -34,7 +34,7 @@ def people(serve):
     """A function that gives a user's way to the documents of a server with keys."""
     server = serve()
     registry = Registry(server.data / "server.db", lambda: 0)
-    yield lambda user, node=None: Client(server, "home", key=registry.create_key("laptop", user), node=node)
+    yield lambda user, node=None: Client(server, "home", key=registry.create_key("laptop", user, "home"), node=node)
     registry.close()
 
 

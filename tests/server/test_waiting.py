@@ -10,6 +10,8 @@ from syncline.core.documents.revisions import Placed
 from syncline.core.log import Receipts
 from syncline.replica.documents.library import Library
 from syncline.server import documents
+from syncline.server.auth.identity import Identity
+from syncline.server.member import Member
 from syncline.server.space import Crew, Space
 from syncline.server.waiting import Waiting
 from syncline.stores.sqlite import SqliteEventStore
@@ -37,7 +39,8 @@ def put(author: Author, item: str, key: str, value: object):
 
 
 async def push(space: Space, *events):
-    assert b"error" not in await space.push(b"[%b]" % b",".join(event.body for event in events), "ann")
+    ann = Member(space, Identity("ann", "home"))
+    assert b"error" not in await ann.push(b"[%b]" % b",".join(event.body for event in events))
 
 
 async def look(space: Space, item: str):

@@ -10,28 +10,38 @@ from itertools import count
 import pytest
 
 from syncline.server import Service, Settings
+from syncline.server.auth.identity import Identity
 from syncline.testing import Served, TransportContract
 from syncline.transports.memory import MemoryTransport
 
 PROGRAM = """
 import sys
+from syncline.server.auth.identity import Identity
 from syncline.server.run import run
 from syncline.server.settings import Settings
 
-def ready(app, port):
-    print(port, app.service.registry.create_key("tests", "ann"), flush=True)
+def ann_anywhere(caller):
+    return Identity("ann", caller.space) if caller.token == "of-ann" else None
 
-run(Settings(data=sys.argv[1], port=0), ready)
+def ready(app, port):
+    print(port, "of-ann", flush=True)
+
+run(Settings(data=sys.argv[1], port=0), ready, authenticate=ann_anywhere)
 """
+
+
+def ann_anywhere(caller):
+    """One token for a user of each space."""
+    return Identity("ann", caller.space) if caller.token == "of-ann" else None
 
 
 @asynccontextmanager
 async def in_this_process(data):
     """A service in this event loop."""
-    service = Service(Settings(data=str(data)))
+    service = Service(Settings(data=str(data)), authenticate=ann_anywhere)
     service.start()
     try:
-        yield Served(lambda: MemoryTransport(service.peer()), service.registry.create_key("tests", "ann"))
+        yield Served(lambda: MemoryTransport(service.peer()), "of-ann")
     finally:
         await service.stop()
 

@@ -20,7 +20,6 @@ from syncline.errors import (
     Unauthorized,
     Unavailable,
     UnknownSpace,
-    ViewChanged,
 )
 
 REFUSED = 1
@@ -46,7 +45,6 @@ HINTS: dict[type[SynclineError], str] = {
     Unauthorized: "An API key is given with --token or SYNCLINE_TOKEN; syncline keys create makes one.",
     UnknownSpace: "syncline spaces list shows those there are; --space or SYNCLINE_SPACE names one.",
     EpochChanged: "Its entries are read from the start, without a cursor.",
-    ViewChanged: "A cursor goes with the --items it was made for.",
 }
 
 

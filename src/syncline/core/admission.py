@@ -16,6 +16,8 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from syncline.core import stamps
+from syncline.core.access.scope import MEMBER, Rights
+from syncline.core.access.state import OPEN, Access
 from syncline.core.documents import dependencies
 from syncline.core.documents.dependencies import Held
 from syncline.core.events import Event
@@ -25,12 +27,22 @@ from syncline.errors import (
     DocumentChanged,
     EventError,
     EventIdConflict,
+    Forbidden,
     NodeConflict,
     ReservedAction,
     SynclineError,
     TxRefused,
+    Unauthorized,
     UserMismatch,
 )
+
+
+class Placed(NamedTuple):
+    """An event and the seq it is given."""
+
+    seq: int
+    event: Event
+
 
 Outcome = int | SynclineError
 """The answer for one event: its seq, or why it was refused."""
@@ -44,7 +56,9 @@ class Submission(NamedTuple):
     expects: Mapping[str, int] = MappingProxyType({})
     """Of items: the seq after which nothing may have come to them. If anything has, no event is taken."""
     is_system: bool = False
-    """Whether the server itself speaks: items and actions with a leading dot are its own."""
+    """Whether it came through the interfaces of the system: items and actions with a leading dot are theirs alone."""
+    rights: Rights = MEMBER
+    """What the user's credentials say."""
 
     @property
     def good(self) -> list[Event]:
@@ -93,8 +107,11 @@ class Ledger:
         last_n: LastN,
         last_seq: LastSeq,
         now_ms: int,
+        access: Access = OPEN,
     ) -> None:
         """``known`` and ``held`` are what the log holds of the pushed ids, and of those that are ``needed``."""
+        self.access = access
+        """Who may do what after what was accepted so far."""
         self.accepted: list[Event] = []
         self.nodes = dict(nodes)
         self._known = dict(known)
@@ -107,10 +124,12 @@ class Ledger:
     def submit(self, submission: Submission) -> list[Outcome]:
         """The outcome of each event of a submission, in order."""
         events, user = submission.events, submission.user
+        if not submission.rights.is_trusted and self.access.is_barred(user, submission.rights.credential):
+            return [Unauthorized("These credentials were revoked.")] * len(events)
         if (changed := self._change(submission.expects)) is not None:
             return [changed] * len(events)
         good = submission.good
-        if len(good) == len(events) and self._is_ordinary(good, user):
+        if len(good) == len(events) and self._is_ordinary(good, submission):
             return self._accept_all(good, user)
         if all(event.tx is None for event in events):
             return [self._judge(event, submission) for event in events]
@@ -127,8 +146,9 @@ class Ledger:
                 return DocumentChanged(f"Something has come to {item} since: look at it again.")
         return None
 
-    def _is_ordinary(self, events: Sequence[Event], user: str) -> bool:
+    def _is_ordinary(self, events: Sequence[Event], submission: Submission) -> bool:
         """Whether every single judgement is sure to accept: one look at the whole instead of one at each event."""
+        user = submission.user
         keys = {event.key for event in events}
         counters = [event.clock[event.node] for event in events]
         node = events[0].node if events else ""
@@ -141,6 +161,7 @@ class Ledger:
             and max((event.id for event in events), default=self._too_far) < self._too_far
             and state.user == user
             and all(map(lt, [state.n, *counters], counters))
+            and all(self._may(submission, item, action) for item, action in {(e.item, e.action) for e in events})
             and (all(event.ops is UNSET for event in events) or self._are_held(events))
         )
 
@@ -177,12 +198,12 @@ class Ledger:
 
     def _together(self, events: Sequence[Event | EventError], submission: Submission) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
-        before = len(self.accepted), dict(self.nodes), dict(self._known)
+        before = len(self.accepted), self.access, dict(self.nodes), dict(self._known)
         outcomes = [self._judge(event, submission) for event in events]
         if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
             return outcomes
         del self.accepted[before[0] :]
-        self.nodes, self._known = before[1:]
+        self.access, self.nodes, self._known = before[1:]
         refused = TxRefused("Another event of the same transaction was refused.")
         return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
 
@@ -207,7 +228,15 @@ class Ledger:
             return UserMismatch("The event names another user than the credentials do.")
         if (event.action[0] == "." or event.item[0] == ".") and not submission.is_system:
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
+        if not self._may(submission, event.item, event.action):
+            return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
         return self._node_refusal(event) or dependencies.refusal(event, self._find)
+
+    def _may(self, submission: Submission, item: str, action: str) -> bool:
+        rights = submission.rights
+        return rights.scope.allows(item, action) and (
+            rights.is_trusted or self.access.may(submission.user, item, action)
+        )
 
     def _node_refusal(self, event: Event) -> NodeConflict | None:
         """A node belongs to one user, and on each item its counter rises; otherwise its file was copied."""
@@ -235,4 +264,6 @@ class Ledger:
             self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
         self._known[event.key] = seq, event.digest
         self.accepted.append(event)
+        if event.item[0] == ".":
+            self.access = self.access.after([Placed(seq, event)])
         return seq

@@ -1,13 +1,16 @@
 """Cursors: how far a reader has come, as an opaque text that only the server can make.
 
-    1 byte   format, 1
+    1 byte   format, 2
     16 bytes epoch
     8 bytes  seq, big-endian
     8 bytes  tail at that seq
-    8 bytes  view: SHA-256 of what the reader asked to see, zeros for everything
+    8 bytes  view: a digest of what the reader may see and asked for (``core.access.views``), zeros for everything
+    8 bytes  rules: the seq of the last system event that this view knew
+    n bytes  JSON, nothing if there is nothing to say: ``[items]``, the patterns that were asked for, or
+             ``[items, [view, rules, items, item, seq]]``, while the difference from an older view is being brought
     16 bytes keyed BLAKE2b over all before it
 
-as base64url without padding, 76 characters. The epoch tells logs apart, the tail histories of one log.
+as base64url without padding, 87 characters or more. The epoch tells logs apart, the tail histories of one log.
 """
 
 from __future__ import annotations
@@ -19,14 +22,32 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from syncline.core.log import Head
-from syncline.errors import BadCursor, CursorReset, EpochChanged, ViewChanged
+import msgspec
 
-FORMAT = b"\x01"
-BODY_BYTES = 41
+from syncline.core.log import Head
+from syncline.errors import BadCursor, CursorReset, EpochChanged
+
+FORMAT = b"\x02"
+BODY_BYTES = 49
 MAC_BYTES = 16
 KEPT_CURSORS = 64
 WHOLE_VIEW = bytes(8)
+
+
+class Stand(NamedTuple):
+    """A view as a cursor tells it: its digest, the rules it knew, and the patterns that were asked for."""
+
+    view: bytes = WHOLE_VIEW
+    rules: int = 0
+    items: tuple[str, ...] = ()
+
+
+class Way(NamedTuple):
+    """How far the difference from an older view is brought: all items before ``item``, and of it up to ``seq``."""
+
+    old: Stand
+    item: str = ""
+    seq: int = 0
 
 
 class Cursor(NamedTuple):
@@ -35,14 +56,24 @@ class Cursor(NamedTuple):
     epoch: str
     seq: int
     tail: bytes
-    view: bytes = WHOLE_VIEW
+    stand: Stand = Stand()
+    way: Way | None = None
 
 
-def view_of(items: Sequence[str]) -> bytes:
-    """The view (8 bytes) of a reader who asks for these item patterns; of everything if there are none."""
-    if not items:
-        return WHOLE_VIEW
-    return hashlib.sha256("\n".join(sorted(set(items))).encode()).digest()[:8]
+class _Way(msgspec.Struct, array_like=True):
+    view: str
+    rules: int
+    items: tuple[str, ...]
+    item: str
+    seq: int
+
+
+class _Rest(msgspec.Struct, array_like=True, omit_defaults=True):
+    items: tuple[str, ...]
+    way: _Way | None = None
+
+
+_rest = msgspec.json.Decoder(_Rest).decode
 
 
 class CursorCodec:
@@ -53,7 +84,9 @@ class CursorCodec:
 
     def encode(self, cursor: Cursor) -> str:
         """The text of a cursor."""
-        body = FORMAT + bytes.fromhex(cursor.epoch) + cursor.seq.to_bytes(8, "big") + cursor.tail + cursor.view
+        view, rules, items = cursor.stand
+        place = FORMAT + bytes.fromhex(cursor.epoch) + cursor.seq.to_bytes(8, "big") + cursor.tail
+        body = place + view + rules.to_bytes(8, "big") + _written(items, cursor.way)
         return urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
 
     def decode(self, text: str) -> Cursor:
@@ -62,11 +95,11 @@ class CursorCodec:
             data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         except (Base64Error, ValueError):
             data = b""
-        body, mac = data[:BODY_BYTES], data[BODY_BYTES:]
+        body, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
         genuine = hmac.compare_digest(self._mac(body), mac) and body[:1] == FORMAT
         if not genuine or urlsafe_b64encode(data).decode().rstrip("=") != text:
             raise BadCursor("This cursor was not made by this server. Leave it out to read from the start.")
-        return Cursor(body[1:17].hex(), int.from_bytes(body[17:25], "big"), body[25:33], body[33:41])
+        return _read(body)
 
     def _mac(self, body: bytes) -> bytes:
         mac = self._base.copy()
@@ -74,18 +107,28 @@ class CursorCodec:
         return mac.digest()
 
 
-def resume(cursor: Cursor, head: Head, view: bytes, tail_at: Callable[[int], bytes | None]) -> int:
-    """The seq after which a reader goes on. ``tail_at`` gives the log's tail at a seq.
+def _written(items: tuple[str, ...], way: Way | None) -> bytes:
+    if not items and way is None:
+        return b""
+    brought = _Way(way.old.view.hex(), way.old.rules, way.old.items, way.item, way.seq) if way else None
+    return msgspec.json.encode(_Rest(items, brought))
 
-    Raises EpochChanged, CursorReset or ViewChanged.
-    """
+
+def _read(body: bytes) -> Cursor:
+    rest = _rest(body[BODY_BYTES:]) if len(body) > BODY_BYTES else _Rest(())
+    brought, way = rest.way, None
+    if brought is not None:
+        way = Way(Stand(bytes.fromhex(brought.view), brought.rules, brought.items), brought.item, brought.seq)
+    stand = Stand(body[33:41], int.from_bytes(body[41:49], "big"), rest.items)
+    return Cursor(body[1:17].hex(), int.from_bytes(body[17:25], "big"), body[25:33], stand, way)
+
+
+def check_place(cursor: Cursor, head: Head, tail_at: Callable[[int], bytes | None]) -> None:
+    """Raises EpochChanged or CursorReset unless the log knows a cursor's place; ``tail_at`` gives its tail at a seq."""
     if cursor.epoch != head.epoch:
         raise EpochChanged("This cursor belongs to another log: the space was made anew.", epoch=head.epoch)
     if cursor.seq > head.seq or (cursor.seq and tail_at(cursor.seq) != cursor.tail):
         raise CursorReset("The log does not know this cursor's place: it was restored from an older copy.")
-    if cursor.view != view:
-        raise ViewChanged("This cursor was made for other items. Read these from the start, without a cursor.")
-    return cursor.seq
 
 
 def thin(seqs: Sequence[int]) -> list[int]:

@@ -230,11 +230,18 @@ def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
     return answer
 
 
-def encode_page(encoded: bytes, cursor: str, *, more: bool, ref: int | None = None) -> bytes:
+def encode_page(
+    encoded: bytes, cursor: str, *, more: bool, ref: int | None = None, late: bytes = b"", forget: Sequence[str] = ()
+) -> bytes:
     """A page of entries that are encoded already; the same bytes as ``encode(Page(…))``, without the work."""
     head = b'{"type":"page",' if ref is None else b'{"type":"page","ref":%d,' % ref
     tail = b',"more":true}' if more else b"}"
-    return b'%b"entries":[%b],"cursor":"%b"%b' % (head, encoded, cursor.encode(), tail)
+    change = b""
+    if late:
+        change = b',"late":[%b]' % late
+    if forget:
+        change += b',"forget":%b' % msgspec.json.encode(forget)
+    return b'%b"entries":[%b]%b,"cursor":"%b"%b' % (head, encoded, change, cursor.encode(), tail)
 
 
 def encode_ack(events: Sequence[Event | SynclineError], outcomes: Sequence[int | SynclineError], head: int) -> bytes:

@@ -15,7 +15,7 @@ from syncline.server.dialects.commands.conversation import Commands
 from syncline.server.dialects.crdt import routes as crdt
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.resolving import Resolver
-from syncline.server.service import Service
+from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
 
 DESCRIBED = (
@@ -44,10 +44,13 @@ DESCRIBED = (
     Address("policies", {"GET": policies.show_policies, "PUT": policies.set_policies}),
     Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
     Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
-    Address("/livez", {"GET": spaces.alive}, is_per_space=False),
-    Address("/readyz", {"GET": spaces.ready}, is_per_space=False),
+    Address("/livez", {"GET": spaces.alive}, is_per_space=False, is_public=True),
+    Address("/readyz", {"GET": spaces.ready}, is_per_space=False, is_public=True),
 )
-ADDRESSES = (*DESCRIBED, Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False))
+ADDRESSES = (
+    *DESCRIBED,
+    Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False, is_public=True),
+)
 DOCUMENTS = "/docs/"
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
 
@@ -64,7 +67,7 @@ class App:
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
         self._exact: dict[str, Endpoint] = {}
         for address in ADDRESSES:
-            endpoint = Endpoint(self.service, address.handlers)
+            endpoint = Endpoint(self.service, address)
             for path in address.paths:
                 routes.append(Route(path, endpoint))
                 if "{" not in path:
@@ -122,15 +125,21 @@ class App:
 
 
 def create_app(
-    settings: Settings | None = None, *, resolvers: Mapping[str, Resolver] | None = None, **changes: object
+    settings: Settings | None = None,
+    *,
+    resolvers: Mapping[str, Resolver] | None = None,
+    authenticate: Authenticate | None = None,
+    **changes: object,
 ) -> App:
     """The ASGI app of a server; ``changes`` are single settings, as in ``create_app(data="…", open=True)``.
 
     ``resolvers`` decide about conflicts, each on the items that match its pattern: a ``ConflictResolver``, or a
-    function that is called with a ``LiveDocument`` and writes over its conflicts. Raises BadSettings.
+    function that is called with a ``LiveDocument`` and writes over its conflicts. ``authenticate`` is a function, plain
+    or async, that says of a ``Caller`` who it is; if it says None, the server's own credentials decide.
+    Raises BadSettings.
     """
     values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
-    return App(Service(Settings(**{**values, **changes}), resolvers=resolvers))
+    return App(Service(Settings(**{**values, **changes}), resolvers=resolvers, authenticate=authenticate))
 
 
 def _with_segments(scope: Scope) -> Scope:

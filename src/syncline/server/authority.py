@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from threading import Condition
 from typing import NamedTuple
 
+from syncline.core.access.state import Access
 from syncline.core.admission import Outcome, Submission
 from syncline.core.log import Head, Row
 from syncline.errors import InternalError, ShuttingDown, SynclineError
@@ -46,7 +47,10 @@ class Authority:
         executor: Executor,
         announce: Callable[[Sequence[Row], Head], None],
         now_ms: Callable[[], int],
+        access: Access,
     ) -> None:
+        self.access = access
+        """Who may do what; never older than the head that was announced."""
         self._store, self._executor, self._announce, self._now_ms = store, executor, announce, now_ms
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
@@ -87,7 +91,10 @@ class Authority:
     def _commit(self, group: Sequence[_Waiting]) -> list[Appended | SynclineError]:
         """One result for the whole group, or one for each member."""
         try:
-            return [self._store.append([each.submission for each in group], now_ms=self._now_ms())]
+            submissions = [each.submission for each in group]
+            appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access)
+            self.access = appended.access
+            return [appended]
         except Exception as error:
             if len(group) == 1:
                 return [_known(error)]

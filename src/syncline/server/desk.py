@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from syncline.core.access.scope import MEMBER, Rights
 from syncline.core.documents.edit import Editor
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.shelf import Shelf
@@ -38,13 +39,15 @@ class Desk:
 class Change(NamedTuple):
     """A write that somebody asks for. ``draft`` is called with the desk, perhaps several times, and may refuse."""
 
-    user: str
     action: str
     draft: Callable[[Desk], None]
     node: str | None = None
     """The id that the client gives itself, if any."""
     conditions: Conditions = Conditions()
     is_system: bool = False
+    user: str = ""
+    """Who asks, and their rights: filled in by whoever lets them in."""
+    rights: Rights = MEMBER
 
 
 class Written(NamedTuple):

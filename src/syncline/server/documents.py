@@ -199,7 +199,7 @@ class Documents:
         if desk.editor.ops:
             self._drafts[item] = _Draft(event, shelf.document, desk.editor.has_changed)
         expects = {item: max(self._seen, shelf.seq)}
-        return Submission([event], change.user, expects, change.is_system), did_exist
+        return Submission([event], change.user, expects, change.is_system, change.rights), did_exist
 
     def _event(self, desk: Desk, node: str, change: Change) -> Event:
         return self._author.event(

@@ -17,6 +17,7 @@ from syncline.core.log import NO_TAIL
 from syncline.replica.documents.library import Library
 from syncline.server import streams
 from syncline.server.conditions import Version
+from syncline.server.member import Member
 from syncline.server.shown import encode_revision, show
 from syncline.server.space import Space
 from syncline.stores import load
@@ -42,35 +43,37 @@ class Steps(NamedTuple):
         return sum(map(len, self.events)) <= REMEMBERED_BYTES
 
 
-async def follow(space: Space, item: str, last: str | None) -> AsyncGenerator[bytes, None]:
-    """The events of a stream; ``last`` is the id of the last one that was received. Ends as ``Space.follow`` does."""
+async def follow(member: Member, item: str, last: str | None) -> AsyncGenerator[bytes, None]:
+    """The events of a stream; ``last`` is the id of the last one that was received. Ends as ``Member.follow`` does."""
+    space = member.space
+    member.check_read(item)
     with space.documents.following(item):
-        resumed = await _resume(space, item, last)
+        resumed = await _resume(member, item, last)
         if resumed is None:
-            first, place = await space.documents.look(item, lambda library: _whole(space, library, item))
+            first, place = await member.look(item, lambda library: _whole(space, library, item))
         else:
             first, place = streams.BEGINNING, resumed
         yield first
         while True:
-            steps = await space.documents.look(item, partial(_steps, space, item, place))
+            steps = await member.look(item, partial(_steps, space, item, place))
             for event in steps.events:
                 yield event
             if steps.end == place:
-                await space.news(item, place)
+                await member.news(item, place)
             place = steps.end
 
 
-async def _resume(space: Space, item: str, last: str | None) -> int | None:
+async def _resume(member: Member, item: str, last: str | None) -> int | None:
     """The seq after which a follower goes on; None if what it has seen is not this log's."""
     seq, _, tail = (last or "").partition("-")
     if not (seq.isascii() and seq.isdigit() and len(seq) <= 16):
         return None
 
     def look(_library: Library) -> bool:
-        held = space.store.tail(int(seq))
+        held = member.space.store.tail(int(seq))
         return held is not None and (not tail or tail == held.hex())
 
-    return int(seq) if await space.documents.look(item, look) else None
+    return int(seq) if await member.look(item, look) else None
 
 
 def _whole(space: Space, library: Library, item: str) -> tuple[bytes, int]:

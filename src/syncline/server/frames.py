@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from syncline.core.cursors import Cursor
+
 WIRE = "syncline.wire"
 """Member of a ``websocket.send`` message that holds the frame as it goes over the wire, for servers that know it."""
 
 
 class Frame(NamedTuple):
-    """An encoded page: its text, where it ends, and the ASGI message that sends it over a WebSocket."""
+    """An encoded page: its text, where it leads (also as text), and the message that sends it over a WebSocket."""
 
     text: str
     cursor: str
-    seq: int
+    next: Cursor
     is_empty: bool
     message: dict[str, Any]
 
     @classmethod
-    def of(cls, page: bytes, cursor: str, seq: int, *, is_empty: bool) -> Frame:
+    def of(cls, page: bytes, cursor: str, next: Cursor, *, is_empty: bool) -> Frame:
         """The frame of an encoded page."""
         text = page.decode()
-        return cls(text, cursor, seq, is_empty, {"type": "websocket.send", "text": text, WIRE: wire(page)})
+        return cls(text, cursor, next, is_empty, {"type": "websocket.send", "text": text, WIRE: wire(page)})
 
 
 def wire(payload: bytes) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote
 
@@ -25,9 +26,11 @@ from syncline.errors import (
     UnsupportedMedia,
 )
 from syncline.server import zstd
+from syncline.server.auth.identity import Identity
 from syncline.server.author import check_node
+from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
-from syncline.server.service import Service
+from syncline.server.service import Caller, Service
 
 log = logging.getLogger("syncline.http")
 
@@ -54,13 +57,22 @@ class Request:
         self.service = service
         self.scope, self.receive, self._send = scope, receive, send
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.identity: Identity
+        """Whose request this is; known before a handler is called, unless everybody may ask."""
         self.has_answered = False
         self._body: bytes | None = None
 
-    @property
-    def user(self) -> str:
-        """Whose request this is. Raises Unauthorized."""
-        return self.service.user_of(self.token)
+    async def identify(self) -> None:
+        """Finds out whose request this is. Raises Unauthorized."""
+        self.identity = await self.service.identify(self.token, self.caller)
+
+    def caller(self) -> Caller:
+        """Who asks. Raises BadRequest or SpaceMismatch."""
+        return Caller(self.token, self.space, headers_of(self.scope), address_of(self.scope))
+
+    def enter(self, *, create: bool = True) -> AbstractAsyncContextManager[Member]:
+        """The space of the request as its user sees it. Raises UnknownSpace."""
+        return self.service.enter(self.identity, self.space, create=create)
 
     @property
     def token(self) -> str | None:
@@ -223,6 +235,16 @@ class Request:
         await self.answer(msgspec.json.encode(problem), status=error.status, kind=PROBLEM, **headers)
 
 
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers of a request, by their names in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; empty if nobody knows."""
+    return str(scope["client"][0]) if scope.get("client") else ""
+
+
 Handler = Callable[[Request], Awaitable[None]]
 
 
@@ -233,6 +255,8 @@ class Address(NamedTuple):
     handlers: Mapping[str, Handler]
     is_per_space: bool = True
     """Whether it stands under ``/v1/spaces/{space}/`` as well as under ``/v1/``."""
+    is_public: bool = False
+    """Whether it answers everybody, without credentials."""
 
     @property
     def paths(self) -> list[str]:
@@ -243,8 +267,8 @@ class Address(NamedTuple):
 class Endpoint:
     """An ASGI app for one address: a handler for each method, errors as problem documents."""
 
-    def __init__(self, service: Service, handlers: Mapping[str, Handler]) -> None:
-        self._service, self._handlers = service, handlers
+    def __init__(self, service: Service, address: Address) -> None:
+        self._service, self._handlers, self._is_public = service, address.handlers, address.is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -254,6 +278,8 @@ class Endpoint:
             if handler is None:
                 allowed = ", ".join(sorted(self._handlers))
                 raise MethodNotAllowed(f"{scope['method']} is not possible here; {allowed} is.", allow=allowed)
+            if not self._is_public:
+                await request.identify()
             await handler(request)
         except Disconnected:
             return

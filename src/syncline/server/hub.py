@@ -7,12 +7,12 @@ shared frame from here, otherwise it reads from the store. So a slow reader hold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from syncline.core.cursors import Cursor, CursorCodec
+from syncline.core.access.views import View
+from syncline.core.cursors import Cursor, CursorCodec, Stand
 from syncline.core.log import Head, Row
 from syncline.core.messages import encode_page
-from syncline.core.patterns import matcher
 from syncline.server.frames import Frame
 
 RECENT_ENTRIES = 4_096
@@ -29,7 +29,7 @@ class Hub:
         self._codec = codec
         self._rows: list[Row] = []
         self._size = 0
-        self._frames: dict[tuple[int, bytes], Frame] = {}
+        self._frames: dict[tuple[int, Stand], Frame] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
     def announce(self, rows: Sequence[Row], head: Head) -> None:
@@ -62,16 +62,16 @@ class Hub:
         self._waiting.append(news)
         await news
 
-    def frame(self, since: int, items: Sequence[str], view: bytes) -> Frame | None:
+    def frame(self, since: int, view: View, stand: Stand) -> Frame | None:
         """The page after ``since``, if the recent entries begin there or before."""
         if not self._rows or since + 1 < self._rows[0].seq:
             return None
-        frame = self._frames.get((since, view))
+        frame = self._frames.get((since, stand))
         if frame is None:
-            frame = self._frames[since, view] = self._make(since, matcher(items), view)
+            frame = self._frames[since, stand] = self._make(since, view, stand)
         return frame
 
-    def _make(self, since: int, wanted: Callable[[str], bool], view: bytes) -> Frame:
+    def _make(self, since: int, view: View, stand: Stand) -> Frame:
         first = since + 1 - self._rows[0].seq
         rows = self._rows[first : first + FRAME_ENTRIES]
         size, count = 0, 0
@@ -79,8 +79,9 @@ class Hub:
             size += len(rows[count].encoded)
             count += 1
         rows = rows[:count]
-        encoded = [row.encoded for row in rows if wanted(row.event.item)]
+        encoded = [row.encoded for row in rows if view.shows(row.event.item)]
         last = rows[-1]
-        cursor = self._codec.encode(Cursor(self.head.epoch, last.seq, last.tail, view))
-        page = encode_page(b",".join(encoded), cursor, more=last.seq < self.head.seq)
-        return Frame.of(page, cursor, last.seq, is_empty=not encoded)
+        cursor = Cursor(self.head.epoch, last.seq, last.tail, stand)
+        text = self._codec.encode(cursor)
+        page = encode_page(b",".join(encoded), text, more=last.seq < self.head.seq)
+        return Frame.of(page, text, cursor, is_empty=not encoded)

@@ -25,8 +25,10 @@ from syncline.errors import BadRequest, BadSettings, ShuttingDown, SpaceDeleted,
 from syncline.replica import Draft
 from syncline.replica.documents import DocumentReplica, LiveDocument
 from syncline.server.apart import Apart
+from syncline.server.auth.identity import Identity
 from syncline.server.author import Author
 from syncline.server.frames import Frame
+from syncline.server.member import Member
 from syncline.server.space import Space
 from syncline.stores import Change
 from syncline.stores.memory import MemoryReplicaStore
@@ -103,13 +105,14 @@ class _Follower:
         now_ms: Callable[[], int],
     ) -> None:
         self._space, self._resolvers, self._threads, self._now_ms = space, resolvers, threads, now_ms
+        self._member = Member(space, Identity(USER, None))
         self._matchers = [(patterns.matcher([pattern]), resolver) for pattern, resolver in resolvers.items()]
 
     async def follow(self) -> None:
-        """Reads the log and decides whenever its end is reached. Ends as ``Space.follow`` does."""
+        """Reads the log and decides whenever its end is reached. Ends as ``Member.follow`` does."""
         await self._run(self._open)
         live = Live(cursor=None, items=(*self._resolvers, POLICIES_ITEM))
-        async with aclosing(self._space.follow(live)) as frames:
+        async with aclosing(self._member.follow(live)) as frames:
             async for frame in frames:
                 if await self._run(self._take, frame):
                     await self._decide()
@@ -196,7 +199,7 @@ class _Follower:
         events = self._replica.pending()
         if not events:
             return False
-        ack = await self._space.push(b"[%b]" % b",".join(event.body for event in events), USER)
+        ack = await self._member.push(b"[%b]" % b",".join(event.body for event in events))
         results = expect(b'{"type":"ack",%b}' % ack, Ack).results
         answers = [(each, _outcome(result.seq, result.error)) for each, result in zip(events, results, strict=True)]
         for event, answer in answers:

@@ -19,7 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from syncline.server.app import App
 from syncline.server.frames import WIRE
-from syncline.server.service import Service
+from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
 
 SWITCH_SECONDS = 0.0002
@@ -124,11 +124,11 @@ class Server(uvicorn.Server):
                     protocol.transport.close()
 
 
-def run(settings: Settings, on_ready: Callable[[App, int], None]) -> None:
+def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticate: Authenticate | None = None) -> None:
     """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    app = App(Service(settings, makes_key=True))
+    app = App(Service(settings, makes_key=True, authenticate=authenticate))
     config = uvicorn.Config(
         app,
         host=settings.host,

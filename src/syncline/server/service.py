@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
-from syncline.errors import BadRequest, SynclineError, UnsupportedProtocol
+from syncline.errors import BadRequest, SynclineError, UnknownSpace, UnsupportedProtocol
 from syncline.server.auth.authenticator import Authenticator
-from syncline.server.auth.identity import ANYONE, ROOT
+from syncline.server.auth.identity import ANYONE, ROOT, Identity
+from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
-from syncline.server.space import Space
 from syncline.server.spaces import Spaces
 from syncline.stores.sqlite.database import hold
 
 __all__ = ["ANYONE", "ROOT", "Service", "ServicePeer", "wall_clock_ms"]
+
+
+BY_HOST = "host:"
+"""The credential of those for whom a host app vouches, if it names none."""
+
+
+class Caller(NamedTuple):
+    """Who asks for admission, as a host app's ``authenticate`` sees them."""
+
+    token: str | None
+    space: str
+    """The space that they ask for."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """In lower case; of several with one name the last."""
+    address: str = ""
+
+
+Authenticate = Callable[[Caller], Awaitable[Identity | None] | Identity | None]
+"""Says who somebody is; None: the server's own credentials decide. May raise Unauthorized."""
 
 
 def wall_clock_ms() -> int:
@@ -35,16 +57,20 @@ class Service:
         *,
         resolvers: Mapping[str, Resolver] | None = None,
         makes_key: bool = False,
+        authenticate: Authenticate | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
-        """``makes_key``: a data directory without any API key gets one, for somebody to show. Raises BadSettings."""
+        """``authenticate`` is asked first who comes; ``makes_key``: a data directory without any API key gets one.
+
+        Raises BadSettings.
+        """
         self.settings, self._resolvers = settings, dict(resolvers or {})
         check(self._resolvers)
         self.first_key: str | None = None
         """The key made at the first start of this data directory; shown once."""
         self.first_setup_token: str | None = None
         """With which the administrator sets a password, from the same start."""
-        self._makes_key, self._now_ms = makes_key, now_ms
+        self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
 
     def start(self) -> None:
         """Opens the data directory; call it in the event loop. Raises StoreLocked if another server has it."""
@@ -74,13 +100,27 @@ class Service:
         self.registry.close()
         self._lock.close()
 
-    def user_of(self, token: str | None) -> str:
-        """Whose credentials these are. Raises Unauthorized. A revoked key is noticed within a second."""
-        return self.authenticator.identify_local(token).user
+    async def identify(self, token: str | None, caller: Callable[[], Caller]) -> Identity:
+        """Who comes with these credentials. Raises Unauthorized, TokenExpired or IssuerUnavailable."""
+        if self._authenticate is not None:
+            found = self._authenticate(caller())
+            identity = await found if isawaitable(found) else found
+            if identity is not None:
+                return identity._replace(credential=identity.credential or BY_HOST)
+        return await self.authenticator.identify(token)
 
-    def use(self, space: str) -> AbstractAsyncContextManager[Space]:
-        """The space, open for as long as the block lasts."""
-        return self.spaces.use(space, create=self.settings.create_spaces)
+    @asynccontextmanager
+    async def enter(self, identity: Identity, space: str, *, create: bool = True) -> AsyncIterator[Member]:
+        """The space as its user sees it, open for as long as the block lasts.
+
+        Raises UnknownSpace for another's space, in the words for one that does not exist.
+        """
+        if not identity.belongs_to(space):
+            raise UnknownSpace(f"There is no space {space}.")  # in the words of the register
+        async with self.spaces.use(space, create=create and self.settings.create_spaces) as opened:
+            member = Member(opened, identity, self.authenticator.is_valid)
+            member.check()
+            yield member
 
     def peer(self) -> ServicePeer:
         """The server's end of a ``MemoryTransport``."""
@@ -93,7 +133,7 @@ class ServicePeer:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._space = DEFAULT_SPACE
-        self._user = ""
+        self._identity: Identity
 
     async def answer(self, request: bytes) -> bytes:
         """The encoded answer to one encoded request."""
@@ -107,25 +147,27 @@ class ServicePeer:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
-            self._user, self._space = self._service.user_of(message.token), message.space
-        async with self._service.use(self._space) as space:
+            caller = Caller(message.token, message.space)
+            self._identity = await self._service.identify(message.token, lambda: caller)
+            self._space = message.space
+        async with self._service.enter(self._identity, self._space) as member:
             match message:
                 case Hello():
-                    return encode(await space.welcome(message.node, self._user))
+                    return encode(await member.welcome(message.node))
                 case Push():
                     return b'{"type":"ack","ref":%d,%b}' % (
                         message.ref,
-                        await space.push(bytes(message.events), self._user),
+                        await member.push(bytes(message.events)),
                     )
                 case Pull():
-                    return await space.pull(message)
+                    return await member.pull(message)
         raise BadRequest("This message is not a request.")
 
     async def follow(self, live: Live) -> AsyncIterator[bytes]:
         """Encoded pages, as they come."""
         try:
-            async with self._service.use(self._space) as space:
-                async for frame in space.follow(live):
+            async with self._service.enter(self._identity, self._space) as member:
+                async for frame in member.follow(live):
                     yield frame.text.encode()
         except SynclineError as error:
             yield encode(ErrorMessage.of(error))

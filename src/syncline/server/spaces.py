@@ -18,7 +18,7 @@ from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
-from syncline.server.space import Crew, Space
+from syncline.server.space import Crew, Space, read_access
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore, SqliteSnapshotStore
 
@@ -81,7 +81,8 @@ class Spaces:
             await self._make_room()
             store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
-            space = Space(name, store, self._codec, self._crew, self._now_ms, snapshots, self._documents_bytes)
+            access = await asyncio.to_thread(read_access, store)
+            space = Space(name, store, self._codec, self._crew, self._now_ms, access, snapshots, self._documents_bytes)
             self._open[name] = space
             self._resolving.join(space)
             return space

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from syncline.core.access.rules import Rule
+from syncline.core.access.state import OPEN, Access
+from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import NodeState, Outcome, Submission
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -40,11 +42,12 @@ EVERYTHING = "*"
 
 
 class Appended(NamedTuple):
-    """What an append did: the outcomes of each submission, the rows stored, and the head after them."""
+    """What an append did: the outcomes of each submission, the rows stored, the head and the access after them."""
 
     outcomes: list[list[Outcome]]
     rows: list[Row]
     head: Head
+    access: Access
 
 
 class Slice(NamedTuple):
@@ -63,18 +66,25 @@ class Slice(NamedTuple):
 class EventStore(Protocol):
     """One space's log. Every method may be called from any thread."""
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
+    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
         """Judges and stores events in one durable transaction. Events already held answer the seq they have.
 
-        If anything but a judgement goes wrong, nothing of all submissions is stored and the error is raised.
+        ``access`` is who may do what as of the log's head. If anything but a judgement goes wrong, nothing of all
+        submissions is stored and the error is raised.
         """
 
     def slice(
-        self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
+        self,
+        since: int = 0,
+        *,
+        view: View = FULL_VIEW,
+        until: int | None = None,
+        limit: int = 1_000,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Slice:
-        """At most ``limit`` entries after seq ``since`` and about ``max_bytes``, at least one if there is one.
+        """At most ``limit`` entries that ``view`` shows and about ``max_bytes``, at least one if there is one.
 
-        ``items`` are literals or prefixes with one trailing ``*``; none means all. The work is bounded.
+        They come after the seq ``since`` and, if given, not after ``until``. The work is bounded.
         """
 
     def head(self) -> Head:
@@ -94,10 +104,10 @@ _entries = msgspec.json.Decoder(list[Entry])
 
 
 def load(store: EventStore, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
-    """The entries after seq ``since``, in order, read slice by slice."""
-    more = True
+    """The entries after seq ``since``, in order, read slice by slice; ``items`` are item patterns, none means all."""
+    view, more = View.everything(items), True
     while more and (limit is None or limit > 0):
-        part = store.slice(since, items=items, limit=1_000 if limit is None else min(limit, 1_000))
+        part = store.slice(since, view=view, limit=1_000 if limit is None else min(limit, 1_000))
         yield from _entries.decode(b"[" + part.encoded + b"]")
         since, more = part.seq, part.more
         limit = None if limit is None else limit - part.length

@@ -9,6 +9,8 @@ from threading import RLock
 from msgspec.structs import replace
 
 from syncline.core import stamps
+from syncline.core.access.state import OPEN, Access
+from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -47,7 +49,7 @@ class MemoryEventStore:
         self._lock = RLock()
         self._closed = False
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
+    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
             self._check_open()
@@ -60,6 +62,7 @@ class MemoryEventStore:
                 nodes=self._nodes,
                 last_n=lambda item, node: self._last_n.get((item, node), 0),
                 last_seq=lambda item, since: seq if (seq := self._last_seq.get(item, 0)) > since else None,
+                access=access,
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -70,28 +73,35 @@ class MemoryEventStore:
                 self._known[row.event.key] = row.seq, row.event.digest
                 self._last_n[row.event.item, row.event.node] = row.event.n
                 self._last_seq[row.event.item] = row.seq
-            return Appended(outcomes, rows, self._head)
+            return Appended(outcomes, rows, self._head, ledger.access)
 
     def _event(self, id: str) -> Event | None:
         seq, _ = self._known.get(stamps.key(id), (0, b""))
         return self._rows[seq - 1].event if seq else None
 
     def slice(
-        self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
+        self,
+        since: int = 0,
+        *,
+        view: View = FULL_VIEW,
+        until: int | None = None,
+        limit: int = 1_000,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Slice:
         """See ``EventStore.slice``."""
         with self._lock:
             self._check_open()
             found: list[bytes] = []
-            size, seq, wanted = 0, since, matcher(items)
-            for row in self._rows[since : since + SCANNED_ROWS]:
-                if wanted(row.event.item):
+            size, seq = 0, since
+            end = self._head.seq if until is None else min(until, self._head.seq)
+            for row in self._rows[since : min(since + SCANNED_ROWS, end)]:
+                if view.shows(row.event.item):
                     size += len(row.encoded) + 1
                     if len(found) == limit or (found and size > max_bytes):
                         break
                     found.append(row.encoded)
                 seq = row.seq
-            return Slice(b",".join(found), len(found), seq, self.tail(seq) or NO_TAIL, seq < self._head.seq)
+            return Slice(b",".join(found), len(found), seq, self.tail(seq) or NO_TAIL, seq < end)
 
     def head(self) -> Head:
         """See ``EventStore.head``."""

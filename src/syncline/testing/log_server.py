@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 from syncline.core import patterns
+from syncline.core.access.views import View
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
-from syncline.core.cursors import Cursor, CursorCodec, resume, view_of
+from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.events import Event
 from syncline.core.limits import Limits
-from syncline.core.log import Receipts
+from syncline.core.log import NO_TAIL, Receipts
 from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Welcome, encode, encode_ack, encode_page
 from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Read, Send, ServerSession
 from syncline.errors import EventError, SynclineError, Unauthorized
@@ -74,12 +75,17 @@ class LogServer:
     def page(self, pull: Pull | Live) -> tuple[bytes, str]:
         """An encoded page, and its cursor."""
         items = patterns.check(pull.items)
-        view, head = view_of(items), self.store.head()
-        since = resume(self.codec.decode(pull.cursor), head, view, self.store.tail) if pull.cursor else 0
+        view, head = View.everything(items), self.store.head()
+        stand = Stand(view.digest, items=items)
+        forget: tuple[str, ...] = ()
+        cursor = self.codec.decode(pull.cursor) if pull.cursor else Cursor(head.epoch, 0, NO_TAIL, stand)
+        check_place(cursor, head, self.store.tail)
+        if cursor.stand != stand:  # other items: everything is forgotten, and comes again
+            cursor, forget = Cursor(head.epoch, 0, NO_TAIL, stand), ("*",)
         limit, ref = (pull.limit, pull.ref or None) if isinstance(pull, Pull) else (1_000, None)
-        part = self.store.slice(since, items=items, limit=limit)
-        cursor = self.codec.encode(Cursor(head.epoch, part.seq, part.tail, view))
-        return encode_page(part.encoded, cursor, more=part.more, ref=ref), cursor
+        part = self.store.slice(cursor.seq, view=view, limit=limit)
+        text = self.codec.encode(Cursor(head.epoch, part.seq, part.tail, stand))
+        return encode_page(part.encoded, text, more=part.more, ref=ref, forget=forget), text
 
 
 class LogConnection:

@@ -22,9 +22,11 @@ from syncline.core.access.state import (
     USER_PREFIX,
     Access,
     Decision,
+    user_item,
+    user_of,
 )
 from syncline.core.access.views import View
-from syncline.core.events import Event
+from syncline.core.events import ITEM, Event
 from syncline.errors import BadRequest
 from tests.core.access import model
 from tests.core.access.model import ITEMS, asked, questions, shapes, users
@@ -316,3 +318,18 @@ payloads = json_values | st.fixed_dictionaries({}, optional=dict.fromkeys(("rule
 @given(st.lists(st.tuples(st.sampled_from([ACL_ITEM, ".user.ann", ".user."]), st.sampled_from(ACTIONS), payloads)))
 def test_nothing_raises(told):
     Access.of(log(*told))
+
+
+@pytest.mark.parametrize(
+    ("user", "item"),
+    [
+        ("alice", ".user.alice"),
+        ("a@b.example", ".user.a~40b.example"),
+        ("x~y", ".user.x~7ey"),
+        ("é b*", ".user.~c3~a9~20b~2a"),
+    ],
+)
+def test_every_user_has_an_item(user, item):
+    assert user_item(user) == item
+    assert user_of(item) == user
+    assert ITEM.fullmatch(item)

@@ -7,10 +7,11 @@ says nothing sensible does nothing. Names with a leading dot are the server's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from syncline.core.access.index import PatternMap
 from syncline.core.access.rules import ALLOW, DEFAULTS, Rule, Rules, check_rule
@@ -27,6 +28,8 @@ ADD_RULE = ".acl.addRule"
 REMOVE_RULE = ".acl.removeRule"
 
 USER_PREFIX = ".user."
+SYSTEM_ITEMS = (ACL_ITEM, USER_PREFIX + "*")
+"""Whose events make the access of a space."""
 CREATE_USER = ".user.create"
 SUSPEND_USER = ".user.suspend"
 RESUME_USER = ".user.resume"
@@ -36,6 +39,9 @@ REVOKE_KEY = ".key.revoke"
 REVOKE_SESSION = ".session.revoke"
 
 BY_ROOT, BY_SUSPENSION, BY_RULE, BY_NOTHING = "root", "suspended", "rule", "nothing matches"
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-")
+_ESCAPED = re.compile(rb"~([0-9a-f]{2})")
 
 MAX_VIEWS = 4_096
 
@@ -49,6 +55,19 @@ _TURNS: Mapping[tuple[str | None, str], str | None] = {
 """What bars a user after an action, by what did before; who is removed is not resumed, only created again."""
 
 _Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+def user_item(user: str) -> str:
+    """The item on which a user is administered: what an item cannot hold stands as ``~`` and two digits a byte."""
+    return USER_PREFIX + "".join(
+        chr(byte) if byte in _PLAIN else f"~{byte:02x}" for byte in user.encode("utf-8", "surrogatepass")
+    )
+
+
+def user_of(item: str) -> str:
+    """The user who is administered on an item."""
+    escaped = item.removeprefix(USER_PREFIX).encode()
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), escaped).decode("utf-8", "replace")
 
 
 class Decision(NamedTuple):
@@ -140,6 +159,10 @@ class Access:
         return () if user in self._barred else tuple(sorted(self.rules.decisions(user).items()))
 
 
+OPEN: Final = Access()
+"""The access of a space without system events."""
+
+
 @lru_cache(1_024)
 def _view(reading: tuple[tuple[str, bool], ...] | None, items: tuple[str, ...], scope: tuple[str, ...]) -> View:
     """One view for all who read alike, so that they share what it remembers."""
@@ -167,7 +190,7 @@ class _Draft:
         elif event.item == ACL_ITEM and event.action == REMOVE_RULE:
             concerned = self._remove(payload.get("rule"))
         elif event.item.startswith(USER_PREFIX):
-            concerned = self._administer(event.item.removeprefix(USER_PREFIX), event.action, payload)
+            concerned = self._administer(user_of(event.item), event.action, payload)
         else:
             concerned = None
         if concerned is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -132,3 +133,7 @@ def _says(index: PatternMap[bool], item: str) -> bool:
 def _at(index: PatternMap[bool], pattern: str, *, itself: bool = True) -> bool:
     """What the most specific pattern that covers a pattern says; ``itself``: which may be that pattern."""
     return next(index.covering(pattern, itself=itself), False)
+
+
+FULL_VIEW: Final = View.everything()
+EMPTY_VIEW: Final = View()

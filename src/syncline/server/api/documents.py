@@ -24,8 +24,8 @@ from syncline.replica.documents.library import Library
 from syncline.server.conditions import Conditions
 from syncline.server.desk import Change, Desk, Written
 from syncline.server.http import Request
+from syncline.server.member import Member, missing
 from syncline.server.shown import Shown, show, show_past
-from syncline.server.space import Space
 
 JSON_PATCH = b"application/json-patch+json"
 MERGE_PATCH = b"application/merge-patch+json"
@@ -67,19 +67,18 @@ class Listing(msgspec.Struct):
 
 async def show_document(request: Request) -> None:
     """``GET docs/{id}``: a document as it is, or at ``rev``, ``seq`` or ``time``; ``view=plain``: without marks."""
-    _ = request.user
     item, plain = request.document, _choice(request, "view", "wire", "plain") == "plain"
     bounds = _bounds(request)
     known = Conditions.read(None, request.header(b"if-none-match")).none_match
-    async with request.service.use(request.space) as space:
-        documents = space.documents
+    async with request.enter() as member:
+        documents = member.space.documents
 
         def look(library: Library) -> Shown:
             return show(documents, show_past(library, item, *bounds), plain=plain, known=known)
 
-        shown = await documents.look(item, look)
+        shown = await member.look(item, look)
     if not shown.version.exists:
-        raise missing(item, shown)
+        raise gone(item, shown)
     if shown.version.is_one_of(known):
         await request.answer(b"", status=304, etag=shown.version.etag)
     else:
@@ -102,24 +101,23 @@ def _choice(request: Request, name: str, *choices: str) -> str:
     return given
 
 
-def missing(item: str, shown: Shown | None = None) -> NotFound:
-    """The error for a document that is not there."""
-    if shown is None or not shown.version.seq:
-        return NotFound(f"There is no document {item}.")
+def gone(item: str, shown: Shown) -> NotFound:
+    """The error for a document that is not there; it tells where in its history, if it has one."""
+    if not shown.version.seq:
+        return missing(item)
     seq, revision = shown.version.seq, shown.revision
     return NotFound(f"There is no document {item} at this place of its history.", seq=seq, revision=revision)
 
 
 async def list_documents(request: Request) -> None:
     """``GET docs``: the documents whose ids fit ``items``, in order, ``limit`` after ``after``; a page may be short."""
-    _ = request.user
     pattern = request.parameter("items") or "*"
     patterns.check([pattern])
     limit = request.number("limit", MAX_LISTED, low=1, high=MAX_LISTED)
     after = request.parameter("after") or ""
-    async with request.service.use(request.space) as space:
-        items = await space.items(pattern, after, limit)
-        found = [await space.documents.look(item, _lister(item)) for item in items if not item.startswith(".")]
+    async with request.enter() as member:
+        items = await member.items(pattern, after, limit)
+        found = [await member.look(item, _lister(item)) for item in items if not item.startswith(".")]
     listing = Listing([each for each in found if each], items[-1] if len(items) == limit else None)
     await request.answer(msgspec.json.encode(listing))
 
@@ -241,17 +239,14 @@ def _check_made(desk: Desk) -> None:
 async def _write(request: Request, action: str, draft: Callable[[Desk], None]) -> None:
     item, is_minimal = request.document, "return=minimal" in (request.header(b"prefer") or "")
     conditions = Conditions.read(request.header(b"if-match"), request.header(b"if-none-match"))
-    change = Change(request.user, action, draft, request.node, conditions)
-    async with request.service.use(request.space) as space:
-        written, shown = await _written(space, item, change, has_value=not is_minimal)
+    change = Change(action, draft, request.node, conditions)
+    async with request.enter() as member:
+        written, shown = await _written(member, item, change, has_value=not is_minimal)
     event = b'{"id":"%b","seq":%d}' % (written.event[0].encode(), written.event[1]) if written.event else b"null"
     status = 201 if shown.version.exists and not written.did_exist else 200
     await request.answer(b'{"event":%b,%b}' % (event, shown.members), status=status, etag=shown.version.etag)
 
 
-async def _written(space: Space, item: str, change: Change, *, has_value: bool) -> tuple[Written, Shown]:
-    space.check_exists()
-    documents = space.documents
-    return await documents.write(
-        item, change, lambda library: show(documents, library.shelf(item), has_value=has_value)
-    )
+async def _written(member: Member, item: str, change: Change, *, has_value: bool) -> tuple[Written, Shown]:
+    documents = member.space.documents
+    return await member.write(item, change, lambda library: show(documents, library.shelf(item), has_value=has_value))

@@ -14,9 +14,9 @@ from syncline.core.limits import MAX_PAGE_BYTES, MAX_PAGE_ENTRIES, MAX_SAFE_INTE
 from syncline.errors import BadPatch, BadRequest, NotFound, PatchFailed
 from syncline.replica.documents.library import Library
 from syncline.server import streams
-from syncline.server.api.documents import missing
 from syncline.server.following import follow
 from syncline.server.http import Request
+from syncline.server.member import missing
 from syncline.server.shown import encode_revision
 from syncline.server.space import Space
 
@@ -25,18 +25,16 @@ MAX_REVISIONS = 1_000
 
 async def show_ops(request: Request) -> None:
     """``GET docs/{id}/ops``: the entries of a document after the seq ``since``, and the seq to go on after."""
-    _ = request.user
     since = request.number("since", 0, low=0, high=MAX_SAFE_INTEGER)
     limit = request.number("limit", 1_000, low=1, high=MAX_PAGE_ENTRIES)
-    async with request.service.use(request.space) as space:
-        part = await space.slice(since, (request.document,), limit)
+    async with request.enter() as member:
+        part = await member.slice(since, (request.document,), limit)
     more = b"true" if part.more else b"false"
     await request.answer(b'{"entries":[%b],"seq":%d,"more":%b}' % (part.encoded, part.seq, more))
 
 
 async def show_revisions(request: Request) -> None:
     """``GET docs/{id}/revisions``: the revisions beyond the number ``after``, with forward and reverse patches."""
-    _ = request.user
     item = request.document
     after = request.number("after", 0, low=0, high=MAX_SAFE_INTEGER)
     limit = request.number("limit", 100, low=1, high=MAX_REVISIONS)
@@ -45,9 +43,9 @@ async def show_revisions(request: Request) -> None:
         _check_made(library, item)
         return library.revisions(item, after=after, limit=limit + 1)
 
-    async with request.service.use(request.space) as space:
-        found = await space.documents.look(item, look)
-        body = await space.run(_page_of, found, limit)
+    async with request.enter() as member:
+        found = await member.look(item, look)
+        body = await member.space.run(_page_of, found, limit)
     await request.answer(body)
 
 
@@ -66,11 +64,10 @@ def _page_of(revisions: list[Revision], limit: int) -> bytes:
 
 async def show_blame(request: Request) -> None:
     """``GET docs/{id}/blame``: the events that put what shows at ``path``, a JSON Pointer."""
-    _ = request.user
     item = request.document
     tokens = _tokens(request.parameter("path") or "")
-    async with request.service.use(request.space) as space:
-        answer = await space.documents.look(item, lambda library: _blamed(space, library, item, tokens))
+    async with request.enter() as member:
+        answer = await member.look(item, lambda library: _blamed(member.space, library, item, tokens))
     await request.answer(msgspec.json.encode({"blame": answer}))
 
 
@@ -122,10 +119,9 @@ def _steps(document: Document, tokens: tuple[str, ...]) -> list[str | int]:
 
 async def show_conflicts(request: Request) -> None:
     """``GET docs/{id}/conflicts``: what people do not agree on: values of one slot, and edits without effect."""
-    _ = request.user
     item = request.document
-    async with request.service.use(request.space) as space:
-        answer = await space.documents.look(item, lambda library: _conflicts(library, item))
+    async with request.enter() as member:
+        answer = await member.look(item, lambda library: _conflicts(library, item))
     await request.answer(answer)
 
 
@@ -151,9 +147,7 @@ def _check_made(library: Library, item: str) -> None:
 
 async def follow_document(request: Request) -> None:
     """``GET docs/{id}/live``: a document as server-sent events: itself, then each revision as it comes."""
-    _ = request.user
     last = request.header(b"last-event-id") or request.parameter("since")
     item = request.document
-    async with request.service.use(request.space) as space:
-        space.check_exists()
-        await streams.serve(request, follow(space, item, last))
+    async with request.enter() as member:
+        await streams.serve(request, follow(member, item, last))

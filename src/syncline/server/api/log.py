@@ -17,8 +17,8 @@ from syncline.errors import BadJson, BadRequest, SpaceMismatch, UnsupportedProto
 from syncline.server import streams
 from syncline.server.frames import Frame
 from syncline.server.http import Request
+from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE
-from syncline.server.space import Space
 
 
 class PushBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,10 +32,9 @@ _push_body = msgspec.json.Decoder(PushBody)
 
 async def push(request: Request) -> None:
     """``POST push``: stores events; 200 with a result for each."""
-    user = request.user
     array = read_push(await request.body())
-    async with request.service.use(request.space) as space:
-        await request.answer(b"{%b}" % await space.push(array, user))
+    async with request.enter() as member:
+        await request.answer(b"{%b}" % await member.push(array))
 
 
 def read_push(body: bytes) -> bytes:
@@ -55,35 +54,33 @@ def read_push(body: bytes) -> bytes:
 
 async def hello(request: Request) -> None:
     """``POST hello``: the welcome of a session whose requests follow one by one."""
-    user = request.user
     message = checked(await request.message(Hello))
     if message.protocol != PROTOCOL:
         raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
     if message.space not in (DEFAULT_SPACE, request.space):
         raise SpaceMismatch("The hello names another space than the request.")
-    async with request.service.use(request.space) as space:
-        await request.answer(encode(await space.welcome(message.node, user)))
+    async with request.enter() as member:
+        await request.answer(encode(await member.welcome(message.node)))
 
 
 async def pull(request: Request) -> None:
     """``GET pull``: a page after the cursor ``since``; with ``wait``, when there is one, or after so many seconds."""
-    _ = request.user
     wait = request.number("wait", 0, low=0, high=MAX_WAIT_SECONDS)
     message = Pull(
         cursor=request.parameter("since"),
         limit=request.number("limit", 1_000, low=1, high=MAX_PAGE_ENTRIES),
         items=request.items,
     )
-    async with request.service.use(request.space) as space:
+    async with request.enter() as member:
         if wait:
-            await _wait(request, space, message, wait)
-        await request.answer(await space.pull(message))
+            await _wait(request, member, message, wait)
+        await request.answer(await member.pull(message))
 
 
-async def _wait(request: Request, space: Space, pull: Pull, seconds: int) -> None:
+async def _wait(request: Request, member: Member, pull: Pull, seconds: int) -> None:
     """Waits for news, or for the client to go."""
     gone = asyncio.create_task(streams.until_gone(request))
-    news = asyncio.create_task(space.wait(pull.cursor, pull.items, seconds))
+    news = asyncio.create_task(member.wait(pull.cursor, pull.items, seconds))
     try:
         await asyncio.wait([gone, news], return_when=asyncio.FIRST_COMPLETED)
         if news.done():
@@ -95,11 +92,10 @@ async def _wait(request: Request, space: Space, pull: Pull, seconds: int) -> Non
 
 async def live(request: Request) -> None:
     """``GET live``: pages as server-sent events; each has its cursor as its id, so a browser resumes by itself."""
-    _ = request.user
     last = request.headers.get(b"last-event-id", b"").decode("latin-1")
     message = Live(cursor=last or request.parameter("since"), items=request.items)
-    async with request.service.use(request.space) as space:
-        await streams.serve(request, _events(space.follow(message)))
+    async with request.enter() as member:
+        await streams.serve(request, _events(member.follow(message)))
 
 
 async def _events(pages: AsyncGenerator[Frame, None]) -> AsyncGenerator[bytes, None]:

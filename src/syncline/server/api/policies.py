@@ -9,30 +9,26 @@ from syncline.core.documents.policies import POLICIES
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.errors import BadRequest
 from syncline.replica.documents.library import Library
-from syncline.server.api.spaces import check_administrator
 from syncline.server.desk import Change, Desk
 from syncline.server.http import Request
-from syncline.server.space import Space
+from syncline.server.member import Member
 
 
 async def show_policies(request: Request) -> None:
     """``GET policies``: the conflict policy of each item pattern; what fits none merges."""
-    _ = request.user
-    async with request.service.use(request.space) as space:
-        await request.answer(msgspec.json.encode(await _current(space)))
+    async with request.enter() as member:
+        await request.answer(msgspec.json.encode(await _current(member)))
 
 
 async def set_policies(request: Request) -> None:
     """``PUT policies``: makes these the policies, from here on; patterns that are left out have none any more."""
-    check_administrator(request)
     wanted = _checked(await request.value())
-    async with request.service.use(request.space) as space:
-        space.check_exists()
-        current = await _current(space)
+    async with request.enter() as member:
+        current = await _current(member)
         for pattern in sorted({*current, *wanted}):
             if current.get(pattern) != wanted.get(pattern):
-                await _set(space, request, pattern, wanted.get(pattern))
-        await request.answer(msgspec.json.encode(await _current(space)))
+                await _set(member, request, pattern, wanted.get(pattern))
+        await request.answer(msgspec.json.encode(await _current(member)))
 
 
 def _checked(value: object) -> dict[str, str]:
@@ -45,16 +41,16 @@ def _checked(value: object) -> dict[str, str]:
     return value
 
 
-async def _current(space: Space) -> dict[str, str]:
+async def _current(member: Member) -> dict[str, str]:
     def look(_library: Library) -> dict[str, str]:
-        return dict(sorted(space.documents.policies.current().items()))
+        return dict(sorted(member.space.documents.policies.current().items()))
 
-    return await space.documents.look(POLICIES_ITEM, look)
+    return await member.look(POLICIES_ITEM, look)
 
 
-async def _set(space: Space, request: Request, pattern: str, policy: str | None) -> None:
+async def _set(member: Member, request: Request, pattern: str, policy: str | None) -> None:
     def draft(desk: Desk) -> None:
         desk.payload = {"item": pattern, "policy": policy}
 
-    change = Change(request.user, SET_POLICY, draft, request.node, is_system=True)
-    await space.documents.write(POLICIES_ITEM, change, lambda library: None)
+    change = Change(SET_POLICY, draft, request.node, is_system=True)
+    await member.write(POLICIES_ITEM, change, lambda library: None)

@@ -10,7 +10,6 @@ from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.errors import Forbidden
 from syncline.server.http import Request
 from syncline.server.registry import check_space
-from syncline.server.service import ANYONE, ROOT
 
 
 class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,11 +34,10 @@ async def create_space(request: Request) -> None:
 
 async def show_space(request: Request) -> None:
     """``GET spaces/{space}``: its epoch and head, and a cursor ``back`` entries before the head (0), for ``items``."""
-    _ = request.user
     back = request.number("back", 0, low=0, high=MAX_SAFE_INTEGER)
-    async with request.service.spaces.use(request.space, create=False) as space:
-        head = space.hub.head
-        cursor = await space.cursor_back(back, request.items)
+    async with request.enter(create=False) as member:
+        space, head = member.space, member.space.hub.head
+        cursor = await member.cursor_back(back, request.items)
         answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
     await request.answer(msgspec.json.encode({**answer, "cursor": cursor}))
 
@@ -64,5 +62,5 @@ async def ready(request: Request) -> None:
 
 def check_administrator(request: Request) -> None:
     """Raises Forbidden unless the request comes from an administrator."""
-    if request.user not in (ROOT, ANYONE):
+    if request.identity.space is not None:
         raise Forbidden("Only an administrator may do this.")

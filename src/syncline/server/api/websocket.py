@@ -20,10 +20,10 @@ from syncline.core.session import (
 )
 from syncline.core.session import Send as SendText
 from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
-from syncline.server.http import Receive, Scope, Send
+from syncline.server.http import Receive, Scope, Send, address_of, headers_of
+from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
-from syncline.server.service import Service
-from syncline.server.space import Space
+from syncline.server.service import Caller, Service
 
 log = logging.getLogger("syncline.websocket")
 
@@ -35,7 +35,7 @@ class Dialect(Protocol):
     def session(self) -> ServerSession:
         """The session that takes all messages; its deeds may be others than those of the log."""
 
-    def enter(self, space: Space, user: str, node: str) -> None:
+    def enter(self, member: Member, node: str) -> None:
         """The credentials are good; the session is about to open."""
 
     async def carry_out(self, deed: Any) -> None:
@@ -80,11 +80,11 @@ class _Conversation:
         self, service: Service, dialect: Speaker, scope: Scope, receive: Receive, send: Send, stack: AsyncExitStack
     ) -> None:
         self._service, self._receive, self._send, self._stack = service, receive, send, stack
+        self._scope = scope
         self._dialect = dialect(self._send_text)
         self._session = self._dialect.session
         self._path_space = scope.get("path_params", {}).get("space")
-        self._space: Space
-        self._user = ""
+        self._member: Member
         self._follower: asyncio.Task[None] | None = None
         self._is_over = False
         self._busy = asyncio.Lock()
@@ -145,11 +145,9 @@ class _Conversation:
             case SendText(text):
                 await self._send_text(text)
             case Commit(ref, events):
-                await self._send_text(
-                    b'{"type":"ack","ref":%d,%b}' % (ref, await self._space.push(bytes(events), self._user))
-                )
+                await self._send_text(b'{"type":"ack","ref":%d,%b}' % (ref, await self._member.push(bytes(events))))
             case Read(pull):
-                await self._send_text(await self._space.pull(pull))
+                await self._send_text(await self._member.pull(pull))
             case Follow(live):
                 self._follower = asyncio.create_task(self._follow(live))
             case Authenticate(hello):
@@ -161,17 +159,18 @@ class _Conversation:
                 await self._dialect.carry_out(deed)
 
     async def _admit(self, token: str | None, space: str, node: str) -> Welcome:
-        self._user = self._service.user_of(token)
         if self._path_space and space not in (DEFAULT_SPACE, self._path_space):
             raise SpaceMismatch("The hello names another space than the path.")
         name = check_space(self._path_space or space)
-        self._space = await self._stack.enter_async_context(self._service.use(name))
-        self._dialect.enter(self._space, self._user, node)
-        return await self._space.welcome(node, self._user)
+        caller = Caller(token, name, headers_of(self._scope), address_of(self._scope))
+        identity = await self._service.identify(token, lambda: caller)
+        self._member = await self._stack.enter_async_context(self._service.enter(identity, name))
+        self._dialect.enter(self._member, node)
+        return await self._member.welcome(node)
 
     async def _follow(self, live: Live) -> None:
         try:
-            async for frame in self._space.follow(live):
+            async for frame in self._member.follow(live):
                 await self._send(frame.message)
         except SynclineError as error:
             self._session.unfollow()

@@ -18,6 +18,8 @@ from uuid import uuid4
 from msgspec import UNSET
 
 from syncline.core import stamps
+from syncline.core.access.state import OPEN, Access
+from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
 from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
@@ -27,6 +29,7 @@ from syncline.stores import Appended, Slice
 from syncline.stores.sqlite import item_index, nodes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 from syncline.stores.sqlite.recent import Recent
+from syncline.stores.sqlite.taken import Taken
 
 SCHEMA = Schema(
     "space",
@@ -57,12 +60,6 @@ HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
 LAST_ID = "SELECT max(id) FROM entries"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
-STRETCH = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-STRETCH_OF_SEQS = "SELECT seq, entry FROM entries WHERE seq IN carray(?) ORDER BY seq LIMIT ?"
-JOINED = "SELECT CAST(group_concat(entry, ',') AS BLOB), count(entry), max(seq) FROM ({stretch})"
-
-CHUNK = 256
-"""Rows that SQLite joins at once, without a step of Python for each; at most 16 MiB."""
 
 
 class SqliteEventStore:
@@ -78,11 +75,11 @@ class SqliteEventStore:
             cursor.execute(BEGIN_LOG, (uuid4().hex,))
             self._read_ends(cursor)
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int) -> Appended:
+    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
             try:
-                appended, indexed = self._append(submissions, now_ms)
+                appended, indexed = self._append(submissions, now_ms, access)
             except Exception:
                 with suppress(Exception), self._db.reading() as cursor:
                     self._read_ends(cursor)  # a commit that failed may have been carried out after all
@@ -95,7 +92,7 @@ class SqliteEventStore:
         self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
         self._nodes = nodes.Nodes(cursor)
 
-    def _append(self, submissions: Sequence[Submission], now_ms: int) -> tuple[Appended, int]:
+    def _append(self, submissions: Sequence[Submission], now_ms: int, access: Access) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
         with self._db.writing() as cursor:
             known = _known(cursor, events)
@@ -106,6 +103,7 @@ class SqliteEventStore:
                 nodes=self._nodes.states(cursor, {event.node for event in events}),
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
                 last_seq=lambda item, since: item_index.last_seq(cursor, item, since, self._indexed),
+                access=access,
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -113,7 +111,7 @@ class SqliteEventStore:
             writers = {row.event.node: ledger.nodes[row.event.node] for row in rows}
             _insert(cursor, rows, head.at, self._nodes.put(cursor, writers))
             indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
-        return Appended(outcomes, rows, head), indexed
+        return Appended(outcomes, rows, head, ledger.access), indexed
 
     def _held(self, cursor: Any, ids: set[str]) -> Mapping[str, Held]:
         """The events of these ids that the log holds, and stubs of those whose content is gone."""
@@ -123,25 +121,29 @@ class SqliteEventStore:
         return {**recent, **read}
 
     def slice(
-        self, since: int = 0, *, items: Sequence[str] = (), limit: int = 1_000, max_bytes: int = MAX_PAGE_BYTES
+        self,
+        since: int = 0,
+        *,
+        view: View = FULL_VIEW,
+        until: int | None = None,
+        limit: int = 1_000,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Slice:
         """See ``EventStore.slice``."""
         reach, head = self._indexed, self._head.seq  # in this order: a commit may come between
+        end = head if until is None else min(until, head)
         with self._db.reading() as cursor:
-            taken = _Taken(since, max_bytes)
-            if items:
-                seqs, end = item_index.find(cursor, items, since, limit, reach, head)
-                for start in range(0, len(seqs), CHUNK):
-                    if not taken.take(cursor, STRETCH_OF_SEQS, array(seqs[start : start + CHUNK]), CHUNK):
-                        break
-                seq = taken.last if taken.is_full else end
+            taken = Taken(cursor, view, since, max_bytes)
+            if view.patterns:
+                seqs, seq = item_index.find(cursor, view.patterns, since, limit, reach, end)
+                taken.take_seqs(seqs)
+                seq = taken.last if taken.is_full else seq
+            elif view.is_nothing:
+                seq = max(since, end)
             else:
-                while taken.length < limit and taken.take(
-                    cursor, STRETCH, taken.last, min(CHUNK, limit - taken.length)
-                ):
-                    pass
+                taken.take_stretch(end, limit)
                 seq = taken.last
-            return Slice(b",".join(taken.parts), taken.length, seq, _tail(cursor, seq), seq < head)
+            return Slice(b",".join(taken.parts), taken.length, seq, _tail(cursor, seq), seq < end)
 
     def head(self) -> Head:
         """See ``EventStore.head``."""
@@ -223,39 +225,6 @@ def _insert(cursor: Any, rows: Sequence[Row], at: int, refs: Mapping[str, int]) 
             for seq, tail, event, encoded in rows
         ],
     )
-
-
-class _Taken:
-    """What a slice has so far."""
-
-    def __init__(self, since: int, max_bytes: int) -> None:
-        self.parts: list[bytes] = []
-        self.length = 0
-        self.last = since
-        self.is_full = False
-        self._left = max_bytes
-
-    def take(self, cursor: Any, stretch: str, *parameters: Any) -> bool:
-        """Takes the rows of a stretch as far as there is room; whether there may be room for more."""
-        joined, length, last = cursor.execute(JOINED.format(stretch=stretch), parameters).get
-        if joined is not None and len(joined) + 1 > self._left:
-            self._take_singly(cursor.execute(stretch, parameters).fetchall())
-        elif last is not None:
-            self._add(joined, length, last)
-        return not self.is_full and last is not None
-
-    def _take_singly(self, rows: Sequence[tuple[int, bytes | None]]) -> None:
-        for seq, entry in rows:
-            if entry is not None and self.length and len(entry) + 1 > self._left:
-                break
-            self._add(entry, 1 if entry is not None else 0, seq)
-        self.is_full = True
-
-    def _add(self, encoded: bytes | None, length: int, last: int) -> None:
-        if encoded is not None:
-            self.parts.append(encoded)
-            self._left -= len(encoded) + 1
-        self.length, self.last = self.length + length, last
 
 
 def _tail(cursor: Any, seq: int) -> bytes:

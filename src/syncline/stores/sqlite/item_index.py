@@ -111,23 +111,25 @@ def items(cursor: Any, pattern: str, after: str, limit: int, reach: int) -> list
     return sorted(item for item in found if wanted(item))[:limit]
 
 
-def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, head: int) -> tuple[list[int], int]:
-    """Up to ``limit`` seqs after ``since`` of the items asked for, and the seq up to which this answer is complete.
+def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, until: int) -> tuple[list[int], int]:
+    """Up to ``limit`` seqs of the items asked for, after ``since`` and up to ``until``, and how far this is all.
 
     Through the index while they are few, otherwise by a scan of the next stretch of the log.
     """
     if since >= reach:
-        return _scan(cursor, items, since, min(since + SCANNED, head), limit)
+        return _scan(cursor, items, since, min(since + SCANNED, until), limit)
     seqs: set[int] = set()
     for pattern in items:
         found = _indexed_seqs(cursor, pattern, since, limit)
         if len(found) == SCANNED:
-            return _scan(cursor, items, since, min(since + SCANNED, head), limit)
+            return _scan(cursor, items, since, min(since + SCANNED, until), limit)
         seqs.update(found)
-    first = sorted(seqs)[:limit]
+    first = sorted(seq for seq in seqs if seq <= until)[:limit]
     if len(first) == limit:
         return first, first[-1]
-    recent, end = _scan(cursor, items, reach, head, limit - len(first))
+    if until <= reach:
+        return first, until
+    recent, end = _scan(cursor, items, reach, until, limit - len(first))
     return first + recent, end
 
 

@@ -15,6 +15,7 @@ from syncline.core.documents.revisions import Placed, Revision, replay
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.replica.documents.library import Library
+from syncline.server.member import Member
 from syncline.server.space import Space
 
 REMEMBERED = 32
@@ -58,16 +59,16 @@ def describe(item: str, revision: Revision, ref: int | None = None) -> dict[str,
     }
 
 
-async def changes_after(space: Space, since: int, items: Sequence[str], limit: int) -> Stretch:
+async def changes_after(member: Member, since: int, items: Sequence[str], limit: int) -> Stretch:
     """The changes that the entries after a seq made, at most ``limit`` of these items; none means all items."""
-    part = await space.slice(since, items, limit)
+    part = await member.slice(since, items, limit)
     by_item: dict[str, list[Placed]] = {}
-    for placed in await space.run(_decode, part.encoded):
+    for placed in await member.space.run(_decode, part.encoded):
         if not placed.event.item.startswith("."):
             by_item.setdefault(placed.event.item, []).append(placed)
     found: list[Changed] = []
     for item, several in by_item.items():
-        found += await space.documents.look(item, partial(_changes, space, item, since, several))
+        found += await member.look(item, partial(_changes, member.space, item, since, several))
     return _bounded(Stretch(sorted(found), part.seq, part.more))
 
 
@@ -110,9 +111,9 @@ def _bounded(stretch: Stretch) -> Stretch:
     return stretch
 
 
-async def revisions_after(space: Space, item: str, revision: int, limit: int) -> list[dict[str, Any]]:
+async def revisions_after(member: Member, item: str, revision: int, limit: int) -> list[dict[str, Any]]:
     """The changes of one document after a revision."""
-    return await space.documents.look(item, partial(revisions_in, item, revision, limit))
+    return await member.look(item, partial(revisions_in, item, revision, limit))
 
 
 def revisions_in(item: str, revision: int, limit: int, library: Library) -> list[dict[str, Any]]:

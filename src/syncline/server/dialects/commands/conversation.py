@@ -19,7 +19,7 @@ from syncline.server.dialects.commands.session import CommandSession, Obey
 from syncline.server.dialects.commands.subscription import Subscription
 from syncline.server.dialects.commands.watched import Watched
 from syncline.server.http import INLINE_BYTES
-from syncline.server.space import Space
+from syncline.server.member import Member
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -30,16 +30,15 @@ class Commands:
     def __init__(self, send: Send) -> None:
         self.session = CommandSession()
         self._send = send
-        self._space: Space
-        self._user = ""
+        self._member: Member
         self._node: str | None = None
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def enter(self, space: Space, user: str, node: str) -> None:
+    def enter(self, member: Member, node: str) -> None:
         """The session is about to open."""
         login = self.session.login
-        self._space, self._user, self._node = space, user, login.node if login is not None else node
+        self._member, self._node = member, login.node if login is not None else node
 
     async def leave(self) -> None:
         """The session is over."""
@@ -52,7 +51,7 @@ class Commands:
         """Carries out a command and answers it. Raises what it is refused for."""
         is_short = len(deed.text) <= INLINE_BYTES
         command = shapes.read(deed.text) if is_short else await asyncio.to_thread(shapes.read, deed.text)
-        self._space.check_exists()
+        self._member.check()
         match command:
             case shapes.CreateDocument(document=document, action=action):
                 await self._write(command, document.id, action, drafts.creating(document))
@@ -82,14 +81,14 @@ class Commands:
             shelf = library.shelf(item)
             return watched.revision(library, shelf), shelf.revision, shelf.seq
 
-        change = Change(self._user, action, watched.draft, self._node)
-        _, (made, number, seq) = await self._space.documents.write(item, change, look)
+        change = Change(action, watched.draft, self._node)
+        _, (made, number, seq) = await self._member.write(item, change, look)
         await self._answer(command, describe(item, made) if made else _unchanged(item, number, seq))
 
     # Reading
 
     async def _sync(self, command: shapes.RequestSync) -> None:
-        seq, count, after = self._space.hub.head.seq, 0, None
+        seq, count, after = self._member.space.hub.head.seq, 0, None
         is_named = command.document_ids is not None
         ids = [shapes.check_id(id) for id in command.document_ids or ()]
         if not is_named:
@@ -104,7 +103,7 @@ class Commands:
     async def _items(self, command: shapes.RequestSync) -> tuple[list[str], str | None]:
         """The next documents that fit any of the patterns, and after which to go on."""
         wanted = patterns.check(command.items) or ("*",)
-        found = {id for each in wanted for id in await self._space.items(each, command.after, command.limit)}
+        found = {id for each in wanted for id in await self._member.items(each, command.after, command.limit)}
         ids = sorted(found)[: command.limit]
         return [id for id in ids if not id.startswith(".")], ids[-1] if len(ids) == command.limit else None
 
@@ -119,26 +118,26 @@ class Commands:
                 return [*revisions_in(id, known, shapes.MAX_CHANGES, library)]
             return [{"type": "document", "document": _shown(id, library)}]
 
-        return await self._space.documents.look(id, look)
+        return await self._member.look(id, look)
 
     async def _changes(self, command: shapes.GetChangesSince) -> None:
-        since, head = command.since or 0, self._space.hub.head.seq
+        since, head = command.since or 0, self._member.space.hub.head.seq
         if command.revision is not None:
             await self._changes_after_revision(command, command.revision)
             return
         if since > head:
             raise CursorReset(f"since: the log has {head} entries; ask for the documents again.")
         items = () if command.document_id is None else (shapes.check_id(command.document_id),)
-        stretch = await changes_after(self._space, since, items, command.limit)
+        stretch = await changes_after(self._member, since, items, command.limit)
         await self._answer_changes(command, [each.encoded for each in stretch.changes], stretch.seq, more=stretch.more)
 
     async def _changes_after_revision(self, command: shapes.GetChangesSince, revision: int) -> None:
         if command.document_id is None or command.since is not None:
             raise BadRequest("A revision is one of a document_id, instead of since.")
         id = shapes.check_id(command.document_id)
-        found = await revisions_after(self._space, id, revision, command.limit + 1)
+        found = await revisions_after(self._member, id, revision, command.limit + 1)
         changes = found[: command.limit]
-        seq = changes[-1]["seq"] if changes else self._space.hub.head.seq
+        seq = changes[-1]["seq"] if changes else self._member.space.hub.head.seq
         encoded = [canonical.encode(each) for each in changes]
         await self._answer_changes(command, encoded, seq, more=len(found) > command.limit)
 
@@ -153,7 +152,7 @@ class Commands:
         wanted = _wanted(command)
         if self._subscription is None or self._task is None or self._task.done():
             await self.leave()
-            self._subscription = Subscription(self._space, self._send)
+            self._subscription = Subscription(self._member, self._send)
         items = tuple(sorted({*self._subscription.items, *wanted}))
         patterns.check(items)
         self._subscription.items = items
@@ -172,7 +171,7 @@ class Commands:
     async def _say_subscribed(self, command: shapes.Command, what: str) -> None:
         subscription = self._subscription
         items = list(subscription.items) if subscription is not None else []
-        seq = subscription.seq if subscription is not None else self._space.hub.head.seq
+        seq = subscription.seq if subscription is not None else self._member.space.hub.head.seq
         await self._answer(command, {"type": what, "items": items, "seq": seq})
 
 

@@ -10,9 +10,9 @@ from syncline.core.documents.creation import create
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import MAP
 from syncline.errors import BadOp, BadRequest, DocumentExists
-from syncline.server.api.documents import missing
 from syncline.server.desk import Desk
 from syncline.server.dialects.commands import shapes
+from syncline.server.member import missing
 
 TITLE = "title"
 """The member in which a title is kept."""

@@ -11,7 +11,7 @@ from syncline.core import patterns
 from syncline.core.messages import ErrorMessage, encode
 from syncline.errors import SynclineError
 from syncline.server.dialects.commands.changes import changes_after
-from syncline.server.space import Space
+from syncline.server.member import Member
 
 PAGE_ENTRIES = 100
 
@@ -19,18 +19,18 @@ PAGE_ENTRIES = 100
 class Subscription:
     """The documents that a session follows, and how far it has been told."""
 
-    def __init__(self, space: Space, send: Callable[[bytes], Awaitable[None]]) -> None:
-        self._space, self._send = space, send
+    def __init__(self, member: Member, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._member, self._send = member, send
         self.items: tuple[str, ...] = ()
         """Ids and patterns; another tuple whenever they change."""
-        self.seq = space.hub.head.seq
+        self.seq = member.space.hub.head.seq
         """Every change after this place is told."""
 
     async def run(self) -> None:
         """Tells changes until the space ends, or the client has gone."""
         try:
             while True:
-                await self._space.grown(self.seq)
+                await self._member.grown(self.seq)
                 await self._tell()
         except SynclineError as error:
             await self._send(encode(ErrorMessage.of(error)))
@@ -39,7 +39,7 @@ class Subscription:
 
     async def _tell(self) -> None:
         items = self.items
-        stretch = await changes_after(self._space, self.seq, patterns.check(items), PAGE_ENTRIES)
+        stretch = await changes_after(self._member, self.seq, patterns.check(items), PAGE_ENTRIES)
         if items is not self.items:
             return  # to be read again with those that came meanwhile
         self.seq = stretch.seq

@@ -16,7 +16,7 @@ from syncline.errors import CursorReset, KindMismatch
 from syncline.server.author import name_of
 from syncline.server.desk import Desk
 from syncline.server.dialects.crdt.shapes import LWW, STAMP, TYPES
-from syncline.server.space import Space
+from syncline.server.member import Member
 
 Draft = Callable[[Desk], None]
 
@@ -27,14 +27,13 @@ PAST_MS = 2**40
 class Client(NamedTuple):
     """Who asks, and what they had seen of the document; ``since`` None: all there is."""
 
-    space: Space
-    user: str
+    member: Member
     node: str | None
     since: int | None = None
 
     def has_seen(self, entry: Entry) -> bool:
         """Whether they know of an entry: what a node wrote itself it has seen."""
-        return self.since is None or entry.seq <= self.since or entry.event.node == name_of(self.user, self.node)
+        return self.since is None or entry.seq <= self.since or entry.event.node == name_of(self.member.user, self.node)
 
     def seen(self, names: Iterable[str]) -> set[str]:
         """Those of these names, of puts or deletes in the log, whose events they know of."""
@@ -46,11 +45,11 @@ class Client(NamedTuple):
 
     def entries(self, names: Iterable[str]) -> dict[str, Entry]:
         """The entries in which names, or ids, were made, by id."""
-        return {entry.event.id: entry for entry in self.space.store.find({name[:36] for name in names})}
+        return {entry.event.id: entry for entry in self.member.space.store.find({name[:36] for name in names})}
 
     def check(self) -> None:
         """Raises CursorReset if they have seen more than there is: the log was restored from an older copy."""
-        head = self.space.hub.head.seq
+        head = self.member.space.hub.head.seq
         if self.since is not None and self.since > head:
             raise CursorReset(f"since: the log has {head} entries; read the document again.")
 

@@ -121,7 +121,7 @@ def _say(client: Client, desk: Desk, outcome: _Outcome) -> None:
     if outcome.chosen is not None:
         said[STAMP] = str(outcome.chosen.stamp)
     else:
-        take_id(desk, derived_id(desk.item, LWW, client.user, said))
+        take_id(desk, derived_id(desk.item, LWW, client.member.user, said))
         if client.entries([desk.editor.event]):
             return
         desk.raw_ops = []

@@ -15,6 +15,7 @@ from syncline.server.dialects.crdt import drafts, registers, sets
 from syncline.server.dialects.crdt.documents import Client, Draft
 from syncline.server.dialects.crdt.shapes import LWW, AnyOp, TypedOps, TypedValue, Write, read_ops, read_value
 from syncline.server.http import INLINE_BYTES, Handler, Request
+from syncline.server.member import Member
 from syncline.server.space import Space
 
 Found = TypeVar("Found")
@@ -29,9 +30,9 @@ def put_or(otherwise: Handler) -> Handler:
         if given is None:
             await otherwise(request)
             return
-        async with request.service.use(request.space) as space:
-            client = Client(space, request.user, request.node)
-            await _answer(request, space, "put", [_putting(client, given)], created=201)
+        async with request.enter() as member:
+            client = Client(member, request.node)
+            await _answer(request, member, "put", [_putting(client, given)], created=201)
 
     return put
 
@@ -46,17 +47,16 @@ def ops_or(otherwise: Handler) -> Handler:
             await otherwise(request)
             return
         given, ops = read
-        async with request.service.use(request.space) as space:
-            client = Client(space, request.user, request.node, given.since)
+        async with request.enter() as member:
+            client = Client(member, request.node, given.since)
             client.check()
-            await _answer(request, space, "update", _changing(client, given, ops), created=200)
+            await _answer(request, member, "update", _changing(client, given, ops), created=200)
 
     return post
 
 
 async def _read(request: Request, read: Callable[[bytes], Found]) -> Found:
     """The body, if it is one of this dialect; only a body that belongs to somebody."""
-    _ = request.user
     body = await request.body()
     return read(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(read, body)
 
@@ -80,15 +80,14 @@ class _Shown(NamedTuple):
     body: bytes
 
 
-async def _answer(request: Request, space: Space, action: str, steps: Sequence[Draft], *, created: int) -> None:
+async def _answer(request: Request, member: Member, action: str, steps: Sequence[Draft], *, created: int) -> None:
     """Carries out the steps, one event each at most, and answers the document as it is after them."""
-    space.check_exists()
-    item, user, node = request.document, request.user, request.node
+    item, node = request.document, request.node
     conditions = Conditions.read(request.header(b"if-match"), request.header(b"if-none-match"))
     did_exist: bool | None = None
     for step in steps:
-        change = Change(user, action, step, node, conditions)
-        written, shown = await space.documents.write(item, change, lambda library: _show(space, library, item))
+        change = Change(action, step, node, conditions)
+        written, shown = await member.write(item, change, lambda library: _show(member.space, library, item))
         did_exist, conditions = written.did_exist if did_exist is None else did_exist, Conditions()
     status = created if shown.version.exists and not did_exist else 200
     await request.answer(shown.body, status=status, etag=shown.version.etag)

@@ -1,0 +1,42 @@
+"""What credentials allow: a key for backups may read, one for a sensor may write a few items."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from syncline.core.patterns import matcher
+
+
+class Scope(NamedTuple):
+    """Patterns of actions (reading is ``.read``) and of items. A scope without any sets no limit."""
+
+    actions: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+
+    def allows(self, item: str, action: str) -> bool:
+        """Whether the credential may be used for this."""
+        return self is UNSCOPED or (_matcher(self.items)(item) and self.allows_action(action))
+
+    def allows_action(self, action: str) -> bool:
+        """Whether it may be used for this with some item."""
+        return _matcher(self.actions)(action)
+
+
+UNSCOPED: Final = Scope()
+
+_matcher = lru_cache(1_024)(matcher)
+
+
+class Rights(NamedTuple):
+    """What somebody's credentials say beside who it is."""
+
+    is_trusted: bool = False
+    """Whether no rule of a space is asked: the administrator of the server, or the server itself."""
+    credential: str = ""
+    """What was shown, as ``Access.is_barred`` knows it; nothing if nothing had to be."""
+    scope: Scope = UNSCOPED
+
+
+MEMBER: Final = Rights()
+TRUSTED: Final = Rights(is_trusted=True)

@@ -1,0 +1,149 @@
+"""Reading a space from a cursor on, as one user may: pages in order of seq, and what became visible or hidden.
+
+When the rules, or the patterns that are asked for, change what a reader may see, the difference between the view of
+then and that of now is brought first, in order of items; the cursor says how far. A view of then that is not known
+any more is forgotten as a whole. The functions here read the log: they are called in threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from syncline.core.access.state import Access
+from syncline.core.access.views import View, differences
+from syncline.core.cursors import Cursor, Stand, Way
+from syncline.core.limits import MAX_PAGE_BYTES
+from syncline.core.log import NO_TAIL
+from syncline.core.messages import encode_page
+from syncline.server.frames import Frame
+from syncline.stores import EVERYTHING
+from syncline.stores.sqlite import SqliteEventStore
+
+ITEMS = 1_000
+"""Items of a difference that are looked at for one page."""
+
+
+class Place(NamedTuple):
+    """Where a reader stands, the view of now and whence it comes. ``is_lost``: what they have seen is not known."""
+
+    cursor: Cursor
+    view: View
+    access: Access
+    is_lost: bool = False
+
+    @property
+    def is_on_the_way(self) -> bool:
+        """Whether something comes before the next entries."""
+        return self.is_lost or self.cursor.way is not None
+
+
+class Part(NamedTuple):
+    """A page, encoded, and where it leads."""
+
+    entries: bytes
+    next: Cursor
+    length: int
+    more: bool
+    late: bytes = b""
+    forget: tuple[str, ...] = ()
+
+    def encode(self, text: str, ref: int | None = None) -> bytes:
+        """The page with the text of its cursor."""
+        return encode_page(self.entries, text, more=self.more, ref=ref, late=self.late, forget=self.forget)
+
+    def frame(self, text: str) -> Frame:
+        """The page as it is sent to a follower."""
+        is_empty = not (self.length or self.late or self.forget)
+        return Frame.of(self.encode(text), text, self.next, is_empty=is_empty)
+
+
+ViewOf = Callable[[Stand], View]
+"""The view that a cursor tells of, if it was this reader's."""
+
+
+def turned(view_of: ViewOf, place: Place, stand: Stand) -> Place:
+    """Where a cursor leads with the view of now, which is not that of then, or was not brought whole."""
+    cursor = place.cursor
+    old = cursor.way.old if cursor.way else cursor.stand
+    has_turned_twice = cursor.way is not None and cursor.stand.view != stand.view
+    if has_turned_twice or view_of(old).digest != old.view:
+        return place._replace(cursor=Cursor(cursor.epoch, 0, NO_TAIL, stand), is_lost=True)
+    return place._replace(cursor=cursor._replace(stand=stand, way=cursor.way or Way(old)))
+
+
+def part(store: SqliteEventStore, view_of: ViewOf, place: Place, limit: int, until: int) -> Part:
+    """The next page for a reader, up to a seq."""
+    cursor, view = place.cursor, place.view
+    if cursor.way is not None:
+        return _difference(store, view_of(cursor.way.old), view, cursor, limit)
+    found = store.slice(cursor.seq, view=view, until=until, limit=limit)
+    forget = (EVERYTHING,) if place.is_lost else ()
+    reached = cursor._replace(seq=found.seq, tail=found.tail)
+    return Part(found.encoded, reached, found.length, found.more, forget=forget)
+
+
+def _difference(store: SqliteEventStore, old: View, new: View, cursor: Cursor, limit: int) -> Part:
+    """What the new view shows and the old did not, and the other way round, from where ``cursor.way`` is."""
+    brought = _Brought(store, old, new, cursor, limit)
+    way = brought.go()
+    late, forget = b",".join(brought.late), tuple(brought.forget)
+    return Part(b"", cursor._replace(way=way), length=0, more=True, late=late, forget=forget)
+
+
+class _Brought:
+    """What one page brings of a difference."""
+
+    def __init__(self, store: SqliteEventStore, old: View, new: View, cursor: Cursor, limit: int) -> None:
+        assert cursor.way is not None
+        self.late: list[bytes] = []
+        self.forget: list[str] = []
+        self._store, self._old, self._new, self._limit = store, old, new, limit
+        self._way, self._until = cursor.way, cursor.seq
+        self._left, self._looked = MAX_PAGE_BYTES, 0
+
+    def go(self) -> Way | None:
+        """Goes on item by item; where it came to, or None at the end."""
+        for pattern in differences(self._old, self._new):
+            while items := self._below(pattern):
+                for item in items:
+                    if not self._bring(item):
+                        return self._way
+        return None
+
+    def _below(self, pattern: str) -> list[str]:
+        """The next items below a pattern."""
+        done = self._way.item if not self._way.seq else just_before(self._way.item)
+        if not pattern.endswith("*"):
+            return [pattern] if pattern > done else []
+        return [] if pattern[:-1] + "\x7f" < done else self._store.items(pattern, done, ITEMS)
+
+    def _bring(self, item: str) -> bool:
+        """Brings what there is to say of an item; whether there is room for another."""
+        was_shown, is_shown = self._old.shows(item), self._new.shows(item)
+        if was_shown and not is_shown:
+            self.forget.append(item)
+        if is_shown and not was_shown and not self._bring_late(item):
+            return False
+        self._way = Way(self._way.old, item)
+        self._looked += 1
+        return self._looked < ITEMS
+
+    def _bring_late(self, item: str) -> bool:
+        since, more = self._way.seq if self._way.item == item else 0, True
+        while more:
+            if self._limit <= 0 or self._left <= 0:
+                return False
+            found = self._store.slice(
+                since, view=View.everything((item,)), until=self._until, limit=self._limit, max_bytes=self._left
+            )
+            self.late += [found.encoded] if found.length else []
+            self._limit, self._left = self._limit - found.length, self._left - len(found.encoded)
+            since, more = found.seq, found.more
+            self._way = Way(self._way.old, item, since)
+        return True
+
+
+def just_before(item: str) -> str:
+    """A text after which this item is the next there can be."""
+    return item[:-1] + chr(ord(item[-1]) - 1) + "\x7f" if item else ""
