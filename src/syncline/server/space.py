@@ -56,6 +56,8 @@ class Space:
         self.store = store
         self.hub = Hub(store.head(), codec)
         self.codec, self.now_ms = codec, now_ms
+        self.administering = asyncio.Lock()
+        """Held while system events are drafted and stored; see ``administration``."""
         self._crew = crew
         self._past: dict[int, Access] = {}
         self._past_lock = Lock()

@@ -1,0 +1,69 @@
+"""Administrative acts as events of the log: rules on ``.acl``, users and their credentials on ``.user.<name>``.
+
+Whether somebody may is judged where everything is, in the transaction that stores the event; so what is recorded here
+was allowed. Whoever also changes the server's register does that apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from syncline.core.admission import Submission
+from syncline.core.events import Event
+from syncline.errors import SynclineError, TxRefused
+from syncline.server.author import Author
+from syncline.server.member import Member
+from syncline.server.space import Space
+
+NODE = "~system"
+"""A user's node for these events: another than for documents, whose events may be on their way at the same time."""
+
+
+class Act(NamedTuple):
+    """What an administrator does."""
+
+    item: str
+    action: str
+    payload: Any = UNSET
+
+
+class Recorded(NamedTuple):
+    """The event that tells of an act, and its place in the log."""
+
+    id: str
+    seq: int
+
+
+async def record(member: Member, item: str, action: str, payload: Any = UNSET) -> Recorded:
+    """Writes one system event as this member. Raises Forbidden, Unauthorized, or what the log refuses."""
+    (recorded,) = await record_all(member, [Act(item, action, payload)])
+    return recorded
+
+
+async def record_all(member: Member, acts: Sequence[Act]) -> list[Recorded]:
+    """Writes several in one commit: all of them, or none. Raises what the first refused one raises."""
+    member.check()
+    space, user = member.space, member.user
+    async with space.administering:
+        events = await space.run(_drafted, space, user, acts)
+        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=member.rights))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, SynclineError)]
+    if refused:
+        raise next((error for error in refused if not isinstance(error, TxRefused)), refused[0])
+    return [
+        Recorded(event.id, seq) for event, seq in zip(events, outcomes, strict=True) if not isinstance(seq, Exception)
+    ]
+
+
+def _drafted(space: Space, user: str, acts: Sequence[Act]) -> list[Event]:
+    author = Author(space.store, space.now_ms)
+    node = author.node(user, NODE)
+    ids = [author.next_id(node) for _ in acts]
+    meta = {"tx": ids[0]} if len(ids) > 1 else UNSET
+    return [
+        author.event(id, node, {}, item=act.item, action=act.action, user=user, payload=act.payload, meta=meta)
+        for id, act in zip(ids, acts, strict=True)
+    ]
