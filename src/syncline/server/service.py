@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, UnknownSpace, UnsupportedProtocol
+from syncline.server.audit import Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.member import Member
+from syncline.server.register.audit import AuditTable
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
@@ -78,6 +80,7 @@ class Service:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets
         self._lock = hold(data / "server.lock")
         self.registry = Registry(data / "server.db", self._now_ms)
+        self.audit = Audit(AuditTable(self.registry.database), self._now_ms)
         settings = self.settings
         self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.open, issuers=settings.oidc)
         if self._makes_key and not self.registry.keys():
@@ -97,6 +100,7 @@ class Service:
         """Finishes what was begun and closes everything."""
         await self.spaces.close()
         await self.authenticator.close()
+        await self.audit.close()
         self.registry.close()
         self._lock.close()
 

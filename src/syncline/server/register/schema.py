@@ -97,4 +97,22 @@ USERS_AND_SESSIONS = """
     CREATE INDEX attempts_by_age ON attempts (known, last);
 """
 
-SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS])
+AUDIT = """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        hour INTEGER,
+        kind TEXT NOT NULL,
+        space TEXT NOT NULL,
+        user TEXT NOT NULL,
+        address TEXT NOT NULL,
+        what TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        UNIQUE (hour, kind, space, user, address, what)
+    );
+    CREATE INDEX audit_by_time ON audit (first, id);
+"""
+"""``hour`` is NULL where every time it happens has a row of its own: NULLs are all different."""
+
+SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT])
