@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from uuid import UUID
 
+from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Submission
 from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.limits import Limits
@@ -341,6 +342,6 @@ def rebuilt(entries):
     """A log with these entries."""
     store = MemoryEventStore(EPOCH, RECEIPTS)
     for entry in entries:
-        store.append([Submission([entry.event], entry.event.user, is_system=True)], now_ms=entry.at)
+        store.append([Submission([entry.event], entry.event.user, is_system=True, rights=TRUSTED)], now_ms=entry.at)
     assert [entry.encoded for entry in load(store)] == [entry.encoded for entry in entries]
     return store

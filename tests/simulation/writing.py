@@ -9,6 +9,7 @@ from unittest.mock import patch
 from msgspec import UNSET
 
 from syncline.core import canonical
+from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Submission
 from syncline.core.documents.policies import POLICIES
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
@@ -135,7 +136,7 @@ class Writing:
         pattern, policy = self.chance.choice(PATTERNS), self.chance.choice([*sorted(POLICIES), None])
         event = self._owner.event(POLICIES_ITEM, SET_POLICY, {"item": pattern, "policy": policy})
         server = self.world.server
-        server.store.append([Submission([event], "owner", is_system=True)], now_ms=server.now_ms())
+        server.store.append([Submission([event], "owner", is_system=True, rights=TRUSTED)], now_ms=server.now_ms())
         self.world.note("the policy of", pattern, "becomes", policy, "at", server.store.head().seq)
 
     # What events mean
