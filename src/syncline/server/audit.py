@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 
-from syncline.errors import SynclineError
+from syncline.errors import Forbidden, SynclineError, TokenExpired, TooManyAttempts, Unauthorized
 from syncline.server.auth.guard import network
 from syncline.server.register.audit import COUNTED, FORBIDDEN, HOUR_MS, UNAUTHORIZED, AuditTable, Note, Noted
 
@@ -56,7 +56,7 @@ class Audit:
 
         ``kind``: LOGIN, LOGOUT or another word, or UNAUTHORIZED and FORBIDDEN, which are counted. ``user`` is who did
         it, or who they say they are; ``space`` where; ``what`` is said in a few words, never with a secret in it.
-        Refusals need no call in a handler: whatever it raises is noted where requests are answered.
+        Refusals need no call in a handler: what it raises is noted where requests are answered.
         """
         now = self._now_ms()
         key = kind, _text(space), _text(user), _text(address), _text(what)
@@ -66,6 +66,14 @@ class Audit:
             self._waiting.append(Note(*key, now, now))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._write_soon)
+
+    def refused(self, error: SynclineError, user: str, space: str, address: str, place: str) -> None:
+        """Notes that somebody was answered with an error, if that was a refusal. ``place``: which route refused."""
+        if isinstance(error, Forbidden):
+            item, action = error.details.get("item"), error.details.get("action")
+            self.note(FORBIDDEN, user, space, address, f"{action} {item}" if item and action else place)
+        elif isinstance(error, Unauthorized | TooManyAttempts) and not isinstance(error, TokenExpired):
+            self.note(UNAUTHORIZED, user, space, address, f"{error.code} {place}")
 
     def _count(self, key: Key, now: int) -> None:
         before = self._counted.get(key)

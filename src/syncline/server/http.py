@@ -59,6 +59,8 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.identity: Identity
         """Whose request this is; known before a handler is called, unless everybody may ask."""
+        self.claimed_user = ""
+        """Who somebody says they are, at a login: for the audit, if they are refused."""
         self.has_answered = False
         self._body: bytes | None = None
 
@@ -72,7 +74,7 @@ class Request:
 
     def enter(self, *, create: bool = True) -> AbstractAsyncContextManager[Member]:
         """The space of the request as its user sees it. Raises UnknownSpace."""
-        return self.service.enter(self.identity, self.space, create=create)
+        return self.service.enter(self.identity, self.space, create=create, address=address_of(self.scope))
 
     @property
     def token(self) -> str | None:
@@ -217,6 +219,15 @@ class Request:
         """Sends a part of such a response; waits while the client does not read."""
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
+    def note(self, error: SynclineError, place: str) -> None:
+        """Notes for the audit that the request is answered with an error."""
+        user = self.identity.user if hasattr(self, "identity") else self.claimed_user
+        try:
+            space = self.space
+        except SynclineError:
+            space = ""
+        self.service.audit.refused(error, user, space, address_of(self.scope), place)
+
     async def refuse(self, error: SynclineError) -> None:
         """Answers with a problem document (RFC 9457)."""
         title = type(error).__doc__ or ""
@@ -269,6 +280,7 @@ class Endpoint:
 
     def __init__(self, service: Service, address: Address) -> None:
         self._service, self._handlers, self._is_public = service, address.handlers, address.is_public
+        self._place = address.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -284,6 +296,7 @@ class Endpoint:
         except Disconnected:
             return
         except SynclineError as error:
+            request.note(error, f"{scope['method']} {self._place}")
             await self._refuse(request, error)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])

@@ -51,6 +51,8 @@ class Member:
         """``is_valid`` tells whether what the user came with is still accepted; it is asked once a second."""
         self.space, self.identity, self._is_valid = space, identity, is_valid
         self._asked_ms = space.now_ms()
+        self.on_refused: Callable[[Forbidden], None] = lambda error: None
+        """Called with each event of a push that is forbidden."""
         self.user = identity.user
         scope = Scope(identity.actions, identity.items)
         self.rights = Rights(identity.space is None, identity.credential, scope)
@@ -125,6 +127,9 @@ class Member:
         for outcome in outcomes[:1]:
             if isinstance(outcome, Unauthorized):
                 raise outcome
+        for outcome in outcomes if Forbidden in set(map(type, outcomes)) else ():
+            if isinstance(outcome, Forbidden):
+                self.on_refused(outcome)
         return encode_ack(events, outcomes, head.seq)
 
     async def pull(self, pull: Pull) -> bytes:

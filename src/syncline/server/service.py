@@ -114,8 +114,10 @@ class Service:
         return await self.authenticator.identify(token)
 
     @asynccontextmanager
-    async def enter(self, identity: Identity, space: str, *, create: bool = True) -> AsyncIterator[Member]:
-        """The space as its user sees it, open for as long as the block lasts.
+    async def enter(
+        self, identity: Identity, space: str, *, create: bool = True, address: str = ""
+    ) -> AsyncIterator[Member]:
+        """The space as its user sees it, open for as long as the block lasts. ``address``: where the user is.
 
         Raises UnknownSpace for another's space, in the words for one that does not exist.
         """
@@ -123,6 +125,7 @@ class Service:
             raise UnknownSpace(f"There is no space {space}.")  # in the words of the register
         async with self.spaces.use(space, create=create and self.settings.create_spaces) as opened:
             member = Member(opened, identity, self.authenticator.is_valid)
+            member.on_refused = lambda error: self.audit.refused(error, identity.user, space, address, "push")
             member.check()
             yield member
 

@@ -84,6 +84,7 @@ class _Conversation:
         self._dialect = dialect(self._send_text)
         self._session = self._dialect.session
         self._path_space = scope.get("path_params", {}).get("space")
+        self._space = self._user = ""  # for the audit, until they are known
         self._member: Member
         self._follower: asyncio.Task[None] | None = None
         self._is_over = False
@@ -134,6 +135,7 @@ class _Conversation:
             try:
                 await self._carry_out_one(deed)
             except SynclineError as error:
+                self._service.audit.refused(error, self._user, self._space, address_of(self._scope), "WebSocket")
                 if isinstance(deed, Authenticate):
                     await self._carry_out(self._session.reject(error))
                 else:
@@ -162,9 +164,11 @@ class _Conversation:
         if self._path_space and space not in (DEFAULT_SPACE, self._path_space):
             raise SpaceMismatch("The hello names another space than the path.")
         name = check_space(self._path_space or space)
-        caller = Caller(token, name, headers_of(self._scope), address_of(self._scope))
+        self._space, address = name, address_of(self._scope)
+        caller = Caller(token, name, headers_of(self._scope), address)
         identity = await self._service.identify(token, lambda: caller)
-        self._member = await self._stack.enter_async_context(self._service.enter(identity, name))
+        self._user = identity.user
+        self._member = await self._stack.enter_async_context(self._service.enter(identity, name, address=address))
         self._dialect.enter(self._member, node)
         return await self._member.welcome(node)
 
