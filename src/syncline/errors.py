@@ -25,6 +25,7 @@
     │   ├── ReservedAction           reserved_action
     │   ├── NodeConflict             node_conflict
     │   ├── TxRefused                tx_refused
+    │   ├── QuotaExceeded            quota_exceeded
     │   ├── BadOp                    bad_op
     │   ├── MissingDependency        missing_dependency
     │   ├── NeedsReview              needs_review
@@ -46,10 +47,12 @@
     │   │   └── TokenReused          token_reused
     │   ├── TooManyAttempts          too_many_attempts
     │   ├── Forbidden                forbidden
+    │   ├── ForbiddenOrigin          forbidden_origin
     │   ├── UnknownUser              unknown_user
     │   ├── UserExists               user_exists
     │   ├── UnknownSpace             unknown_space
     │   ├── SpaceDeleted             space_deleted
+    │   ├── SpaceSuspended           space_suspended
     │   └── SpaceMismatch            space_mismatch
     ├── LogChanged                   the log is not the one the cursor knew
     │   ├── CursorReset              cursor_reset
@@ -57,6 +60,8 @@
     ├── Unavailable                  nobody's: try again later (always retryable)
     │   ├── ConnectionLost           connection_lost
     │   ├── Overloaded               overloaded
+    │   ├── RateLimited              rate_limited
+    │   ├── TooManyConnections       too_many_connections
     │   ├── IssuerUnavailable        issuer_unavailable
     │   ├── ShuttingDown             shutting_down
     │   └── InternalError            internal
@@ -254,6 +259,14 @@ class TxRefused(EventError):
     code = "tx_refused"
 
 
+class QuotaExceeded(EventError):
+    """The space has used up a ``quota``; the event can be stored when there is room: ask in ``retry_after`` seconds."""
+
+    code = "quota_exceeded"
+    status = 507
+    retryable = True
+
+
 class BadOp(EventError):
     """An op has no shape of an op, or names what it cannot: something later, of another item, or of another kind."""
 
@@ -389,6 +402,12 @@ class Forbidden(AccessError, EventError):
     status = 403
 
 
+class ForbiddenOrigin(AccessError):
+    """The web page that asks is of an origin that may not use this server."""
+
+    code = "forbidden_origin"
+
+
 class UnknownUser(AccessError):
     """There is no such user in this space, or no longer."""
 
@@ -415,6 +434,13 @@ class SpaceDeleted(AccessError):
 
     code = "space_deleted"
     status = 410
+
+
+class SpaceSuspended(AccessError):
+    """An administrator has suspended the space: nothing is read or stored until it is resumed."""
+
+    code = "space_suspended"
+    retryable = True
 
 
 class SpaceMismatch(AccessError):
@@ -459,6 +485,20 @@ class Overloaded(Unavailable):
     """Too much at once."""
 
     code = "overloaded"
+
+
+class RateLimited(Unavailable):
+    """More at a time than ``policy`` allows; nothing was done. Ask again in ``retry_after`` seconds."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class TooManyConnections(Unavailable):
+    """The space has as many sessions and streams open as its quota allows."""
+
+    code = "too_many_connections"
+    status = 429
 
 
 class IssuerUnavailable(Unavailable):

@@ -1,8 +1,9 @@
 """Admission: which of the pushed events enter the log, and under which seq.
 
 A store opens its transaction, hands a ``Ledger`` what it holds, and stores what the ledger accepted. All judging is
-here, pure and in the order of the protocol: known id, drift, access, node, dependencies. (Credentials and shape come
-before, where a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or fall together.
+here, pure and in the order of the protocol: known id, drift, access, quota, node, dependencies. (Credentials and
+shape come before, where a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or
+fall together.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from syncline.core.documents import dependencies
 from syncline.core.documents.dependencies import Held
 from syncline.core.events import Event
 from syncline.core.log import Head
+from syncline.core.quotas import Room
 from syncline.errors import (
     ClockDrift,
     DocumentChanged,
@@ -29,6 +31,7 @@ from syncline.errors import (
     EventIdConflict,
     Forbidden,
     NodeConflict,
+    QuotaExceeded,
     ReservedAction,
     SynclineError,
     TxRefused,
@@ -108,14 +111,19 @@ class Ledger:
         last_seq: LastSeq,
         now_ms: int,
         access: Access = OPEN,
+        room: Room | None = None,
     ) -> None:
-        """``known`` and ``held`` are what the log holds of the pushed ids, and of those that are ``needed``."""
+        """``known`` and ``held`` are what the log holds of the pushed ids, and of those that are ``needed``.
+
+        ``room`` is what its quotas leave; None: as much as one likes.
+        """
         self.access = access
         """Who may do what after what was accepted so far."""
         self.accepted: list[Event] = []
         self.nodes = dict(nodes)
         self._known = dict(known)
         self._held = held
+        self._room = room
         self._last_n, self._last_seq = last_n, last_seq
         self._next_seq = head.seq + 1
         self._now_ms = now_ms
@@ -124,6 +132,8 @@ class Ledger:
     def submit(self, submission: Submission) -> list[Outcome]:
         """The outcome of each event of a submission, in order."""
         events, user = submission.events, submission.user
+        if self._room is not None:
+            self._room.begin()
         if not submission.rights.is_trusted and self.access.is_barred(user, submission.rights.credential):
             return [Unauthorized("These credentials were revoked.")] * len(events)
         if (changed := self._change(submission.expects)) is not None:
@@ -163,6 +173,7 @@ class Ledger:
             and all(map(lt, [state.n, *counters], counters))
             and all(self._may(submission, item, action) for item, action in {(e.item, e.action) for e in events})
             and (all(event.ops is UNSET for event in events) or self._are_held(events))
+            and (self._room is None or self._room.holds(events))
         )
 
     def _are_held(self, events: Sequence[Event]) -> bool:
@@ -194,16 +205,22 @@ class Ledger:
         state = self.nodes.get(node)
         self.nodes[node] = NodeState(user, last.clock[node], max(own, state.own) if state else own)
         self.accepted += events
+        if self._room is not None:
+            self._room.take(events)
         return list(seqs)
 
     def _together(self, events: Sequence[Event | EventError], submission: Submission) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
         before = len(self.accepted), self.access, dict(self.nodes), dict(self._known)
+        mark = self._room.mark() if self._room is not None else None
         outcomes = [self._judge(event, submission) for event in events]
         if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
             return outcomes
         del self.accepted[before[0] :]
         self.access, self.nodes, self._known = before[1:]
+        if self._room is not None and mark is not None:
+            self._room.back(mark)
+            self._room.close([event for event in events if isinstance(event, Event)])
         refused = TxRefused("Another event of the same transaction was refused.")
         return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
 
@@ -230,7 +247,15 @@ class Ledger:
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
         if not self._may(submission, event.item, event.action):
             return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
-        return self._node_refusal(event) or dependencies.refusal(event, self._find)
+        return (
+            self._quota_refusal(event, submission)
+            or self._node_refusal(event)
+            or dependencies.refusal(event, self._find)
+        )
+
+    def _quota_refusal(self, event: Event, submission: Submission) -> QuotaExceeded | None:
+        """What the system writes is not refused: a full space can still be administered."""
+        return None if self._room is None or submission.is_system else self._room.refusal(event)
 
     def _may(self, submission: Submission, item: str, action: str) -> bool:
         rights = submission.rights
@@ -264,6 +289,8 @@ class Ledger:
             self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
         self._known[event.key] = seq, event.digest
         self.accepted.append(event)
+        if self._room is not None:
+            self._room.take([event])
         if event.item[0] == ".":
             self.access = self.access.after([Placed(seq, event)])
         return seq

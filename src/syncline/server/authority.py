@@ -17,6 +17,7 @@ from typing import NamedTuple
 from syncline.core.access.state import Access
 from syncline.core.admission import Outcome, Submission
 from syncline.core.log import Head, Row
+from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import InternalError, ShuttingDown, SynclineError
 from syncline.stores import Appended, EventStore
 
@@ -48,7 +49,10 @@ class Authority:
         announce: Callable[[Sequence[Row], Head], None],
         now_ms: Callable[[], int],
         access: Access,
+        quotas: Quotas = UNLIMITED,
     ) -> None:
+        self.quotas = quotas
+        """How much the log may hold."""
         self.access = access
         """Who may do what; never older than the head that was announced."""
         self._store, self._executor, self._announce, self._now_ms = store, executor, announce, now_ms
@@ -92,7 +96,7 @@ class Authority:
         """One result for the whole group, or one for each member."""
         try:
             submissions = [each.submission for each in group]
-            appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access)
+            appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access, quotas=self.quotas)
             self.access = appended.access
             return [appended]
         except Exception as error:

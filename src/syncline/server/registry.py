@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from syncline.core.limits import MAX_SPACE_LENGTH
-from syncline.errors import BadRequest, SpaceDeleted, UnknownSpace
+from syncline.errors import BadRequest
 from syncline.server.register.keys import Key, Keys
 from syncline.server.register.schema import SCHEMA
+from syncline.server.register.spaces import SpaceTable
 from syncline.server.register.users import Users
 from syncline.stores.sqlite.database import Database
 
@@ -31,6 +32,7 @@ class Registry:
         self._now_ms = now_ms
         self.api_keys = Keys(self._db, now_ms)
         self.users = Users(self._db, now_ms)
+        self.space_table = SpaceTable(self._db, now_ms)
 
     def secret(self, name: str) -> bytes:
         """The secret of this name, 32 random bytes, made when it is first asked for."""
@@ -69,36 +71,15 @@ class Registry:
 
     def create_space(self, name: str) -> bool:
         """Whether the space is new. Raises BadRequest, or SpaceDeleted for a name that was used before."""
-        check_space(name)
-        with self._db.writing() as cursor:
-            if self._deleted(cursor, name):
-                raise SpaceDeleted(f"The space {name} was deleted; its name is not used again.")
-            query = "INSERT OR IGNORE INTO spaces VALUES (?, ?, NULL) RETURNING 1"
-            return cursor.execute(query, (name, self._now_ms())).get is not None
+        return self.space_table.create(check_space(name))
 
     def spaces(self) -> list[str]:
         """The names of all spaces, sorted."""
-        with self._db.reading() as cursor:
-            return [name for (name,) in cursor.execute("SELECT name FROM spaces WHERE deleted IS NULL ORDER BY name")]
-
-    def check_exists(self, name: str) -> None:
-        """Raises UnknownSpace or SpaceDeleted unless the space exists."""
-        with self._db.reading() as cursor:
-            if self._deleted(cursor, name):
-                raise SpaceDeleted(f"The space {name} was deleted.")
-            if cursor.execute("SELECT 1 FROM spaces WHERE name = ?", (name,)).get is None:
-                raise UnknownSpace(f"There is no space {name}.")
+        return self.space_table.names()
 
     def delete_space(self, name: str) -> None:
-        """Marks a space as deleted, for ever."""
-        self.check_exists(name)
-        with self._db.writing() as cursor:
-            cursor.execute("UPDATE spaces SET deleted = ? WHERE name = ?", (self._now_ms(), name))
-
-    @staticmethod
-    def _deleted(cursor: object, name: str) -> bool:
-        query = "SELECT 1 FROM spaces WHERE name = ? AND deleted IS NOT NULL"
-        return cursor.execute(query, (name,)).get is not None  # type: ignore[attr-defined]
+        """Marks a space as deleted, for ever. Raises UnknownSpace or SpaceDeleted."""
+        self.space_table.delete(name)
 
     def close(self) -> None:
         """Closes the register."""

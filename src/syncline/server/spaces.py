@@ -77,7 +77,7 @@ class Spaces:
                 raise ShuttingDown("The server is stopping.")
             if create:
                 self._registry.create_space(name)
-            self._registry.check_exists(name)
+            state = await asyncio.to_thread(self._registry.space_table.state, name)
             await self._make_room()
             store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
@@ -130,6 +130,11 @@ class Spaces:
             for space in [each for each in self._open.values() if each.store.wants_checkpoint]:
                 with suppress(SynclineError):  # the space was closed, or its disk is full: its writer will say so
                     await asyncio.to_thread(space.store.checkpoint)
+
+    def wake(self) -> None:
+        """Wakes all who follow: their credentials may have ended."""
+        for space in self._open.values():
+            space.hub.wake()
 
     def stop_following(self) -> None:
         """Ends all live sessions; what was pushed is still stored and answered."""

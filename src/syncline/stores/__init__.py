@@ -19,6 +19,7 @@ from syncline.core.admission import NodeState, Outcome, Submission
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import Head, Row
+from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.stamps import NIL_ID
 
 __all__ = [
@@ -66,11 +67,13 @@ class Slice(NamedTuple):
 class EventStore(Protocol):
     """One space's log. Every method may be called from any thread."""
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
+    def append(
+        self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN, quotas: Quotas = UNLIMITED
+    ) -> Appended:
         """Judges and stores events in one durable transaction. Events already held answer the seq they have.
 
-        ``access`` is who may do what as of the log's head. If anything but a judgement goes wrong, nothing of all
-        submissions is stored and the error is raised.
+        ``access`` is who may do what as of the log's head, ``quotas`` how much it may hold. If anything but a judgement
+        goes wrong, nothing of all submissions is stored and the error is raised.
         """
 
     def slice(
@@ -89,6 +92,9 @@ class EventStore(Protocol):
 
     def head(self) -> Head:
         """The end of the log."""
+
+    def size(self) -> int:
+        """The bytes of its events in canonical form."""
 
     def tail(self, seq: int) -> bytes | None:
         """The tail at a seq; None beyond the head, or where it is no longer kept."""

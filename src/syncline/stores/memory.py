@@ -16,6 +16,7 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.patterns import matcher
+from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreClosed
 from syncline.stores import (
@@ -49,7 +50,9 @@ class MemoryEventStore:
         self._lock = RLock()
         self._closed = False
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
+    def append(
+        self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN, quotas: Quotas = UNLIMITED
+    ) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
             self._check_open()
@@ -63,6 +66,7 @@ class MemoryEventStore:
                 last_n=lambda item, node: self._last_n.get((item, node), 0),
                 last_seq=lambda item, since: seq if (seq := self._last_seq.get(item, 0)) > since else None,
                 access=access,
+                room=self._room(quotas) if quotas.bound_a_log else None,
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -74,6 +78,10 @@ class MemoryEventStore:
                 self._last_n[row.event.item, row.event.node] = row.event.n
                 self._last_seq[row.event.item] = row.seq
             return Appended(outcomes, rows, self._head, ledger.access)
+
+    def _room(self, quotas: Quotas) -> Room:
+        items = {item for item in self._last_seq if item[0] != "."}
+        return Room(quotas, events=self._head.seq, bytes=self.size(), items=items)
 
     def _event(self, id: str) -> Event | None:
         seq, _ = self._known.get(stamps.key(id), (0, b""))
@@ -107,6 +115,10 @@ class MemoryEventStore:
         """See ``EventStore.head``."""
         self._check_open()
         return self._head
+
+    def size(self) -> int:
+        """See ``EventStore.size``."""
+        return sum(len(row.event.body) for row in self._rows)
 
     def tail(self, seq: int) -> bytes | None:
         """See ``EventStore.tail``."""

@@ -115,4 +115,9 @@ AUDIT = """
 """
 """``hour`` is NULL where every time it happens has a row of its own: NULLs are all different."""
 
-SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT])
+QUOTAS = """
+    ALTER TABLE spaces ADD COLUMN suspended INTEGER;
+    ALTER TABLE spaces ADD COLUMN quotas TEXT NOT NULL DEFAULT '{}';
+"""
+
+SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT, QUOTAS])

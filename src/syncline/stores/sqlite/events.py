@@ -25,8 +25,9 @@ from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
+from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.stores import Appended, Slice
-from syncline.stores.sqlite import item_index, nodes
+from syncline.stores.sqlite import item_index, nodes, sizes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 from syncline.stores.sqlite.recent import Recent
 from syncline.stores.sqlite.taken import Taken
@@ -50,11 +51,12 @@ SCHEMA = Schema(
         CREATE TABLE log (epoch TEXT NOT NULL);
         """
         + nodes.TABLE
-        + item_index.TABLES
+        + item_index.TABLES,
+        sizes.COLUMNS,
     ],
 )
 
-BEGIN_LOG = "INSERT INTO log SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
+BEGIN_LOG = "INSERT INTO log (epoch) SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
@@ -70,29 +72,38 @@ class SqliteEventStore:
         self._receipts, self._index_run = receipts, index_run
         self._lock = Lock()
         self._recent = Recent()
+        self._items: set[str] | None = None
         self._db = Database(Path(path), SCHEMA, checkpoint_apart=True)
         with self._db.writing() as cursor:
             cursor.execute(BEGIN_LOG, (uuid4().hex,))
             self._read_ends(cursor)
 
-    def append(self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN) -> Appended:
+    def append(
+        self, submissions: Sequence[Submission], *, now_ms: int, access: Access = OPEN, quotas: Quotas = UNLIMITED
+    ) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
             try:
-                appended, indexed = self._append(submissions, now_ms, access)
+                appended, indexed = self._append(submissions, now_ms, access, quotas)
             except Exception:
                 with suppress(Exception), self._db.reading() as cursor:
                     self._read_ends(cursor)  # a commit that failed may have been carried out after all
                 raise
             self._head, self._indexed = appended.head, indexed
+            self._size += sum(len(row.event.body) for row in appended.rows)
+            if self._items is not None:
+                self._items.update(row.event.item for row in appended.rows if row.event.item[0] != ".")
             self._recent.add(row.event for row in appended.rows if row.event.ops is not UNSET)
         return appended
 
     def _read_ends(self, cursor: Any) -> None:
         self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
         self._nodes = nodes.Nodes(cursor)
+        self._size, self._items = sizes.size(cursor), None
 
-    def _append(self, submissions: Sequence[Submission], now_ms: int, access: Access) -> tuple[Appended, int]:
+    def _append(
+        self, submissions: Sequence[Submission], now_ms: int, access: Access, quotas: Quotas
+    ) -> tuple[Appended, int]:
         events = [event for submission in submissions for event in submission.good]
         with self._db.writing() as cursor:
             known = _known(cursor, events)
@@ -104,6 +115,7 @@ class SqliteEventStore:
                 last_n=lambda item, node: item_index.last_n(cursor, item, node, self._indexed),
                 last_seq=lambda item, since: item_index.last_seq(cursor, item, since, self._indexed),
                 access=access,
+                room=self._room(cursor, quotas) if quotas.bound_a_log else None,
                 now_ms=now_ms,
             )
             outcomes = [ledger.submit(submission) for submission in submissions]
@@ -111,7 +123,14 @@ class SqliteEventStore:
             writers = {row.event.node: ledger.nodes[row.event.node] for row in rows}
             _insert(cursor, rows, head.at, self._nodes.put(cursor, writers))
             indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
+            if indexed != self._indexed:
+                sizes.keep(cursor, head.seq, self._size + sum(len(row.event.body) for row in rows))
         return Appended(outcomes, rows, head, ledger.access), indexed
+
+    def _room(self, cursor: Any, quotas: Quotas) -> Room:
+        if self._items is None and quotas.items:
+            self._items = sizes.items(cursor, self._indexed)
+        return Room(quotas, events=self._head.seq, bytes=self._size, items=self._items or ())
 
     def _held(self, cursor: Any, ids: set[str]) -> Mapping[str, Held]:
         """The events of these ids that the log holds, and stubs of those whose content is gone."""
@@ -150,6 +169,10 @@ class SqliteEventStore:
         self._db.check_open()
         return self._head
 
+    def size(self) -> int:
+        """See ``EventStore.size``."""
+        return self._size
+
     def tail(self, seq: int) -> bytes | None:
         """See ``EventStore.tail``."""
         with self._db.reading() as cursor:
@@ -181,10 +204,13 @@ class SqliteEventStore:
         with self._db.reading() as cursor:
             return [Entry.read(entry) for _, _, entry in cursor.execute(HELD, (array(keys),)) if entry]
 
-    def items(self, pattern: str, after: str, limit: int) -> list[str]:
-        """The first items after one, in order, that fit a pattern. The work grows with ``limit``, not with the log."""
+    def items(self, pattern: str, after: str, limit: int, until: int) -> list[str]:
+        """The first items after one, in order, that fit a pattern and to which something came up to a seq.
+
+        The work grows with ``limit``, not with the log.
+        """
         with self._db.reading() as cursor:
-            return item_index.items(cursor, pattern, after, limit, self._indexed)
+            return item_index.items(cursor, pattern, after, limit, until)
 
     @property
     def wants_checkpoint(self) -> bool:
