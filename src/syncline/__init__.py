@@ -30,11 +30,13 @@ from syncline.sync import (
     ManualReview,
     ResolveByRules,
     Rule,
+    SignIn,
     SyncedReplica,
     SyncManager,
     SyncOptions,
     SyncResult,
     open,
+    signed_in,
 )
 from syncline.transports import Transport
 
@@ -59,6 +61,7 @@ __all__ = [
     "ResolveByRules",
     "Rule",
     "SequenceVersion",
+    "SignIn",
     "StampVersion",
     "Status",
     "SyncManager",
@@ -72,6 +75,7 @@ __all__ = [
     "Version",
     "__version__",
     "open",
+    "signed_in",
     "upcast",
 ]
 

@@ -14,6 +14,7 @@ from syncline.sync.resolvers import (
     ResolveByRules,
     Rule,
 )
+from syncline.sync.sign_in import SignIn, signed_in
 
 __all__ = [
     "ConflictResolver",
@@ -23,9 +24,11 @@ __all__ = [
     "ManualReview",
     "ResolveByRules",
     "Rule",
+    "SignIn",
     "SyncManager",
     "SyncOptions",
     "SyncResult",
     "SyncedReplica",
     "open",
+    "signed_in",
 ]

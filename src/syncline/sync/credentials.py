@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
 from syncline.errors import SynclineError, Unauthorized, UserMismatch
+from syncline.sync.sign_in import SignIn
 
 Token = str | Callable[[], str | Awaitable[str | None] | None] | None
 """A token (an API key, or what a login gave), or a function that returns a fresh one, which may be an ``async def``.
@@ -35,7 +36,16 @@ class Credentials:
         is_refused = isinstance(error, Unauthorized)
         is_first = callable(self.token) and not self._was_refused
         self._was_refused = is_refused and is_first
+        if self._was_refused and isinstance(self.token, SignIn):
+            self.token.refused()
         return self._was_refused
+
+    async def renewed(self) -> bool:
+        """Waits until somebody has signed in anew, where that can be noticed; False at once where it cannot."""
+        if not isinstance(self.token, SignIn):
+            return False
+        await self.token.changed()
+        return True
 
 
 def is_about_credentials(error: SynclineError | None) -> bool:

@@ -143,6 +143,8 @@ class SyncManager:
 
     async def start_auto_sync(self) -> None:
         """Syncs from now on, in the background: live, or every ``sync_interval`` seconds."""
+        if self.replica.status.state == "needs_auth":
+            await self.stop_auto_sync()  # it may wait for somebody to sign in
         if self._automatic is None or self._automatic.done():
             self._automatic = asyncio.create_task(self._stay_in_sync())
 
@@ -158,7 +160,10 @@ class SyncManager:
             self._answer_rounds(SyncResult(errors=[stopped], failure=stopped))
 
     async def _stay_in_sync(self) -> None:
-        """Goes on until stopped, or until only a person can help: new credentials, another log, another user."""
+        """Goes on until stopped, or until only a person can help: new credentials, another log, another user.
+
+        That somebody runs ``syncline login`` is noticed, where the credentials are its.
+        """
         attempt = 0
         while True:
             if self._options.sync_interval is not None:
@@ -170,6 +175,8 @@ class SyncManager:
                 attempt = 0 if was_live else attempt + 1
                 pause = pause_seconds(attempt, self._options, self._chance())
                 self._show(error)
+            if is_about_credentials(error) and await self._credentials.renewed():
+                continue
             if error is not None and not error.retryable:
                 return
             await asyncio.sleep(pause)

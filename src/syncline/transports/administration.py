@@ -1,54 +1,80 @@
-"""What an administrator asks of a server beside the log: whether it is well, and which spaces it has."""
+"""What an administrator asks of a server beside the log: how it is, its spaces, and the users and keys of a space."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
-
-from syncline.transports.http import open_client, request
+from syncline.transports.requests import Requests
 
 __all__ = ["Administration"]
 
 
-class Administration:
-    """Requests to one server, as an asynchronous context manager. Raises the server's errors, or ConnectionLost."""
-
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self._client = open_client(url.rstrip("/") + "/", {"Authorization": f"Bearer {token}"} if token else {})
+class Administration(Requests):
+    """Requests to one server, about the space that was named. Raises the server's errors, or ConnectionLost."""
 
     async def ready(self) -> None:
         """Returns if the server takes requests."""
-        await request(self._client, "GET", "readyz")
+        await self.ask("GET", "readyz")
+
+    # Spaces
 
     async def spaces(self) -> list[str]:
         """The names of all spaces."""
-        return list((await self._get("v1/spaces"))["spaces"])
+        return list((await self.ask("GET", "v1/spaces"))["spaces"])
 
     async def space(self, name: str, *, back: int = 0, items: Sequence[str] = ()) -> dict[str, Any]:
         """A space: its name, epoch, head (last seq), the tail there, the milliseconds ``at`` which that was, and the
         ``cursor`` which is ``back`` entries before the head, for a reader of ``items``."""
         query = urlencode({"back": back, **({"items": ",".join(items)} if items else {})})
-        return await self._get(f"v1/spaces/{quote(name, safe='')}?{query}")
+        return await self.ask("GET", f"v1/spaces/{_segment(name)}?{query}")
 
     async def create_space(self, name: str) -> bool:
         """Makes a space; whether it is new."""
-        body = msgspec.json.encode({"name": name})
-        return (await request(self._client, "POST", "v1/spaces", content=body)).status_code == 201
+        status, _ = await self._answer("POST", "v1/spaces", {"name": name})
+        return status == 201
 
     async def delete_space(self, name: str) -> None:
         """Deletes a space for ever."""
-        await request(self._client, "DELETE", f"v1/spaces/{quote(name, safe='')}")
+        await self.ask("DELETE", f"v1/spaces/{_segment(name)}")
 
-    async def _get(self, path: str) -> dict[str, Any]:
-        content = (await request(self._client, "GET", path)).content
-        return msgspec.json.decode(content, type=dict[str, Any])
+    # Users
 
-    async def __aenter__(self) -> Self:
-        return self
+    async def users(self) -> list[dict[str, Any]]:
+        """The users of the space."""
+        return list((await self.ask("GET", "v1/users"))["users"])
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        await self._client.aclose()
+    async def user(self, name: str) -> dict[str, Any]:
+        """One user."""
+        return await self.ask("GET", f"v1/users/{_segment(name)}")
+
+    async def create_user(self, name: str, password: str | None = None) -> dict[str, Any]:
+        """Makes a user: ``name``, and ``setup_token`` unless there is a password already."""
+        return await self.ask("POST", "v1/users", {"name": name} | ({"password": password} if password else {}))
+
+    async def remove_user(self, name: str) -> None:
+        """Removes a user for ever."""
+        await self.ask("DELETE", f"v1/users/{_segment(name)}")
+
+    async def change_user(self, name: str, how: str) -> dict[str, Any]:
+        """``suspend``, ``resume``, or ``setup``, which gives a ``setup_token``."""
+        return await self.ask("POST", f"v1/users/{_segment(name)}/{how}", {})
+
+    # Keys
+
+    async def keys(self) -> list[dict[str, Any]]:
+        """The keys of the space that were not revoked."""
+        return list((await self.ask("GET", "v1/keys"))["keys"])
+
+    async def create_key(self, name: str, user: str, **scope: Any) -> dict[str, Any]:
+        """A new key: ``id`` and ``key``. ``scope``: ``actions``, ``items``, ``expires_ms``."""
+        return await self.ask("POST", "v1/keys", {"name": name, "user": user, **scope})
+
+    async def revoke_key(self, id: str) -> None:
+        """Revokes a key for ever."""
+        await self.ask("DELETE", f"v1/keys/{_segment(id)}")
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")

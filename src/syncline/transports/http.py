@@ -124,9 +124,26 @@ async def fetch(url: str, *, max_bytes: int, seconds: float) -> bytes:
         raise ConnectionLost(f"{url} cannot be read: {_words(error)}") from None
 
 
-async def _bounded(response: httpx2.Response, url: str, max_bytes: int) -> bytes:
+async def post_form(url: str, form: dict[str, str], *, max_bytes: int, seconds: float) -> bytes:
+    """The answer to a form, also one that refuses (RFC 6749, section 5.2), from a server that is not ours.
+
+    Redirects are not followed. Raises ConnectionLost.
+    """
+    try:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(seconds),
+            httpx2.AsyncClient(headers=headers, follow_redirects=False) as client,
+            client.stream("POST", url, data=form) as response,
+        ):
+            return await _bounded(response, url, max_bytes, statuses=(200, 400, 401))
+    except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, TimeoutError) as error:
+        raise ConnectionLost(f"{url} cannot be read: {_words(error)}") from None
+
+
+async def _bounded(response: httpx2.Response, url: str, max_bytes: int, *, statuses: tuple[int, ...] = (200,)) -> bytes:
     body = bytearray()
-    if response.status_code != 200:
+    if response.status_code not in statuses:
         raise ConnectionLost(f"{url} answers with HTTP status {response.status_code}.")
     async for chunk in response.aiter_raw():
         body += chunk
