@@ -9,7 +9,7 @@ from contextlib import suppress
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from syncline.errors import NotFound, SynclineError
-from syncline.server.api import documents, history, log, openapi, policies, spaces
+from syncline.server.api import acl, audit, documents, history, log, openapi, policies, spaces
 from syncline.server.api.websocket import WebSocketEndpoint
 from syncline.server.dialects.commands.conversation import Commands
 from syncline.server.dialects.crdt import routes as crdt
@@ -43,6 +43,10 @@ DESCRIBED = (
     Address("docs/{id}/live", {"GET": history.follow_document}),
     Address("policies", {"GET": policies.show_policies, "PUT": policies.set_policies}),
     Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
+    Address("acl", {"GET": acl.list_rules, "POST": acl.add_rules, "DELETE": acl.remove_rules}),
+    Address("acl/explain", {"POST": acl.explain}),
+    Address("acl/{id}", {"DELETE": acl.remove_rule}),
+    Address("audit", {"GET": audit.show_audit}),
     Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
     Address("/livez", {"GET": spaces.alive}, is_per_space=False, is_public=True),
     Address("/readyz", {"GET": spaces.ready}, is_per_space=False, is_public=True),

@@ -12,7 +12,7 @@ import msgspec
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import Hello, Page, Welcome
 from syncline.errors import BY_CODE
-from syncline.server.api import shapes
+from syncline.server.api import acl, audit, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
@@ -30,6 +30,8 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "add_ops": {JSON: (shapes.Ops, TypedOps)},
     "restore": {JSON: shapes.Restore},
     "set_policies": {JSON: shapes.Policies},
+    "add_rules": {JSON: (acl.NewRule, acl.NewRules)},
+    "explain": {JSON: acl.Question},
 }
 """What each handler takes, by content type; several shapes if a dialect has one of its own."""
 ANSWERS: Mapping[str, Any] = {
@@ -46,11 +48,15 @@ ANSWERS: Mapping[str, Any] = {
     "show_conflicts": shapes.Disagreement,
     "show_policies": shapes.Policies,
     "set_policies": shapes.Policies,
+    **dict.fromkeys(("list_rules", "add_rules"), acl.Rules),
+    **dict.fromkeys(("remove_rule", "remove_rules"), acl.Removed),
+    "explain": acl.Explanation,
+    "show_audit": audit.Audit,
 }
 STREAMS = {"live", "follow_document"}
 WRITES = {"put_document", "patch_document", "delete_document", "add_ops", "undo", "redo", "restore"}
 OPTIONAL_BODIES = {"restore"}
-CREATE = {"put_document", "add_ops", "restore", "create_space", "undo", "redo"}
+CREATE = {"put_document", "add_ops", "restore", "create_space", "undo", "redo", "add_rules"}
 
 
 def _number(low: int, high: int = MAX_SAFE_INTEGER) -> dict[str, Any]:
@@ -79,6 +85,15 @@ PARAMETERS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "show_revisions": {"after": _number(0), "limit": _number(1, MAX_REVISIONS)},
     "show_blame": {"path": TEXT},
     "follow_document": {"since": TEXT},
+    "list_rules": {"user": TEXT},
+    "remove_rules": {"rule": TEXT},
+    "show_audit": {
+        "after": TEXT,
+        "limit": _number(1, audit.MAX_LISTED),
+        "user": TEXT,
+        "kind": TEXT,
+        "spaces": {"type": "string", "enum": [audit.EVERY_SPACE]},
+    },
 }
 """The parameters in the query of each handler."""
 HEADERS: Mapping[str, tuple[str, ...]] = {
