@@ -78,7 +78,7 @@ def trickle(raw: socket.socket, data: bytes, *, pause: float = 0.1, until: bytes
     return time.monotonic() - began, said
 
 
-ENDLESS = b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(1_000))
+ENDLESS = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(1_000))
 
 
 def test_a_head_byte_by_byte(server, dial):
@@ -89,7 +89,7 @@ def test_a_head_byte_by_byte(server, dial):
 
 def test_a_second_head_byte_by_byte(server, dial):
     raw = dial()
-    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
     read_to(raw, b'{"status":"alive"}')
     seconds, said = trickle(raw, ENDLESS)
     assert HEAD * 0.9 <= seconds <= HEAD + GRACE
@@ -99,7 +99,7 @@ def test_a_second_head_byte_by_byte(server, dial):
 def test_a_second_head_within_the_first_request(server, dial):
     """Its beginning came with the first request; nothing ever follows."""
     raw = dial()
-    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /li")
+    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /li")
     read_to(raw, b'{"status":"alive"}')
     assert_closed(raw, HEAD + GRACE)
 
@@ -118,7 +118,7 @@ def test_an_idle_connection(server):
 def test_a_body_that_nobody_waits_for(server, dial):
     """The answer is there before the body; whoever sends the rest byte by byte has to go as well."""
     raw = dial()
-    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
     seconds, said = trickle(raw, b"x" * 999)
     assert seconds <= BODY + IDLE + GRACE
     assert b"200" in said
@@ -136,7 +136,7 @@ def assert_closed(raw: socket.socket, seconds: float, *, at_least: float = 0.0) 
 @pytest.mark.parametrize("sent", [b"", b'{"events":['], ids=["nothing", "a beginning"])
 def test_a_body_that_stalls(server, dial, space, sent):
     raw = dial()
-    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode() + sent)
+    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n".encode() + sent)
     answer = read_to(raw, b"}")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in answer
@@ -146,7 +146,7 @@ def test_a_body_that_stalls(server, dial, space, sent):
 
 def test_a_body_byte_by_byte(server, dial, space):
     raw = dial()
-    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode())
+    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n".encode())
     seconds, said = trickle(raw, push_body(Author().events(10)))
     assert BODY * 0.9 <= seconds <= BODY + GRACE
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -160,7 +160,7 @@ def test_an_endless_head_costs_no_memory(server, dial):
     line = b"X-Padding: " + b"x" * 65_000 + b"\r\n"
     began = time.monotonic()
     try:
-        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
         for _ in range(200 * MIB // len(line)):
             raw.sendall(line)
     except OSError:
@@ -174,7 +174,7 @@ def test_an_endless_header_costs_no_memory(server, dial):
     server.forget_peak()
     raw = dial()
     try:
-        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Padding: ")
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Padding: ")
         for _ in range(200):
             raw.sendall(b"x" * MIB)
     except OSError:
@@ -234,7 +234,7 @@ def test_a_frame_byte_by_byte(dial, space):
 
 
 HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
@@ -245,7 +245,7 @@ def frame(text: bytes) -> bytes:
 
 
 def test_a_handshake_that_stalls(server, dial):
-    seconds, _ = trickle(dial(), b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" * 20)
+    seconds, _ = trickle(dial(), b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" * 20)
     assert seconds <= HEAD + GRACE
 
 

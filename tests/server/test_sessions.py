@@ -219,7 +219,7 @@ def test_a_client_that_vanishes_within_a_push(open_server, space):
     body = push_body(Author().events(100))
     for part in (10, len(body) // 2, len(body) - 1):
         raw = open_server.socket()
-        head = f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         raw.sendall(head.encode() + body[:part])
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset, not closed
         raw.close()

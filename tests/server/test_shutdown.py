@@ -95,7 +95,7 @@ def test_one_push_under_way_is_answered(serve):
     server.push("s", Author().events(1))
     body = push_body(Author().events(50))
     with closing(server.socket()) as raw:
-        raw.sendall(f"POST /v1/spaces/s/push HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        raw.sendall(f"POST /v1/spaces/s/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode())
         raw.sendall(body[:100])
         assert server.request("GET", "/readyz").status == 200
         server.send(signal.SIGTERM)
@@ -177,7 +177,7 @@ def test_long_polls_end(serve):
 def test_a_client_that_never_ends_its_request_does_not_hold_the_server(serve):
     server = serve(open=True, shutdown_seconds=1.0)
     with closing(server.socket()) as raw:
-        raw.sendall(b"POST /v1/spaces/s/push HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        raw.sendall(b"POST /v1/spaces/s/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         assert server.request("GET", "/readyz").status == 200
         assert server.stop() == 0
     server.start()

@@ -43,5 +43,5 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A syncline.
 
 def _toml(value: object) -> str:
     if isinstance(value, tuple):
-        return str([one.issuer for one in value])
+        return str([getattr(one, "issuer", one) for one in value])
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -47,7 +47,7 @@ def _flag(name: str, explanation: str) -> Parameter:
     flag = "--" + name.replace("_", "-")
     both = f"{flag}/--no-{flag[2:]}" if isinstance(default, bool) else flag
     shown = {True: "yes", False: "no"}.get(default, default) if isinstance(default, bool) else default
-    is_listed = isinstance(default, tuple)  # as JSON; see ``gather``
+    is_listed = isinstance(default, tuple)  # as JSON, or with commas; see ``gather``
     option = typer.Option(both, help=f"{explanation} \\[{'none' if is_listed else shown}]", show_default=False)
     kind: Any = (str if is_listed else type(default)) | None
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])

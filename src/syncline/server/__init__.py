@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from syncline.server.app import App, create_app
-    from syncline.server.service import Service
+    from syncline.server.auth.identity import Identity
+    from syncline.server.service import Caller, Service
     from syncline.server.settings import Settings
 
-__all__ = ["App", "Service", "Settings", "create_app"]
+__all__ = ["App", "Caller", "Identity", "Service", "Settings", "create_app"]
 
-_HOME = {"App": "app", "create_app": "app", "Service": "service", "Settings": "settings"}
+_HOME = {
+    "App": "app",
+    "Caller": "service",
+    "Identity": "auth.identity",
+    "Service": "service",
+    "Settings": "settings",
+    "create_app": "app",
+}
 
 
 def __getattr__(name: str) -> Any:

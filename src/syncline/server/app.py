@@ -13,6 +13,7 @@ from syncline.server.api import acl, audit, documents, history, log, openapi, po
 from syncline.server.api.websocket import WebSocketEndpoint
 from syncline.server.dialects.commands.conversation import Commands
 from syncline.server.dialects.crdt import routes as crdt
+from syncline.server.gate import Gate
 from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Send
 from syncline.server.resolving import Resolver
 from syncline.server.service import Authenticate, Service
@@ -63,6 +64,7 @@ class App:
     """The server as an ASGI app. It starts with its host's lifespan, or with the first request if that sends none."""
 
     def __init__(self, service: Service) -> None:
+        """Raises BadSettings."""
         self.service = service
         self.failure: SynclineError | None = None
         """Why the app could not start, if it could not."""
@@ -77,6 +79,7 @@ class App:
                 if "{" not in path:
                     self._exact[path] = endpoint
         self._router = Router(routes, default=self._not_found, redirect_slashes=False)
+        self._gate = Gate(self._route, service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's request, WebSocket or lifespan."""
@@ -84,6 +87,9 @@ class App:
             await self._lifespan(receive, send)
             return
         self.start()
+        await self._gate(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._exact.get(scope["path"]) if scope["type"] == "http" else None
         await (endpoint or self._router)(_with_segments(scope), receive, send)
 

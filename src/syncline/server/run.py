@@ -128,7 +128,7 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
     """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    app = App(Service(settings, makes_key=True, authenticate=authenticate))
+    app = App(Service(settings, makes_key=not settings.demo, authenticate=authenticate))
     config = uvicorn.Config(
         app,
         host=settings.host,

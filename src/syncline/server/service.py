@@ -82,7 +82,7 @@ class Service:
         self.registry = Registry(data / "server.db", self._now_ms)
         self.audit = Audit(AuditTable(self.registry.database), self._now_ms)
         settings = self.settings
-        self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.open, issuers=settings.oidc)
+        self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.is_open, issuers=settings.oidc)
         if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
             self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)

@@ -13,6 +13,8 @@ import msgspec
 
 from syncline.core import limits
 from syncline.errors import BadSettings
+from syncline.server.origins import Origins
+from syncline.server.proxies import Proxies
 
 PREFIX = "SYNCLINE_"
 
@@ -43,6 +45,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port to listen on; 0 takes a free one."""
     open: bool = False
     """Whether requests without credentials are served. On loopback addresses only."""
+    demo: bool = False
+    """To try things out: open, with a data directory that is deleted at the end. On loopback addresses only."""
+    origins: tuple[str, ...] = ()
+    """Web pages of other places that may use the server: https://app.example, or * for all. Its own always may."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     create_spaces: bool = True
     """Whether a space is made when it is first used. Otherwise only ``syncline spaces create`` makes spaces."""
     max_open_spaces: int = 256
@@ -63,6 +71,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """debug, info, warning or error."""
     oidc: tuple[OidcIssuer, ...] = ()
     """OpenID providers whose tokens are accepted: tables called oidc in the file, elsewhere a JSON array."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests without credentials are served."""
+        return self.open or self.demo
 
 
 class Setting(NamedTuple):
@@ -92,6 +105,8 @@ def gather(
             found[name] = Setting(name, _converted(name, value, origin), origin)
     settings = Settings(**{name: setting.value for name, setting in found.items()})
     _check(settings)
+    if settings.demo and found["data"].source != "default":
+        raise BadSettings(f"demo: what it stores is deleted at its end, so it takes no data ({found['data'].source}).")
     return settings, list(found.values())
 
 
@@ -115,6 +130,8 @@ def _converted(name: str, value: Any, source: str) -> Any:
     kind = get_type_hints(Settings)[name]
     if name == "oidc":
         return _issuers(value, source)
+    if kind == tuple[str, ...] and isinstance(value, str):
+        value = [each.strip() for each in value.split(",") if each.strip()]
     if kind is bool and isinstance(value, str):
         value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
             value.lower(), value
@@ -122,7 +139,8 @@ def _converted(name: str, value: Any, source: str) -> Any:
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError:
-        raise BadSettings(f"{name}: {value!r} is not {kind.__name__} ({source}).") from None
+        wanted = "a list of texts" if kind == tuple[str, ...] else kind.__name__
+        raise BadSettings(f"{name}: {value!r} is not {wanted} ({source}).") from None
 
 
 def _issuers(value: Any, source: str) -> tuple[OidcIssuer, ...]:
@@ -150,9 +168,12 @@ def _check(settings: Settings) -> None:
         if not getattr(settings, name) > 0:
             raise BadSettings(f"{name}: must be greater than 0.")
     _check_issuers(settings.oidc)
-    if settings.open and not is_loopback(settings.host):
+    Origins(settings.origins)
+    Proxies(settings.trusted_proxies)
+    if settings.is_open and not is_loopback(settings.host):
+        name = "demo" if settings.demo else "open"
         raise BadSettings(
-            f"open: refused on {settings.host}, where anybody could write. Serve on 127.0.0.1, or without --open."
+            f"{name}: refused on {settings.host}, where anybody could write. Serve on 127.0.0.1, or without --{name}."
         )
 
 

@@ -57,7 +57,8 @@ async def alive(request: Request) -> None:
 async def ready(request: Request) -> None:
     """``GET /readyz``: the data directory can be read, and requests are taken."""
     await asyncio.to_thread(request.service.registry.spaces)
-    await request.answer(b'{"status":"ready"}')
+    demo = {"demo": True} if request.service.settings.demo else {}
+    await request.answer(msgspec.json.encode({"status": "ready", **demo}))
 
 
 def check_administrator(request: Request) -> None:
