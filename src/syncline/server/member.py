@@ -22,7 +22,7 @@ from syncline.core.cursors import Cursor, Stand, check_place
 from syncline.core.events import Event
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import Live, Pull, Welcome, encode_ack
-from syncline.errors import EventError, Forbidden, NotFound, TokenExpired, Unauthorized
+from syncline.errors import EventError, Forbidden, NotFound, SynclineError, TokenExpired, Unauthorized
 from syncline.replica.documents.library import Library
 from syncline.server import reading
 from syncline.server.auth.identity import Identity
@@ -38,6 +38,8 @@ INLINE_BYTES = 16 * 1024
 """Larger pushes are decoded in a thread, so that they hold up nobody."""
 ASKED_MS = 1_000
 PAGE_ENTRIES = 1_000
+HEARD_SECONDS = 1.0
+"""How long a commit that a thread has seen is waited for; it is announced within the millisecond."""
 SKIPPED_ENTRIES = 1_000
 """A follower who sees none of this many entries is sent an empty page, to keep its cursor near the head."""
 
@@ -147,21 +149,24 @@ class Member:
         seq = max(0, head.seq - entries)
         tail = await self.space.run(self.space.store.tail, seq)
         asked = patterns.check(items)
-        stand = Stand(self.view(asked).digest, self.space.access.seq, asked)
+        access = self.space.access
+        stand = Stand(self._view(access, asked).digest, access.seq, asked)
         return self._text(Cursor(head.epoch, seq, tail or NO_TAIL, stand))
 
     async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
-        """Returns when there may be something after a cursor, or after some seconds."""
-        asked, hub = patterns.check(items), self.space.hub
-        place = await self._place(cursor, asked)
-        try:
+        """Returns when there is something after a cursor that shows, or after some seconds."""
+        asked = patterns.check(items)
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while hub.head.seq <= place.cursor.seq and not place.is_on_the_way and self.space.end is None:
-                    await self._news()
+                place = await self._place(cursor, asked)
+                while self.space.end is None and not place.is_on_the_way:
+                    frame = await self._frame(place)
+                    if not frame.is_empty:
+                        return
+                    if frame.next.seq >= self.space.hub.head.seq:
+                        await self._news()
                     self.check()
-                    place = await self._turned(place.cursor, asked)
-        except TimeoutError:
-            return
+                    place = await self._turned(frame.next, asked)
 
     async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
         """Pages from a cursor on, for ever. Ends with ShuttingDown, SpaceDeleted, or what ``check`` raises."""
@@ -174,13 +179,10 @@ class Member:
             if place.access is not self.space.access:
                 place = await self._turned(cursor, items, is_lost=place.is_lost)
                 continue
-            if sent < 0 or place.is_on_the_way:
-                frame = await self._stored(place)
-            elif cursor.seq < hub.head.seq:
-                frame = hub.frame(cursor.seq, place.view, cursor.stand) or await self._stored(place)
-            else:
+            if sent >= 0 and not place.is_on_the_way and cursor.seq >= hub.head.seq:
                 await self._news()
                 continue
+            frame = await self._frame(place)
             place = Place(frame.next, place.view, place.access)
             if not frame.is_empty or frame.next.seq - sent >= SKIPPED_ENTRIES:
                 sent = frame.next.seq
@@ -197,7 +199,13 @@ class Member:
             async with asyncio.timeout(max(0.0, (expires - self.space.now_ms()) / 1000)):
                 await self.space.hub.wait()
 
-    async def _stored(self, place: Place) -> Frame:
+    async def _frame(self, place: Place) -> Frame:
+        """The next page as followers are sent it. Call it as ``_part``."""
+        cursor, hub = place.cursor, self.space.hub
+        if not place.is_on_the_way and cursor.seq < hub.head.seq:
+            frame = hub.frame(cursor.seq, place.view, cursor.stand)
+            if frame is not None:
+                return frame
         part = await self._part(place, PAGE_ENTRIES)
         return part.frame(self._text(part.next))
 
@@ -209,7 +217,8 @@ class Member:
         self.check()
         head = self.space.store.head()
         if not text:
-            view, access = self.view(items), self.space.access
+            access = self.space.access
+            view = self._view(access, items)
             return Place(Cursor(head.epoch, 0, NO_TAIL, Stand(view.digest, access.seq, items)), view, access)
         cursor = self.space.codec.decode(text)
         if cursor[:3] != head[:3]:
@@ -218,7 +227,8 @@ class Member:
 
     async def _turned(self, cursor: Cursor, items: tuple[str, ...], *, is_lost: bool = False) -> Place:
         """Where a cursor leads with the view of now."""
-        view, access = self.view(items), self.space.access
+        access = self.space.access  # once: a writer's thread may put the next in its place
+        view = self._view(access, items)
         stand = Stand(view.digest, access.seq, items)
         if is_lost or (cursor.stand.view == stand.view and cursor.way is None):
             return Place(cursor._replace(stand=stand), view, access, is_lost)
@@ -243,15 +253,15 @@ class Member:
 
     async def items(self, pattern: str, after: str, limit: int) -> list[str]:
         """The first items after one, in order, that fit a pattern and may be read."""
-        self.check()
-        view, found = self.view(), list[str]()
+        found, until = list[str](), self.space.hub.head.seq
         while len(found) < limit:
-            several = await self.space.run(self.space.store.items, pattern, after, limit)
-            found += filter(view.shows, several)
+            self.check()
+            several = await self.space.run(self.space.store.items, pattern, after, limit, until)
+            found += filter(self.view().shows, several)
             if len(several) < limit:
                 break
             after = several[-1]
-        return found[:limit]
+        return list(filter(self.view().shows, found))[:limit]
 
     async def grown(self, since: int) -> None:
         """Returns when there are entries after a seq. Ends as ``follow`` does."""
@@ -274,16 +284,44 @@ class Member:
     async def look(self, item: str, function: Callable[[Library], T]) -> T:
         """What a function finds in the library about one item. Raises NotFound if it may not be read."""
         self.check_read(item)
-        found = await self.space.documents.look(item, function)
+        found, seen = await self.space.documents.look(item, self._noting(function))
+        await self._heard_of(seen)
         self.check_read(item)  # it may have been forbidden by what was folded meanwhile
         return found
+
+    async def look_or(self, default: T, item: str, function: Callable[[Library], T]) -> T:
+        """The same for one of several items: something else if it may not be read."""
+        try:
+            return await self.look(item, function)
+        except NotFound:
+            return default
 
     async def write(self, item: str, change: Change, function: Callable[[Library], T]) -> tuple[Written, T]:
         """Carries out a change of one item; also what a function finds then. Raises what is refused."""
         self.check()
         self.check_may(item, change.action)
         self.check_may(item, READ)
-        return await self.space.documents.write(item, change._replace(user=self.user, rights=self.rights), function)
+        change = change._replace(user=self.user, rights=self.rights)
+        try:
+            written, (found, seen) = await self.space.documents.write(item, change, self._noting(function))
+        except SynclineError:
+            self.check_read(item)  # why it was refused is not for those who may not read it any more
+            raise
+        await self._heard_of(seen)
+        self.check_read(item)
+        return written, found
+
+    def _noting(self, function: Callable[[Library], T]) -> Callable[[Library], tuple[T, int]]:
+        """The function, and how much of the log it may have seen."""
+        return lambda library: (function(library), self.space.store.reached())
+
+    async def _heard_of(self, seq: int) -> None:
+        """Returns when the commit with this seq was announced, from when on its rules are known."""
+        if seq > self.space.hub.head.seq:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARD_SECONDS):
+                    while seq > self.space.hub.head.seq:
+                        await self.space.hub.wait()
 
 
 def missing(item: str) -> NotFound:

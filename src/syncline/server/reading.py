@@ -19,6 +19,7 @@ from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
 from syncline.stores import EVERYTHING
 from syncline.stores.sqlite import SqliteEventStore
+from syncline.stores.sqlite.item_index import just_before
 
 ITEMS = 1_000
 """Items of a difference that are looked at for one page."""
@@ -112,11 +113,13 @@ class _Brought:
         return None
 
     def _below(self, pattern: str) -> list[str]:
-        """The next items below a pattern."""
+        """The next items below a pattern to which something came until then: of others nothing is known, nor told."""
         done = self._way.item if not self._way.seq else just_before(self._way.item)
-        if not pattern.endswith("*"):
-            return [pattern] if pattern > done else []
-        return [] if pattern[:-1] + "\x7f" < done else self._store.items(pattern, done, ITEMS)
+        if pattern.endswith("*"):
+            is_done, limit = bool(pattern[:-1]) and pattern[:-1] + "\x7f" < done, ITEMS
+        else:
+            is_done, limit = pattern <= done, 1
+        return [] if is_done else self._store.items(pattern, done, limit, self._until)
 
     def _bring(self, item: str) -> bool:
         """Brings what there is to say of an item; whether there is room for another."""
@@ -142,8 +145,3 @@ class _Brought:
             since, more = found.seq, found.more
             self._way = Way(self._way.old, item, since)
         return True
-
-
-def just_before(item: str) -> str:
-    """A text after which this item is the next there can be."""
-    return item[:-1] + chr(ord(item[-1]) - 1) + "\x7f" if item else ""

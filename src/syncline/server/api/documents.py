@@ -117,7 +117,7 @@ async def list_documents(request: Request) -> None:
     after = request.parameter("after") or ""
     async with request.enter() as member:
         items = await member.items(pattern, after, limit)
-        found = [await member.look(item, _lister(item)) for item in items if not item.startswith(".")]
+        found = [await member.look_or(None, item, _lister(item)) for item in items if not item.startswith(".")]
     listing = Listing([each for each in found if each], items[-1] if len(items) == limit else None)
     await request.answer(msgspec.json.encode(listing))
 

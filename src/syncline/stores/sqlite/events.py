@@ -60,6 +60,7 @@ BEGIN_LOG = "INSERT INTO log (epoch) SELECT ? WHERE NOT EXISTS (SELECT * FROM lo
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
+LAST_SEQ = "SELECT max(seq) FROM entries"
 LAST_ID = "SELECT max(id) FROM entries"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 
@@ -188,6 +189,11 @@ class SqliteEventStore:
         """See ``EventStore.close``."""
         self._db.close()
 
+    def reached(self) -> int:
+        """How far a reader sees just now: perhaps to the end of a commit from which ``append`` has not returned."""
+        with self._db.reading() as cursor:
+            return cursor.execute(LAST_SEQ).get or 0
+
     # For a server that is an author, too
 
     def last_id(self) -> str:
@@ -204,13 +210,13 @@ class SqliteEventStore:
         with self._db.reading() as cursor:
             return [Entry.read(entry) for _, _, entry in cursor.execute(HELD, (array(keys),)) if entry]
 
-    def items(self, pattern: str, after: str, limit: int, until: int) -> list[str]:
-        """The first items after one, in order, that fit a pattern and to which something came up to a seq.
+    def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
+        """The first items after one, in order, that fit a pattern; of those to which something came ``until`` then.
 
         The work grows with ``limit``, not with the log.
         """
         with self._db.reading() as cursor:
-            return item_index.items(cursor, pattern, after, limit, until)
+            return item_index.items(cursor, pattern, after, limit, self._head.seq if until is None else until)
 
     @property
     def wants_checkpoint(self) -> bool:

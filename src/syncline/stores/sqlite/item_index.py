@@ -49,13 +49,14 @@ SEQS_OF_STRETCH = "SELECT seq FROM entries WHERE seq > ? AND seq <= ? AND item I
 ITEMS_OF_STRETCH = "SELECT seq, item FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq"
 LAST_SEQ_RECENT = "SELECT seq FROM entries WHERE seq > ? AND item = ? ORDER BY seq DESC LIMIT 1"
 LAST_SEQ_INDEXED = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run DESC, seq DESC LIMIT 1"
+LAST_RUN = "SELECT max(run) FROM item_runs WHERE run <= ?"
 NEXT_ITEM = """
     SELECT min(next) FROM (
         SELECT (SELECT min(item) FROM item_index WHERE item_index.run = item_runs.run AND item > ?1) AS next
-        FROM item_runs
+        FROM item_runs WHERE run <= ?2
     )
 """
-RECENT_ITEMS = "SELECT DISTINCT item FROM entries WHERE seq > ?"
+RECENT_ITEMS = "SELECT DISTINCT item FROM entries WHERE seq > ? AND seq <= ?"
 FORGET = "DELETE FROM item_index WHERE item = ?1 AND run IN (SELECT run FROM item_runs)"
 DROP_RUNS = ("DELETE FROM item_index WHERE run > ?", "DELETE FROM item_runs WHERE run > ?")
 
@@ -98,17 +99,26 @@ def last_seq(cursor: Any, item: str, since: int, reach: int) -> int | None:
     return cursor.execute(LAST_SEQ_INDEXED, (since, item)).get  # type: ignore[no-any-return]
 
 
-def items(cursor: Any, pattern: str, after: str, limit: int, reach: int) -> list[str]:
-    """The first items after one, in their order, that fit a pattern: from run to run, by skipping what is alike."""
+def items(cursor: Any, pattern: str, after: str, limit: int, until: int) -> list[str]:
+    """The first items after one, in their order, that fit a pattern and to which something came up to a seq.
+
+    From run to run, by skipping what is alike; a run that ends beyond ``until`` is scanned, as what has no run yet.
+    """
     wanted, prefix = matcher([pattern]), pattern.removesuffix("*")
-    last = max(after, prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\x7f") if prefix else after
-    found = {item for (item,) in cursor.execute(RECENT_ITEMS, (reach,)) if item > last and wanted(item)}
-    for _ in range(limit):
-        last = cursor.execute(NEXT_ITEM, (last,)).get
+    last = max(after, just_before(prefix)) if prefix else after
+    reach = cursor.execute(LAST_RUN, (until,)).get or 0
+    found = {item for (item,) in cursor.execute(RECENT_ITEMS, (reach, until)) if item > last and wanted(item)}
+    for _ in range(limit if reach else 0):
+        last = cursor.execute(NEXT_ITEM, (last, reach)).get
         if last is None or not last.startswith(prefix):
             break
         found.add(last)
     return sorted(item for item in found if wanted(item))[:limit]
+
+
+def just_before(item: str) -> str:
+    """A text after which this item is the next there can be."""
+    return item[:-1] + chr(ord(item[-1]) - 1) + "\x7f" if item else ""
 
 
 def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, until: int) -> tuple[list[int], int]:
@@ -116,6 +126,7 @@ def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, 
 
     Through the index while they are few, otherwise by a scan of the next stretch of the log.
     """
+    limit = min(limit, SCANNED - 1)  # so that as many as are looked at are always too many
     if since >= reach:
         return _scan(cursor, items, since, min(since + SCANNED, until), limit)
     seqs: set[int] = set()
@@ -137,7 +148,7 @@ def _indexed_seqs(cursor: Any, pattern: str, since: int, limit: int) -> list[int
     if pattern.endswith("*"):  # a range over several items is not in order of seq: take it whole, or not at all
         rows = cursor.execute(SEQS_OF_PREFIX, (since, pattern[:-1], pattern[:-1] + "\x7f", SCANNED))
     else:
-        rows = cursor.execute(SEQS_OF_ITEM, (since, pattern, min(limit, SCANNED - 1)))
+        rows = cursor.execute(SEQS_OF_ITEM, (since, pattern, limit))
     return [seq for (seq,) in rows]
 
 

@@ -68,7 +68,7 @@ async def changes_after(member: Member, since: int, items: Sequence[str], limit:
             by_item.setdefault(placed.event.item, []).append(placed)
     found: list[Changed] = []
     for item, several in by_item.items():
-        found += await member.look(item, partial(_changes, member.space, item, since, several))
+        found += await member.look_or([], item, partial(_changes, member.space, item, since, several))
     return _bounded(Stretch(sorted(found), part.seq, part.more))
 
 

@@ -118,7 +118,7 @@ class Commands:
                 return [*revisions_in(id, known, shapes.MAX_CHANGES, library)]
             return [{"type": "document", "document": _shown(id, library)}]
 
-        return await self._member.look(id, look)
+        return await self._member.look_or([_nothing(id)] if is_named else [], id, look)
 
     async def _changes(self, command: shapes.GetChangesSince) -> None:
         since, head = command.since or 0, self._member.space.hub.head.seq
@@ -186,6 +186,11 @@ def _unchanged(item: str, revision: int, seq: int) -> dict[str, Any]:
     """The answer to a write after which the document shows what it showed before."""
     patches: dict[str, Any] = {"forward_patch": [], "reverse_patch": []}
     return {"type": "document_updated", "document_id": item, "revision": revision, "seq": seq, **patches}
+
+
+def _nothing(id: str) -> dict[str, Any]:
+    """A document that is not there, or that may not be read."""
+    return {"type": "document", "document": {"id": id, "revision": 0, "seq": 0, "at": 0, "deleted": True}}
 
 
 def _shown(id: str, library: Library) -> dict[str, Any]:
