@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from syncline.core import limits
+from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings
 from syncline.server.origins import Origins
 from syncline.server.proxies import Proxies
@@ -67,10 +68,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time after which a silent connection is closed."""
     shutdown_seconds: float = 10.0
     """Time that requests under way have to end when the server stops."""
+    address_requests_per_second: float = 50_000
+    """Requests and messages from one address (of IPv6: a /64), on an average. 0: no limit."""
+    credential_requests_per_second: float = 50_000
+    """The same with one key or session."""
+    user_requests_per_second: float = 50_000
+    """The same of one user."""
+    address_events_per_second: float = 500_000
+    """Events pushed from one address, on an average. 0: no limit."""
+    credential_events_per_second: float = 500_000
+    """The same with one key or session."""
+    user_events_per_second: float = 500_000
+    """The same of one user."""
+    burst_seconds: float = 5.0
+    """At once comes at most what the averages allow in this time."""
+    quota_events: int = 0
+    """Events in one space, unless it has a quota of its own. 0: no limit, here and below."""
+    quota_bytes: int = 0
+    """Bytes of the events in one space, in canonical form."""
+    quota_items: int = 0
+    """Items in one space."""
+    quota_connections: int = 0
+    """Sessions and streams of one space that are open at a time."""
+    quota_events_per_second: int = 0
+    """Events pushed to one space, on an average."""
     log_level: str = "info"
     """debug, info, warning or error."""
     oidc: tuple[OidcIssuer, ...] = ()
     """OpenID providers whose tokens are accepted: tables called oidc in the file, elsewhere a JSON array."""
+
+    @property
+    def quotas(self) -> Quotas:
+        """Of spaces that have none of their own."""
+        return Quotas(**{name: getattr(self, f"quota_{name}") for name in Quotas.__struct_fields__})
 
     @property
     def is_open(self) -> bool:
@@ -162,11 +192,16 @@ def _check(settings: Settings) -> None:
         "hello_seconds",
         "idle_seconds",
         "shutdown_seconds",
+        "burst_seconds",
         "max_open_spaces",
         "documents_megabytes",
     ):
         if not getattr(settings, name) > 0:
             raise BadSettings(f"{name}: must be greater than 0.")
+    for name in Settings.__struct_fields__:
+        is_limit = name.endswith("_per_second") or name.startswith("quota_")
+        if is_limit and not 0 <= getattr(settings, name) < float("inf"):
+            raise BadSettings(f"{name}: must not be less than 0.")
     _check_issuers(settings.oidc)
     Origins(settings.origins)
     Proxies(settings.trusted_proxies)

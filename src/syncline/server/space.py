@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from itertools import takewhile
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-from syncline.core.access.state import OPEN, SYSTEM_ITEMS, Access
+from syncline.core.access.state import OPEN, ROOT, SYSTEM_ITEMS, Access
 from syncline.core.admission import Submission
 from syncline.core.cursors import CursorCodec
 from syncline.core.log import Head, Row
-from syncline.errors import SpaceDeleted, SynclineError
+from syncline.core.quotas import UNLIMITED, Quotas
+from syncline.core.rates import Buckets
+from syncline.errors import SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority, Committed
 from syncline.server.documents import Documents
 from syncline.server.hub import Hub
+from syncline.server.limits import rate
 from syncline.stores import EventStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore
@@ -35,6 +39,17 @@ class Crew(NamedTuple):
     readers: Executor
 
 
+class Terms(NamedTuple):
+    """What administrators have decided about a space."""
+
+    quotas: Quotas = UNLIMITED
+    is_suspended: bool = False
+    burst_seconds: float = 1.0
+
+
+NO_TERMS = Terms()
+
+
 class Space:
     """One space. Make it in the event loop; its methods belong there."""
 
@@ -48,6 +63,7 @@ class Space:
         access: Access = OPEN,
         open_snapshots: Callable[[], SnapshotStore] = MemorySnapshotStore,
         documents_bytes: int = BUDGET_BYTES,
+        terms: Terms = NO_TERMS,
     ) -> None:
         """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take."""
         self.name = name
@@ -62,7 +78,10 @@ class Space:
         self._past: dict[int, Access] = {}
         self._past_lock = Lock()
         self._authority = Authority(store, crew.writers, self._announce, now_ms, access)
-        self.documents = Documents(store, open_snapshots, crew.readers, self._authority.submit, now_ms, documents_bytes)
+        self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
+        self.connections = 0
+        """How many sessions and streams are open just now."""
+        self.set_terms(terms)
         self.end: SynclineError | None = None
         """Why followers have to go, once they have to."""
 
@@ -87,8 +106,37 @@ class Space:
                     del self._past[old]
             return self._past[seq]
 
+    def set_terms(self, terms: Terms) -> None:
+        """What administrators have decided about the space, from now on."""
+        self.terms, self._authority.quotas = terms, terms.quotas
+        per_second = terms.quotas.events_per_second
+        self.rate = Buckets(rate(per_second, terms.burst_seconds)) if per_second else None
+        self.hub.wake()  # whoever follows looks again whether it may
+
+    def check_resumed(self, user: str) -> None:
+        """Raises SpaceSuspended if the space is suspended, unless it is one of the server's own voices that asks."""
+        if self.terms.is_suspended and not user.startswith("."):
+            raise SpaceSuspended(f"The space {self.name} is suspended.")
+
+    async def settle(self) -> None:
+        """Returns when what was taken before is stored."""
+        await self._authority.submit(Submission([], ROOT))
+
+    @contextmanager
+    def connected(self, user: str) -> Iterator[None]:
+        """As long as the block lasts there is one more session or stream. Raises TooManyConnections."""
+        most = self.terms.quotas.connections
+        if most and self.connections >= most and not user.startswith("."):
+            raise TooManyConnections(f"The space has {most} sessions and streams open, as many as it may.")
+        self.connections += 1
+        try:
+            yield
+        finally:
+            self.connections -= 1
+
     async def submit(self, submission: Submission) -> Committed:
-        """Judges and stores events; returns after the durable commit."""
+        """Judges and stores events; returns after the durable commit. Raises SpaceSuspended."""
+        self.check_resumed(submission.user)
         return await self._authority.submit(submission)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:

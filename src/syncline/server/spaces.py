@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from syncline.core.cursors import CursorCodec
 from syncline.core.log import Receipts
@@ -18,7 +20,7 @@ from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
-from syncline.server.space import Crew, Space, read_access
+from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore, SqliteSnapshotStore
 
@@ -43,8 +45,10 @@ class Spaces:
         *,
         max_open: int = MAX_OPEN_SPACES,
         documents_bytes: int = BUDGET_BYTES,
+        terms: Terms = NO_TERMS,
     ) -> None:
-        """``documents_bytes``: what the documents of one space may take in memory."""
+        """``documents_bytes``: what the documents of one space may take in memory; ``terms``: where it has none."""
+        self._terms = terms
         self._directory, self._documents_bytes, self._resolving = directory, documents_bytes, resolving
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
         self._receipts = Receipts(registry.secret("receipts"))
@@ -77,12 +81,13 @@ class Spaces:
                 raise ShuttingDown("The server is stopping.")
             if create:
                 self._registry.create_space(name)
-            state = await asyncio.to_thread(self._registry.space_table.state, name)
+            terms = await asyncio.to_thread(self._terms_of, name)
             await self._make_room()
             store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
             access = await asyncio.to_thread(read_access, store)
-            space = Space(name, store, self._codec, self._crew, self._now_ms, access, snapshots, self._documents_bytes)
+            size = self._documents_bytes
+            space = Space(name, store, self._codec, self._crew, self._now_ms, access, snapshots, size, terms)
             self._open[name] = space
             self._resolving.join(space)
             return space
@@ -96,6 +101,29 @@ class Spaces:
             raise Overloaded(f"{self._max_open} spaces are in use; try again in a moment.")
         del self._open[idle.name]
         await self._close(idle)
+
+    async def change(
+        self, name: str, *, quotas: Mapping[str, int | None] | None = None, suspended: bool | None = None
+    ) -> None:
+        """Changes quotas of a space (None: to the server's default), or suspends or resumes it; the rest stays.
+
+        When this returns nothing is stored any more in a suspended space. Raises UnknownSpace or SpaceDeleted.
+        """
+        table = self._registry.space_table
+        async with self._opening:
+            if quotas:
+                await asyncio.to_thread(table.set_quotas, name, quotas)
+            if suspended is not None:
+                await asyncio.to_thread(table.suspend if suspended else table.resume, name)
+            terms, space = await asyncio.to_thread(self._terms_of, name), self._open.get(name)
+            if space is not None:
+                space.set_terms(terms)
+                await space.settle()
+
+    def _terms_of(self, name: str) -> Terms:
+        state = self._registry.space_table.state(name)
+        quotas = structs.replace(self._terms.quotas, **state.quotas)
+        return self._terms._replace(quotas=quotas, is_suspended=state.suspended is not None)
 
     async def delete(self, name: str) -> None:
         """Deletes a space and its file; its name is not used again."""
