@@ -51,6 +51,7 @@ from syncline.errors import (
     CursorReset,
     HelloRequired,
     NodeConflict,
+    RateLimited,
     SynclineError,
     TooLarge,
     TooManyEvents,
@@ -58,6 +59,9 @@ from syncline.errors import (
     UnsupportedProtocol,
     from_wire,
 )
+
+WAIT_SECONDS = 1.0
+"""How long a replica waits that was told to wait, but not how long."""
 
 # A replica's side: what it must do
 
@@ -97,7 +101,24 @@ class MarkCopied(NamedTuple):
     event: Event
 
 
-Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied
+class Postpone(NamedTuple):
+    """Tell that events could not be stored yet. They stay pending, and go again after ``release``."""
+
+    answers: Sequence[tuple[Event, SynclineError]]
+
+
+class Wait(NamedTuple):
+    """Do nothing for some seconds: the server has had too much of a time. The next step is the same again."""
+
+    error: SynclineError
+
+    @property
+    def seconds(self) -> float:
+        """How long."""
+        return retry_seconds(self.error) or WAIT_SECONDS
+
+
+Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied | Postpone | Wait
 
 
 class Local(NamedTuple):
@@ -134,6 +155,8 @@ class ClientSession:
         self._is_just_told = False  # the server's time was told a moment ago
         self._has_restamped = False
         self._held_items: set[str] = set()
+        self.held_seconds = 0.0
+        """After how long, at the earliest, the server wants to see again what is held back; 0: it did not say."""
         self._request: Hello | Push | Pull | None = None
         self._pushed: Sequence[Event] = ()
 
@@ -164,6 +187,7 @@ class ClientSession:
     def release(self) -> None:
         """Lets the items be pushed again whose events had a retryable answer."""
         self._held_items.clear()
+        self.held_seconds = 0.0
         self._has_restamped = False
 
     @property
@@ -233,6 +257,7 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
+        postponed: list[tuple[Event, SynclineError]] = []
         for event, result, error in zip(pushed, ack.results, _errors(pushed, ack), strict=True):
             if error is None:
                 answers.append((event, result.seq or 0))
@@ -243,9 +268,11 @@ class ClientSession:
                 self._is_just_told = True
             elif error.retryable or isinstance(error, ClockDrift):  # the server's clock itself may be behind
                 self._held_items.add(event.item)
+                self.held_seconds = max(self.held_seconds, retry_seconds(error))
+                postponed.append((event, error))
             else:
                 answers.append((event, error))
-        return effects
+        return [*effects, Postpone(postponed)] if postponed else effects
 
     def _failed(
         self, request: Hello | Push | Pull | None, pushed: Sequence[Event], error: SynclineError
@@ -258,7 +285,15 @@ class ClientSession:
                 return [Settle([(event, error) for event in pushed])]
             self._batch_size = len(pushed) // 2  # find the event that the server cannot read
             return []
+        if isinstance(error, RateLimited):
+            return [Wait(error)]
         raise error
+
+
+def retry_seconds(error: SynclineError) -> float:
+    """How long the server wants to be left in peace; 0 if it did not say."""
+    seconds = error.details.get("retry_after")
+    return max(0.0, float(seconds)) if isinstance(seconds, int | float) else 0.0
 
 
 def _errors(pushed: Sequence[Event], ack: Ack) -> list[SynclineError | None]:
@@ -330,8 +365,12 @@ Deed = Authenticate | Commit | Read | Follow | Send | Close
 
 CLOSE_CODES = {
     "unauthorized": 4401,
+    "token_expired": 4401,
     "forbidden": 4403,
+    "space_suspended": 4403,
     "unknown_space": 4404,
+    "rate_limited": 4429,
+    "too_many_connections": 4429,
     "request_timeout": 4408,
     "shutting_down": 1012,
 }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from syncline.core.access.scope import Rights
 from syncline.core.admission import Submission
 from syncline.core.events import Event
 from syncline.errors import SynclineError, TxRefused
@@ -37,19 +38,24 @@ class Recorded(NamedTuple):
     seq: int
 
 
-async def record(member: Member, item: str, action: str, payload: Any = UNSET) -> Recorded:
+async def record(
+    member: Member, item: str, action: str, payload: Any = UNSET, *, rights: Rights | None = None
+) -> Recorded:
     """Writes one system event as this member. Raises Forbidden, Unauthorized, or what the log refuses."""
-    (recorded,) = await record_all(member, [Act(item, action, payload)])
+    (recorded,) = await record_all(member, [Act(item, action, payload)], rights=rights)
     return recorded
 
 
-async def record_all(member: Member, acts: Sequence[Act]) -> list[Recorded]:
-    """Writes several in one commit: all of them, or none. Raises what the first refused one raises."""
+async def record_all(member: Member, acts: Sequence[Act], *, rights: Rights | None = None) -> list[Recorded]:
+    """Writes several in one commit: all of them, or none. Raises what the first refused one raises.
+
+    ``rights``: other ones than the member's, for what everybody may do about themselves.
+    """
     member.check()
     space, user = member.space, member.user
     async with space.administering:
         events = await space.run(_drafted, space, user, acts)
-        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=member.rights))
+        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=rights or member.rights))
     refused = [outcome for outcome in outcomes if isinstance(outcome, SynclineError)]
     if refused:
         raise next((error for error in refused if not isinstance(error, TxRefused)), refused[0])

@@ -9,7 +9,20 @@ from contextlib import suppress
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from syncline.errors import NotFound, SynclineError
-from syncline.server.api import acl, audit, documents, history, log, openapi, policies, spaces
+from syncline.server.api import (
+    acl,
+    audit,
+    auth,
+    documents,
+    history,
+    keys,
+    log,
+    openapi,
+    policies,
+    sessions,
+    spaces,
+    users,
+)
 from syncline.server.api.websocket import WebSocketEndpoint
 from syncline.server.dialects.commands.conversation import Commands
 from syncline.server.dialects.crdt import routes as crdt
@@ -48,6 +61,24 @@ DESCRIBED = (
     Address("acl/explain", {"POST": acl.explain}),
     Address("acl/{id}", {"DELETE": acl.remove_rule}),
     Address("audit", {"GET": audit.show_audit}),
+    Address("auth/login", {"POST": auth.login}, is_public=True),
+    Address("auth/refresh", {"POST": auth.refresh}, is_public=True),
+    Address("auth/logout", {"POST": auth.logout}, is_public=True),
+    Address("auth/setup", {"POST": auth.set_up}, is_public=True),
+    Address("auth/me", {"GET": auth.show_me}),
+    Address("auth/password", {"POST": auth.change_password}),
+    Address("auth/totp", {"POST": sessions.enrol_second_factor, "DELETE": sessions.turn_off_second_factor}),
+    Address("auth/totp/confirm", {"POST": sessions.confirm_second_factor}),
+    Address("auth/sessions", {"GET": sessions.list_sessions}),
+    Address("auth/sessions/{id}", {"DELETE": sessions.end_session}),
+    Address("auth/ticket", {"POST": sessions.make_ticket}),
+    Address("users", {"GET": users.list_users, "POST": users.create_user}),
+    Address("users/{name}", {"GET": users.show_user, "DELETE": users.remove_user}),
+    Address("users/{name}/suspend", {"POST": users.suspend_user}),
+    Address("users/{name}/resume", {"POST": users.resume_user}),
+    Address("users/{name}/setup", {"POST": users.issue_setup_token}),
+    Address("keys", {"GET": keys.list_keys, "POST": keys.create_key}),
+    Address("keys/{id}", {"DELETE": keys.revoke_key}),
     Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
     Address("/livez", {"GET": spaces.alive}, is_per_space=False, is_public=True),
     Address("/readyz", {"GET": spaces.ready}, is_per_space=False, is_public=True),
@@ -56,7 +87,7 @@ ADDRESSES = (
     *DESCRIBED,
     Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False, is_public=True),
 )
-DOCUMENTS = "/docs/"
+SEGMENTED = ("/docs/", "/users/")
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
 
 
@@ -153,8 +184,8 @@ def create_app(
 
 
 def _with_segments(scope: Scope) -> Scope:
-    """The same request with the path of a document as it came: an id with a slash in it is one segment, encoded."""
+    """The same request with its path as it came: an id or a name with a slash in it is one segment, encoded."""
     raw = scope.get("raw_path") or b""
-    if DOCUMENTS not in scope["path"] or b"%" not in raw:
+    if b"%" not in raw or not any(each in scope["path"] for each in SEGMENTED):
         return scope
     return {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}

@@ -27,6 +27,7 @@ from syncline.errors import (
 )
 from syncline.server import zstd
 from syncline.server.auth.identity import Identity
+from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.author import check_node
 from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
@@ -42,6 +43,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
+STREAMS = "/live"
+"""How the addresses of streams end; a browser opens them without headers, with a ticket."""
 INLINE_BYTES = 16 * 1024
 """Larger bodies are decoded in a thread, so that they hold up nobody."""
 
@@ -83,7 +86,8 @@ class Request:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer":
             return token.strip()
-        return self.headers.get(b"x-api-key", b"").decode("latin-1") or None
+        given = self.headers.get(b"x-api-key", b"").decode("latin-1")
+        return given or (ticket_of(self.scope) if self.scope["path"].endswith(STREAMS) else None)
 
     @property
     def space(self) -> str:
@@ -239,6 +243,8 @@ class Request:
             **error.to_wire(),
         }
         headers = {401: {"www_authenticate": "Bearer"}, 503: {"retry_after": "1"}}.get(error.status, {})
+        if "retry_after" in error.details:
+            headers = {"retry_after": str(error.details["retry_after"])}
         if isinstance(error, MethodNotAllowed):
             headers = {"allow": error.details["allow"]}
         if error.status in (408, 413):
@@ -249,6 +255,12 @@ class Request:
 def headers_of(scope: Scope) -> dict[str, str]:
     """The headers of a request, by their names in lower case."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def ticket_of(scope: Scope) -> str | None:
+    """The ticket in the query, for what a browser opens without headers."""
+    given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=200).get("ticket", [])
+    return given[0] if given and given[0].startswith(TICKET_PREFIX) else None
 
 
 def address_of(scope: Scope) -> str:

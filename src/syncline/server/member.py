@@ -27,6 +27,7 @@ from syncline.replica.documents.library import Library
 from syncline.server import reading
 from syncline.server.auth.identity import Identity
 from syncline.server.desk import Change, Written
+from syncline.server.endings import Endings
 from syncline.server.frames import Frame
 from syncline.server.reading import Part, Place
 from syncline.server.space import Space
@@ -48,11 +49,18 @@ class Member:
     """A space as one user sees it. Its methods belong to the event loop."""
 
     def __init__(
-        self, space: Space, identity: Identity, is_valid: Callable[[Identity], bool] = lambda identity: True
+        self,
+        space: Space,
+        identity: Identity,
+        is_valid: Callable[[Identity], bool] = lambda identity: True,
+        endings: Endings | None = None,
     ) -> None:
-        """``is_valid`` tells whether what the user came with is still accepted; it is asked once a second."""
+        """``is_valid`` tells whether what the user came with is still accepted; it is asked once a second, and at once
+        when ``endings`` says that something has ended.
+        """
         self.space, self.identity, self._is_valid = space, identity, is_valid
-        self._asked_ms = space.now_ms()
+        self._endings = endings or Endings()
+        self._asked = space.now_ms(), self._endings.count
         self.on_refused: Callable[[Forbidden], None] = lambda error: None
         """Called with each event of a push that is forbidden."""
         self.user = identity.user
@@ -68,10 +76,18 @@ class Member:
         if expires is not None and now >= expires:
             raise TokenExpired("The token has expired: sign in again, or refresh it.")
         is_barred = not self.rights.is_trusted and self.space.access.is_barred(self.user, self.rights.credential)
-        if now - self._asked_ms >= ASKED_MS:
-            self._asked_ms, is_barred = now, is_barred or not self._is_valid(self.identity)
-        if is_barred:
+        if is_barred or not self._is_still_valid(now):
             raise Unauthorized("These credentials were revoked.")
+
+    def _is_still_valid(self, now: int) -> bool:
+        at, count = self._asked
+        if now - at < ASKED_MS and count == self._endings.count:
+            return True
+        asked = now, self._endings.count
+        is_valid = self._is_valid(self.identity)
+        if is_valid:  # otherwise it is asked again, whenever
+            self._asked = asked
+        return is_valid
 
     def view(self, items: Sequence[str] = ()) -> View:
         """What the user may see of these items (all: none are named)."""

@@ -15,6 +15,8 @@ from syncline.errors import BadRequest, SynclineError, UnknownSpace, Unsupported
 from syncline.server.audit import Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
+from syncline.server.auth.tickets import TICKET_PREFIX
+from syncline.server.endings import Endings
 from syncline.server.member import Member
 from syncline.server.register.audit import AuditTable
 from syncline.server.registry import DEFAULT_SPACE, Registry
@@ -72,6 +74,7 @@ class Service:
         """The key made at the first start of this data directory; shown once."""
         self.first_setup_token: str | None = None
         """With which the administrator sets a password, from the same start."""
+        self.endings = Endings()
         self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
 
     def start(self) -> None:
@@ -83,6 +86,7 @@ class Service:
         self.audit = Audit(AuditTable(self.registry.database), self._now_ms)
         settings = self.settings
         self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.is_open, issuers=settings.oidc)
+        self.authenticator.on_ended = self.endings.note
         if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
             self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
@@ -95,9 +99,12 @@ class Service:
             max_open=self.settings.max_open_spaces,
             documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
         )
+        self.endings.listeners.append(self.spaces.wake)
+        self.endings.watch(self.registry.database, self.authenticator.look_again)
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
+        await self.endings.stop()
         await self.spaces.close()
         await self.authenticator.close()
         await self.audit.close()
@@ -106,6 +113,8 @@ class Service:
 
     async def identify(self, token: str | None, caller: Callable[[], Caller]) -> Identity:
         """Who comes with these credentials. Raises Unauthorized, TokenExpired or IssuerUnavailable."""
+        if token and token.startswith(TICKET_PREFIX):
+            return self.authenticator.redeem_ticket(token)
         if self._authenticate is not None:
             found = self._authenticate(caller())
             identity = await found if isawaitable(found) else found
@@ -124,7 +133,7 @@ class Service:
         if not identity.belongs_to(space):
             raise UnknownSpace(f"There is no space {space}.")  # in the words of the register
         async with self.spaces.use(space, create=create and self.settings.create_spaces) as opened:
-            member = Member(opened, identity, self.authenticator.is_valid)
+            member = Member(opened, identity, self.authenticator.is_valid, self.endings)
             member.on_refused = lambda error: self.audit.refused(error, identity.user, space, address, "push")
             member.check()
             yield member

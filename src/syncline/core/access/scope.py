@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -21,6 +22,19 @@ class Scope(NamedTuple):
     def allows_action(self, action: str) -> bool:
         """Whether it may be used for this with some item."""
         return _matcher(self.actions)(action)
+
+    def includes(self, other: Scope) -> bool:
+        """Whether all that another scope allows, this one does too."""
+        return _covers(self.actions, other.actions) and _covers(self.items, other.items)
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Whether each of the narrow patterns lies within one of the wide ones; none at all are everything."""
+    return not wide or (bool(narrow) and all(any(_lies_in(each, pattern) for pattern in wide) for each in narrow))
+
+
+def _lies_in(narrow: str, wide: str) -> bool:
+    return narrow == wide or (wide.endswith("*") and narrow.startswith(wide[:-1]))
 
 
 UNSCOPED: Final = Scope()

@@ -12,7 +12,7 @@ import msgspec
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import Hello, Page, Welcome
 from syncline.errors import BY_CODE
-from syncline.server.api import acl, audit, shapes
+from syncline.server.api import account_shapes, acl, audit, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
@@ -32,6 +32,7 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "set_policies": {JSON: shapes.Policies},
     "add_rules": {JSON: (acl.NewRule, acl.NewRules)},
     "explain": {JSON: acl.Question},
+    **account_shapes.BODIES,
 }
 """What each handler takes, by content type; several shapes if a dialect has one of its own."""
 ANSWERS: Mapping[str, Any] = {
@@ -52,11 +53,12 @@ ANSWERS: Mapping[str, Any] = {
     **dict.fromkeys(("remove_rule", "remove_rules"), acl.Removed),
     "explain": acl.Explanation,
     "show_audit": audit.Audit,
+    **account_shapes.ANSWERS,
 }
 STREAMS = {"live", "follow_document"}
 WRITES = {"put_document", "patch_document", "delete_document", "add_ops", "undo", "redo", "restore"}
-OPTIONAL_BODIES = {"restore"}
-CREATE = {"put_document", "add_ops", "restore", "create_space", "undo", "redo", "add_rules"}
+OPTIONAL_BODIES = {"restore", "logout"}
+CREATE = {"put_document", "add_ops", "restore", "create_space", "undo", "redo", "add_rules", *account_shapes.CREATE}
 
 
 def _number(low: int, high: int = MAX_SAFE_INTEGER) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def _schema(kinds: Any, schemas: Mapping[str, Any]) -> Any:
 
 
 def _parameters(path: str, name: str) -> list[dict[str, Any]]:
-    parameters = [_parameter(each, "path", TEXT) for each in ("space", "id") if f"{{{each}}}" in path]
+    parameters = [_parameter(each, "path", TEXT) for each in ("space", "id", "name") if f"{{{each}}}" in path]
     if "{space}" not in path and path.startswith("/v1/") and path != "/v1/spaces":
         parameters.append(_parameter("X-Tenant-ID", "header", TEXT))
     parameters += [_parameter(each, "query", schema) for each, schema in PARAMETERS.get(name, {}).items()]

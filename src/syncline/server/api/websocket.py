@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
 
 from syncline.core.messages import ErrorMessage, Live, Welcome, encode
@@ -20,7 +20,7 @@ from syncline.core.session import (
 )
 from syncline.core.session import Send as SendText
 from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
-from syncline.server.http import Receive, Scope, Send, address_of, headers_of
+from syncline.server.http import Receive, Scope, Send, address_of, headers_of, ticket_of
 from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Caller, Service
@@ -55,6 +55,7 @@ class WebSocketEndpoint:
         """``dialect`` makes one for each conversation, from what sends a message."""
         self._service, self._dialect = service, dialect
         self._conversations: set[_Conversation] = set()
+        service.endings.listeners.append(self._look_again)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Holds one session, from its hello to its end."""
@@ -67,6 +68,11 @@ class WebSocketEndpoint:
                 await conversation.run()
             finally:
                 self._conversations.discard(conversation)
+
+    def _look_again(self) -> None:
+        """Ends every session whose credentials have ended."""
+        for conversation in self._conversations:
+            conversation.look_again()
 
     async def finish(self) -> None:
         """Ends every session, after what it has begun is answered."""
@@ -87,6 +93,8 @@ class _Conversation:
         self._space = self._user = ""  # for the audit, until they are known
         self._member: Member
         self._follower: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self._is_over = False
         self._busy = asyncio.Lock()
 
@@ -100,6 +108,8 @@ class _Conversation:
                     if not self._is_over:
                         await self._carry_out(self._session.receive(text))
         except TimeoutError:
+            if self._is_over:
+                return
             silent = RequestTimeout("Nothing was heard for too long.")
             unknown = Unauthorized("No hello came in time.")
             await self._carry_out(self._session.reject(silent if self._session.is_open else unknown))
@@ -109,10 +119,30 @@ class _Conversation:
             log.exception("a session failed")
             await self._carry_out(self._session.reject(InternalError("The server failed; its log says why.")))
         finally:
-            if self._follower is not None:
-                self._follower.cancel()
-                await asyncio.gather(self._follower, return_exceptions=True)
+            if self._expiry is not None:
+                self._expiry.cancel()
+            for task in (self._follower, self._ending):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
             await self._dialect.leave()
+
+    def look_again(self) -> None:
+        """Ends the session if what it came with is valid no longer."""
+        if not self._session.is_open or self._ending is not None:
+            return
+        try:
+            self._member.check()
+        except Unauthorized as error:
+            self._ending = asyncio.create_task(self._end(error))
+        except SynclineError:
+            return  # whoever follows is told, and so is who asks
+
+    async def _end(self, error: SynclineError) -> None:
+        with suppress(OSError):  # the client has gone
+            async with self._busy:
+                if not self._is_over:
+                    await self._carry_out(self._session.reject(error))
 
     async def finish(self) -> None:
         """Answers what was begun, and ends."""
@@ -136,11 +166,11 @@ class _Conversation:
                 await self._carry_out_one(deed)
             except SynclineError as error:
                 self._service.audit.refused(error, self._user, self._space, address_of(self._scope), "WebSocket")
-                if isinstance(deed, Authenticate):
+                if isinstance(deed, Authenticate) or isinstance(error, Unauthorized):
                     await self._carry_out(self._session.reject(error))
-                else:
-                    ref = deed.pull.ref if isinstance(deed, Read) else getattr(deed, "ref", None)
-                    await self._send_text(encode(ErrorMessage.of(error, ref)))
+                    return
+                ref = deed.pull.ref if isinstance(deed, Read) else getattr(deed, "ref", None)
+                await self._send_text(encode(ErrorMessage.of(error, ref)))
 
     async def _carry_out_one(self, deed: Deed) -> None:
         match deed:
@@ -166,9 +196,12 @@ class _Conversation:
         name = check_space(self._path_space or space)
         self._space, address = name, address_of(self._scope)
         caller = Caller(token, name, headers_of(self._scope), address)
-        identity = await self._service.identify(token, lambda: caller)
+        identity = await self._service.identify(token or ticket_of(self._scope), lambda: caller)
         self._user = identity.user
         self._member = await self._stack.enter_async_context(self._service.enter(identity, name, address=address))
+        if identity.expires_ms is not None:
+            seconds = max(0.0, (identity.expires_ms - self._member.space.now_ms()) / 1000)
+            self._expiry = asyncio.get_running_loop().call_later(seconds + 0.001, self.look_again)
         self._dialect.enter(self._member, node)
         return await self._member.welcome(node)
 
@@ -176,6 +209,8 @@ class _Conversation:
         try:
             async for frame in self._member.follow(live):
                 await self._send(frame.message)
+        except Unauthorized as error:
+            await self._end(error)
         except SynclineError as error:
             self._session.unfollow()
             await self._send_text(encode(ErrorMessage.of(error)))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from syncline.errors import SynclineError, TokenReused, Unauthorized
+from syncline.errors import SecondFactorRequired, SynclineError, TokenReused, Unauthorized
 from syncline.server.auth.accounts import Accounts
 from syncline.server.auth.credentials import Credentials
 from syncline.server.auth.guard import Guard
@@ -54,7 +54,10 @@ class Authenticator:
         passwords: Passwords | None = None,
         on_ended: Callable[[Sequence[str]], None] = lambda credentials: None,
     ) -> None:
-        """``on_ended`` is called in the event loop with credentials (``session:…``, ``key:…``) that were ended."""
+        """``on_ended`` is called in the event loop with credentials (``session:…``, ``key:…``) that were ended.
+
+        There may be none among them that are known by name, if a user was barred or another program changed something.
+        """
         database = registry.database
         self._registry = registry
         self.on_ended = on_ended
@@ -120,6 +123,17 @@ class Authenticator:
         await self.accounts.check(space, user, password, code=code, address=address)
         return self._grant(await asyncio.to_thread(self.sessions.begin, space, user, label))
 
+    async def set_up(self, token: str, password: str, *, address: str = "", label: str = "") -> Grant:
+        """A first session, by a setup token and the password that is set with it.
+
+        Raises InvalidCredentials, WeakPassword, TooManyAttempts or Overloaded; SecondFactorRequired if the password is
+        set and a login with it needs a code, too.
+        """
+        space, user = await self.accounts.redeem_for_password(token, password, address=address)
+        if await asyncio.to_thread(self.accounts.second_factors.is_on, space, user):
+            raise SecondFactorRequired("The password is set; log in with it and a code.")
+        return self._grant(await asyncio.to_thread(self.sessions.begin, space, user, label))
+
     async def refresh(self, token: str) -> Grant:
         """The next tokens of a session. Raises Unauthorized, TokenExpired or TokenReused."""
         try:
@@ -146,6 +160,10 @@ class Authenticator:
         ended = await asyncio.to_thread(self.sessions.end_all, space, user, but=but)
         self._end(*(f"session:{id}" for id in ended))
         return len(ended)
+
+    def look_again(self) -> None:
+        """Takes note that another program has changed the register: what was valid may be so no longer."""
+        self._end()
 
     async def revoke_key(self, id: str) -> bool:
         """Revokes an API key; whether it was valid until now."""
@@ -177,8 +195,7 @@ class Authenticator:
 
     def _end(self, *credentials: str) -> None:
         self._credentials.forget()
-        if credentials:
-            self.on_ended(credentials)
+        self.on_ended(credentials)
 
     def _submit_uses(self) -> None:
         self._writer.submit(self._write_uses)

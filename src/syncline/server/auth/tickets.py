@@ -14,6 +14,7 @@ from typing import NamedTuple
 from syncline.errors import Overloaded, Unauthorized
 from syncline.server.auth.identity import Identity
 
+TICKET_PREFIX = "tk_"
 VALID_MS = 30_000
 MAX_TICKETS = 10_000
 MAX_OF_ONE = 32
@@ -40,7 +41,7 @@ class Tickets:
 
     def issue(self, identity: Identity) -> str:
         """A new ticket: 256 random bits. Raises Overloaded."""
-        now, ticket = self._now_ms(), "tk_" + secrets.token_urlsafe(32)
+        now, ticket = self._now_ms(), TICKET_PREFIX + secrets.token_urlsafe(32)
         with self._lock:
             self._drop_expired(now)
             held = self._held.get((identity.space, identity.user), [])

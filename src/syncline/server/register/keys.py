@@ -27,6 +27,7 @@ FIELDS = "id, name, user, keys.created, space, actions, items, expires, used, re
 ADD = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
 LIST = f"SELECT {FIELDS} FROM keys WHERE revoked IS NULL OR ? ORDER BY created, id"
 FIND = f"SELECT {FIELDS} FROM keys WHERE id = ?"
+ID_OF = "SELECT id FROM keys WHERE hash = ?"
 REVOKE = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL RETURNING 1"
 USED = "UPDATE keys SET used = max(coalesce(used, 0), ?) WHERE id = ?"
 VALID = """
@@ -86,13 +87,19 @@ class Keys:
     def all(self, *, revoked: bool = False) -> list[Key]:
         """The keys, oldest first; with ``revoked`` also those that were revoked."""
         with self._db.reading() as cursor:
-            return [_key(row) for row in cursor.execute(LIST, (revoked,))]
+            return [self._noted(_key(row)) for row in cursor.execute(LIST, (revoked,))]
 
     def find(self, id: str) -> Key | None:
         """The key of this id, also if it was revoked."""
         with self._db.reading() as cursor:
             row = cursor.execute(FIND, (id,)).fetchone()
-        return row and _key(row)
+        return row and self._noted(_key(row))
+
+    def id_of(self, key: str) -> str | None:
+        """The id of a key, whether it is valid or not."""
+        with self._db.reading() as cursor:
+            row = cursor.execute(ID_OF, (hash_of(key),)).fetchone()
+        return row and str(row[0])
 
     def revoke(self, id: str) -> bool:
         """Whether there was such a valid key; it is none afterwards, and stays so."""
@@ -130,6 +137,11 @@ class Keys:
         if used:
             with self._db.writing() as cursor:
                 cursor.executemany(USED, [(time, id) for id, time in used.items()])
+
+    def _noted(self, key: Key) -> Key:
+        """The key with a use that was not written yet."""
+        with self._used_lock:
+            return key._replace(used=self._used.get(key.id, key.used))
 
 
 def hash_of(key: str) -> bytes:

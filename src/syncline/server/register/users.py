@@ -14,6 +14,7 @@ from syncline.server.auth.identity import ANYONE, ROOT, home
 from syncline.stores.sqlite.database import Database
 
 ADD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, NULL, NULL, NULL) RETURNING 1"
+WITHDRAW = "DELETE FROM users WHERE space = ? AND name = ? AND password IS NULL"
 FIND = "SELECT space, name, created, suspended, removed, password IS NOT NULL FROM users WHERE space = ? AND name = ?"
 LIST = """
     SELECT space, name, created, suspended, removed, password IS NOT NULL FROM users
@@ -63,6 +64,11 @@ class Users:
         with self._db.writing() as cursor:
             if cursor.execute(ADD, (home(space, name), name, self._now_ms())).get is None:
                 raise UserExists(f"There is a user {name} in {space} already, or was one: take another name.")
+
+    def withdraw(self, space: str, name: str) -> None:
+        """Takes back what ``create`` did a moment ago: nobody has heard of this user yet."""
+        with self._db.writing() as cursor:
+            cursor.execute(WITHDRAW, (home(space, name), name))
 
     def ensure(self, space: str, name: str) -> None:
         """The user, made if need be. Raises BadRequest, or UnknownUser for one who was removed."""

@@ -123,6 +123,12 @@ class Database:
                     else:
                         self._readers.append(connection)
 
+    def foreign_version(self) -> int:
+        """A number that changes when another program has written; what this object writes does not change it."""
+        with self._writer_lock, _translated(self._path):
+            self.check_open()
+            return int(self._writer.pragma("data_version"))
+
     @property
     def wants_checkpoint(self) -> bool:
         """Whether ``checkpoint`` has something to do."""
