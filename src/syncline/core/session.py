@@ -101,12 +101,6 @@ class MarkCopied(NamedTuple):
     event: Event
 
 
-class Postpone(NamedTuple):
-    """Tell that events could not be stored yet. They stay pending, and go again after ``release``."""
-
-    answers: Sequence[tuple[Event, SynclineError]]
-
-
 class Wait(NamedTuple):
     """Do nothing for some seconds: the server has had too much of a time. The next step is the same again."""
 
@@ -118,7 +112,7 @@ class Wait(NamedTuple):
         return retry_seconds(self.error) or WAIT_SECONDS
 
 
-Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied | Postpone | Wait
+Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied | Wait
 
 
 class Local(NamedTuple):
@@ -155,6 +149,8 @@ class ClientSession:
         self._is_just_told = False  # the server's time was told a moment ago
         self._has_restamped = False
         self._held_items: set[str] = set()
+        self.postponed: dict[str, SynclineError] = {}
+        """Why events are held back: the last error of each code."""
         self.held_seconds = 0.0
         """After how long, at the earliest, the server wants to see again what is held back; 0: it did not say."""
         self._request: Hello | Push | Pull | None = None
@@ -187,6 +183,7 @@ class ClientSession:
     def release(self) -> None:
         """Lets the items be pushed again whose events had a retryable answer."""
         self._held_items.clear()
+        self.postponed = {}
         self.held_seconds = 0.0
         self._has_restamped = False
 
@@ -257,7 +254,6 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
-        postponed: list[tuple[Event, SynclineError]] = []
         for event, result, error in zip(pushed, ack.results, _errors(pushed, ack), strict=True):
             if error is None:
                 answers.append((event, result.seq or 0))
@@ -269,10 +265,10 @@ class ClientSession:
             elif error.retryable or isinstance(error, ClockDrift):  # the server's clock itself may be behind
                 self._held_items.add(event.item)
                 self.held_seconds = max(self.held_seconds, retry_seconds(error))
-                postponed.append((event, error))
+                self.postponed[error.code] = error
             else:
                 answers.append((event, error))
-        return [*effects, Postpone(postponed)] if postponed else effects
+        return effects
 
     def _failed(
         self, request: Hello | Push | Pull | None, pushed: Sequence[Event], error: SynclineError

@@ -56,7 +56,6 @@ DESCRIBED = (
     Address("docs/{id}/conflicts", {"GET": history.show_conflicts}),
     Address("docs/{id}/live", {"GET": history.follow_document}),
     Address("policies", {"GET": policies.show_policies, "PUT": policies.set_policies}),
-    Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
     Address("acl", {"GET": acl.list_rules, "POST": acl.add_rules, "DELETE": acl.remove_rules}),
     Address("acl/explain", {"POST": acl.explain}),
     Address("acl/{id}", {"DELETE": acl.remove_rule}),
@@ -79,7 +78,12 @@ DESCRIBED = (
     Address("users/{name}/setup", {"POST": users.issue_setup_token}),
     Address("keys", {"GET": keys.list_keys, "POST": keys.create_key}),
     Address("keys/{id}", {"DELETE": keys.revoke_key}),
-    Address("/v1/spaces/{space}", {"GET": spaces.show_space, "DELETE": spaces.delete_space}, is_per_space=False),
+    Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
+    Address(
+        "/v1/spaces/{space}",
+        {"GET": spaces.show_space, "PATCH": spaces.change_space, "DELETE": spaces.delete_space},
+        is_per_space=False,
+    ),
     Address("/livez", {"GET": spaces.alive}, is_per_space=False, is_public=True),
     Address("/readyz", {"GET": spaces.ready}, is_per_space=False, is_public=True),
 )

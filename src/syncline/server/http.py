@@ -7,6 +7,7 @@ import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
+from math import ceil
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote
 
@@ -19,13 +20,14 @@ from syncline.errors import (
     BadRequest,
     InternalError,
     MethodNotAllowed,
+    RateLimited,
     RequestTimeout,
     SpaceMismatch,
     SynclineError,
     TooLarge,
     UnsupportedMedia,
 )
-from syncline.server import zstd
+from syncline.server import limits, zstd
 from syncline.server.auth.identity import Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.author import check_node
@@ -74,6 +76,11 @@ class Request:
     def caller(self) -> Caller:
         """Who asks. Raises BadRequest or SpaceMismatch."""
         return Caller(self.token, self.space, headers_of(self.scope), address_of(self.scope))
+
+    @property
+    def meter(self) -> limits.Meter:
+        """Counts what whoever asks is asking for."""
+        return self.service.limits.meter(self.identity, address_of(self.scope))
 
     def enter(self, *, create: bool = True) -> AbstractAsyncContextManager[Member]:
         """The space of the request as its user sees it. Raises UnknownSpace."""
@@ -244,7 +251,9 @@ class Request:
         }
         headers = {401: {"www_authenticate": "Bearer"}, 503: {"retry_after": "1"}}.get(error.status, {})
         if "retry_after" in error.details:
-            headers = {"retry_after": str(error.details["retry_after"])}
+            headers = {"retry_after": str(ceil(error.details["retry_after"]))}
+        if isinstance(error, RateLimited):
+            headers |= limits.headers_of(error)
         if isinstance(error, MethodNotAllowed):
             headers = {"allow": error.details["allow"]}
         if error.status in (408, 413):
@@ -292,7 +301,7 @@ class Endpoint:
 
     def __init__(self, service: Service, address: Address) -> None:
         self._service, self._handlers, self._is_public = service, address.handlers, address.is_public
-        self._place = address.path
+        self._place, self._is_counted = address.path, address.is_per_space or not address.is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -302,8 +311,11 @@ class Endpoint:
             if handler is None:
                 allowed = ", ".join(sorted(self._handlers))
                 raise MethodNotAllowed(f"{scope['method']} is not possible here; {allowed} is.", allow=allowed)
+            if self._is_counted:
+                self._service.limits.knock(address_of(scope))
             if not self._is_public:
                 await request.identify()
+                request.meter.request()
             await handler(request)
         except Disconnected:
             return

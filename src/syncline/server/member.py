@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TypeVar
 
 from syncline.core import patterns
@@ -29,6 +29,7 @@ from syncline.server.auth.identity import Identity
 from syncline.server.desk import Change, Written
 from syncline.server.endings import Endings
 from syncline.server.frames import Frame
+from syncline.server.limits import UNMETERED, Meter
 from syncline.server.reading import Part, Place
 from syncline.server.space import Space
 from syncline.stores import Slice
@@ -54,12 +55,15 @@ class Member:
         identity: Identity,
         is_valid: Callable[[Identity], bool] = lambda identity: True,
         endings: Endings | None = None,
+        meter: Meter = UNMETERED,
     ) -> None:
         """``is_valid`` tells whether what the user came with is still accepted; it is asked once a second, and at once
         when ``endings`` says that something has ended.
         """
         self.space, self.identity, self._is_valid = space, identity, is_valid
         self._endings = endings or Endings()
+        self.meter = meter
+        """Counts what the user asks for."""
         self._asked = space.now_ms(), self._endings.count
         self.on_refused: Callable[[Forbidden], None] = lambda error: None
         """Called with each event of a push that is forbidden."""
@@ -67,10 +71,14 @@ class Member:
         scope = Scope(identity.actions, identity.items)
         self.rights = Rights(identity.space is None, identity.credential, scope)
 
+    def connected(self) -> AbstractContextManager[None]:
+        """As long as the block lasts, the user has one more session or stream. Raises TooManyConnections."""
+        return self.space.connected(self.user)
+
     # What is allowed
 
     def check(self) -> None:
-        """Raises SpaceDeleted, TokenExpired or Unauthorized if the user has no business here any more."""
+        """Raises SpaceDeleted, TokenExpired, Unauthorized or SpaceSuspended if the user has no business here."""
         self.space.check_exists()
         now, expires = self.space.now_ms(), self.identity.expires_ms
         if expires is not None and now >= expires:
@@ -78,6 +86,7 @@ class Member:
         is_barred = not self.rights.is_trusted and self.space.access.is_barred(self.user, self.rights.credential)
         if is_barred or not self._is_still_valid(now):
             raise Unauthorized("These credentials were revoked.")
+        self.space.check_resumed(self.user)
 
     def _is_still_valid(self, now: int) -> bool:
         at, count = self._asked
@@ -138,6 +147,7 @@ class Member:
             events = _prepare(array, self.user)
         else:
             events = await self.space.run(_prepare, array, self.user)
+        self.meter.events(len(events), self.space.rate)
         if not any(isinstance(event, Event) for event in events):
             refused = [event for event in events if isinstance(event, EventError)]
             return encode_ack(events, refused, self.space.hub.head.seq)
@@ -316,6 +326,7 @@ class Member:
         """Carries out a change of one item; also what a function finds then. Raises what is refused."""
         self.check()
         self.check_may(item, change.action)
+        self.meter.events(1, self.space.rate)
         self.check_may(item, READ)
         change = change._replace(user=self.user, rights=self.rights)
         try:

@@ -17,11 +17,13 @@ from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.endings import Endings
+from syncline.server.limits import Limits
 from syncline.server.member import Member
 from syncline.server.register.audit import AuditTable
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
+from syncline.server.space import Terms
 from syncline.server.spaces import Spaces
 from syncline.stores.sqlite.database import hold
 
@@ -75,6 +77,7 @@ class Service:
         self.first_setup_token: str | None = None
         """With which the administrator sets a password, from the same start."""
         self.endings = Endings()
+        self.limits = Limits(settings)
         self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
 
     def start(self) -> None:
@@ -98,6 +101,7 @@ class Service:
             Resolving(self._resolvers, self._now_ms),
             max_open=self.settings.max_open_spaces,
             documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
+            terms=Terms(settings.quotas, burst_seconds=settings.burst_seconds),
         )
         self.endings.listeners.append(self.spaces.wake)
         self.endings.watch(self.registry.database, self.authenticator.look_again)
@@ -133,7 +137,8 @@ class Service:
         if not identity.belongs_to(space):
             raise UnknownSpace(f"There is no space {space}.")  # in the words of the register
         async with self.spaces.use(space, create=create and self.settings.create_spaces) as opened:
-            member = Member(opened, identity, self.authenticator.is_valid, self.endings)
+            meter = self.limits.meter(identity, address)
+            member = Member(opened, identity, self.authenticator.is_valid, self.endings, meter)
             member.on_refused = lambda error: self.audit.refused(error, identity.user, space, address, "push")
             member.check()
             yield member

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import Ack, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
-from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle
-from syncline.errors import LogChanged, RequestError, SynclineError
+from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle, Wait, retry_seconds
+from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.sync.rulings import Ruling, ask_about, both_stand, failed
@@ -42,12 +42,19 @@ class Conversation:
 
     async def run(self) -> None:
         """Carries out the session's steps until it has none. Raises what ends it before."""
+        refusals = 0
         while (step := await self._next()) is not None:
             try:
                 answer = await self._carry(step)
+            except RateLimited as error:
+                refusals += 1
+                if refusals > self._options.attempts or retry_seconds(error) > self._options.max_backoff_seconds:
+                    raise
+                await self._receive(ErrorMessage.of(error))
             except (LogChanged, RequestError) as error:
                 await self._receive(ErrorMessage.of(error))
             else:
+                refusals = 0
                 await self._receive(answer)
 
     async def follow(self) -> None:
@@ -112,6 +119,8 @@ class Conversation:
         for effect in self.session.receive(answer):
             if isinstance(effect, Apply):
                 await self._apply(effect._replace(page=self._chosen(effect.page)))
+            elif isinstance(effect, Wait):
+                await asyncio.sleep(effect.seconds)
             else:
                 self._perform(effect)
 
@@ -119,7 +128,13 @@ class Conversation:
         if isinstance(effect, Settle):
             self.result.pushed += sum(isinstance(answer, int) for _, answer in effect.answers)
             self.result.errors += [answer for _, answer in effect.answers if isinstance(answer, SynclineError)]
+            self._tell_of_postponed()
         self._replica.perform(effect)
+
+    def _tell_of_postponed(self) -> None:
+        """That events could not be stored yet is told once for each reason: thousands may wait for the same."""
+        told = {error.code for error in self.result.errors}
+        self.result.errors += [error for code, error in self.session.postponed.items() if code not in told]
 
     def _chosen(self, page: Page) -> Page:
         """The page without what the filter leaves out; the replica's own events always come back."""

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from syncline.core.session import ClientSession
+from syncline.core.session import ClientSession, retry_seconds
 from syncline.errors import ConnectionLost, InternalError, SynclineError
 from syncline.replica import Replica
 from syncline.stores import ReplicaStore
 from syncline.sync.conversation import Conversation
 from syncline.sync.credentials import Credentials, Token, is_about_credentials
-from syncline.sync.options import SyncOptions, SyncResult, pause_seconds
+from syncline.sync.options import LONGEST_SECONDS, SyncOptions, SyncResult, pause_seconds
 from syncline.transports import Transport
 
 log = logging.getLogger("syncline.sync")
@@ -48,6 +48,7 @@ class SyncManager:
         self._wake = asyncio.Event()
         self._rounds: list[asyncio.Future[SyncResult]] = []
         self._is_live = False
+        self._releasing: asyncio.TimerHandle | None = None
 
     # Once
 
@@ -72,7 +73,9 @@ class SyncManager:
                 conversation, error = await self._converse(push=push, pull=pull)
                 if error is None or not error.retryable or attempt == self._options.attempts - 1:
                     break
-                await asyncio.sleep(pause_seconds(attempt, self._options, self._chance()))
+                if retry_seconds(error) > self._options.max_backoff_seconds:
+                    break  # whoever called does not wait for that
+                await asyncio.sleep(pause_seconds(attempt, self._options, self._chance(), error))
             await self._hang_up()
         self._show(error)
         return self._report(conversation, began, error)
@@ -173,7 +176,7 @@ class SyncManager:
                 if was_live and self._credentials.may_help(error):
                     error = None  # the token expired meanwhile
                 attempt = 0 if was_live else attempt + 1
-                pause = pause_seconds(attempt, self._options, self._chance())
+                pause = pause_seconds(attempt, self._options, self._chance(), error)
                 self._show(error)
             if is_about_credentials(error) and await self._credentials.renewed():
                 continue
@@ -218,8 +221,9 @@ class SyncManager:
                 began = time.monotonic()
                 self._wake.clear()
                 await conversation.run()
-                if conversation.session.holds_back:
-                    loop.call_later(HELD_SECONDS, self._release, conversation.session)
+                if conversation.session.holds_back and self._releasing is None:
+                    pause = max(HELD_SECONDS, min(conversation.session.held_seconds, LONGEST_SECONDS))
+                    self._releasing = loop.call_later(pause, self._release, conversation.session)
                 result = conversation.result
                 if self._rounds or result.pushed or result.pulled or result.errors:
                     self._answer_rounds(self._report(conversation, began))
@@ -227,10 +231,14 @@ class SyncManager:
             follower.result()
         finally:
             unwatch()
+            if self._releasing is not None:
+                self._releasing.cancel()
+                self._releasing = None
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)
 
     def _release(self, session: ClientSession) -> None:
+        self._releasing = None
         session.release()
         self._wake.set()
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.session import retry_seconds
 from syncline.errors import BadSettings, SynclineError
 from syncline.sync.resolvers import ConflictResolver
+
+LONGEST_SECONDS = 3_600.0
+"""No server is left in peace for longer, whatever it asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,10 @@ class SyncResult:
         return not self.errors
 
 
-def pause_seconds(attempt: int, options: SyncOptions, chance: float) -> float:
-    """Full jitter: a random part of a bound that doubles with each attempt. ``chance`` is from [0, 1)."""
-    return chance * min(options.max_backoff_seconds, options.backoff_seconds * 2.0 ** min(attempt, 32))
+def pause_seconds(attempt: int, options: SyncOptions, chance: float, error: SynclineError | None = None) -> float:
+    """Full jitter: a random part of a bound that doubles with each attempt. ``chance`` is from [0, 1).
+
+    Not less than the server asked for with its ``error``, if that is no more than ``LONGEST_SECONDS``.
+    """
+    jitter = chance * min(options.max_backoff_seconds, options.backoff_seconds * 2.0 ** min(attempt, 32))
+    return jitter + (min(retry_seconds(error), LONGEST_SECONDS) if error is not None else 0.0)

@@ -150,4 +150,5 @@ async def follow_document(request: Request) -> None:
     last = request.header(b"last-event-id") or request.parameter("since")
     item = request.document
     async with request.enter() as member:
-        await streams.serve(request, follow(member, item, last))
+        with member.connected():
+            await streams.serve(request, follow(member, item, last))

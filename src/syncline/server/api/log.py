@@ -95,7 +95,8 @@ async def live(request: Request) -> None:
     last = request.headers.get(b"last-event-id", b"").decode("latin-1")
     message = Live(cursor=last or request.parameter("since"), items=request.items)
     async with request.enter() as member:
-        await streams.serve(request, _events(member.follow(message)))
+        with member.connected():
+            await streams.serve(request, _events(member.follow(message)))
 
 
 async def _events(pages: AsyncGenerator[Frame, None]) -> AsyncGenerator[bytes, None]:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 
 from syncline.core.limits import MAX_SAFE_INTEGER
-from syncline.errors import Forbidden
+from syncline.core.quotas import Quotas
+from syncline.errors import BadRequest, Forbidden
 from syncline.server.http import Request
 from syncline.server.registry import check_space
+from syncline.server.space import Space
 
 
 class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
     """The body that asks for a new space."""
 
     name: str
+
+
+class ChangeSpace(msgspec.Struct, forbid_unknown_fields=True):
+    """The body that changes a space. A quota of 0 is no limit, and null the server's default."""
+
+    quotas: dict[str, int | None] = {}
+    suspended: bool | None = None
 
 
 async def list_spaces(request: Request) -> None:
@@ -39,7 +49,33 @@ async def show_space(request: Request) -> None:
         space, head = member.space, member.space.hub.head
         cursor = await member.cursor_back(back, request.items)
         answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
-    await request.answer(msgspec.json.encode({**answer, "cursor": cursor}))
+        terms = _terms(space) if request.identity.space is None else {}
+    await request.answer(msgspec.json.encode({**answer, "cursor": cursor, **terms}))
+
+
+async def change_space(request: Request) -> None:
+    """``PATCH spaces/{space}``: sets quotas, each on its own, and suspends or resumes it."""
+    check_administrator(request)
+    change = await request.message(ChangeSpace)
+    for name, most in change.quotas.items():
+        _check_quota(name, most)
+    await request.service.spaces.change(request.space, quotas=change.quotas, suspended=change.suspended)
+    async with request.enter(create=False) as member:
+        await request.answer(msgspec.json.encode({"name": member.space.name, **_terms(member.space)}))
+
+
+def _check_quota(name: str, most: int | None) -> None:
+    if name not in Quotas.__struct_fields__:
+        raise BadRequest(f"quotas: there is none on {name[:80]}, but on {', '.join(Quotas.__struct_fields__)}.")
+    if most is not None and not 0 <= most <= MAX_SAFE_INTEGER:
+        raise BadRequest(f"quotas: {name} must be between 0 (no limit) and {MAX_SAFE_INTEGER}, or null.")
+
+
+def _terms(space: Space) -> dict[str, Any]:
+    """What administrators see of a space beside its log."""
+    used = {"events": space.hub.head.seq, "bytes": space.store.size(), "connections": space.connections}
+    quotas = msgspec.structs.asdict(space.terms.quotas)
+    return {"suspended": space.terms.is_suspended, "quotas": quotas, "used": used}
 
 
 async def delete_space(request: Request) -> None:

@@ -169,10 +169,15 @@ class _Conversation:
                 if isinstance(deed, Authenticate) or isinstance(error, Unauthorized):
                     await self._carry_out(self._session.reject(error))
                     return
+                if isinstance(deed, Follow):
+                    self._session.unfollow()
                 ref = deed.pull.ref if isinstance(deed, Read) else getattr(deed, "ref", None)
                 await self._send_text(encode(ErrorMessage.of(error, ref)))
 
     async def _carry_out_one(self, deed: Deed) -> None:
+        if self._session.is_open and not isinstance(deed, SendText | Close):
+            self._service.limits.knock(address_of(self._scope))
+            self._member.meter.request()
         match deed:
             case SendText(text):
                 await self._send_text(text)
@@ -196,9 +201,12 @@ class _Conversation:
         name = check_space(self._path_space or space)
         self._space, address = name, address_of(self._scope)
         caller = Caller(token, name, headers_of(self._scope), address)
+        self._service.limits.knock(address)
         identity = await self._service.identify(token or ticket_of(self._scope), lambda: caller)
         self._user = identity.user
         self._member = await self._stack.enter_async_context(self._service.enter(identity, name, address=address))
+        self._member.meter.request()
+        self._stack.enter_context(self._member.connected())
         if identity.expires_ms is not None:
             seconds = max(0.0, (identity.expires_ms - self._member.space.now_ms()) / 1000)
             self._expiry = asyncio.get_running_loop().call_later(seconds + 0.001, self.look_again)
