@@ -33,6 +33,8 @@ class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The claim that is the user's space; or else there is ``space``."""
     space: str = ""
     """The space of all its users."""
+    client_id: str = ""
+    """The public client there with which ``syncline login --device`` signs in (RFC 8628). Empty: it cannot."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
