@@ -23,7 +23,7 @@ from syncline.core.documents import dependencies
 from syncline.core.documents.dependencies import Held
 from syncline.core.events import Event
 from syncline.core.log import Head
-from syncline.core.quotas import Room
+from syncline.core.quotas import UNLIMITED, Room
 from syncline.errors import (
     ClockDrift,
     DocumentChanged,
@@ -123,7 +123,7 @@ class Ledger:
         self.nodes = dict(nodes)
         self._known = dict(known)
         self._held = held
-        self._room = room
+        self._room = room or Room(UNLIMITED, events=0, bytes=0)
         self._last_n, self._last_seq = last_n, last_seq
         self._next_seq = head.seq + 1
         self._now_ms = now_ms
@@ -132,8 +132,7 @@ class Ledger:
     def submit(self, submission: Submission) -> list[Outcome]:
         """The outcome of each event of a submission, in order."""
         events, user = submission.events, submission.user
-        if self._room is not None:
-            self._room.begin()
+        self._room.begin()
         if not submission.rights.is_trusted and self.access.is_barred(user, submission.rights.credential):
             return [Unauthorized("These credentials were revoked.")] * len(events)
         if (changed := self._change(submission.expects)) is not None:
@@ -173,7 +172,7 @@ class Ledger:
             and all(map(lt, [state.n, *counters], counters))
             and all(self._may(submission, item, action) for item, action in {(e.item, e.action) for e in events})
             and (all(event.ops is UNSET for event in events) or self._are_held(events))
-            and (self._room is None or self._room.holds(events))
+            and self._room.holds(events)
         )
 
     def _are_held(self, events: Sequence[Event]) -> bool:
@@ -205,22 +204,20 @@ class Ledger:
         state = self.nodes.get(node)
         self.nodes[node] = NodeState(user, last.clock[node], max(own, state.own) if state else own)
         self.accepted += events
-        if self._room is not None:
-            self._room.take(events)
+        self._room.take(events)
         return list(seqs)
 
     def _together(self, events: Sequence[Event | EventError], submission: Submission) -> list[Outcome]:
         """All of a transaction's events, or none of them."""
         before = len(self.accepted), self.access, dict(self.nodes), dict(self._known)
-        mark = self._room.mark() if self._room is not None else None
+        mark = self._room.mark()
         outcomes = [self._judge(event, submission) for event in events]
         if not any(isinstance(outcome, SynclineError) for outcome in outcomes):
             return outcomes
         del self.accepted[before[0] :]
         self.access, self.nodes, self._known = before[1:]
-        if self._room is not None and mark is not None:
-            self._room.back(mark)
-            self._room.close([event for event in events if isinstance(event, Event)])
+        self._room.back(mark)
+        self._room.close([event for event in events if isinstance(event, Event)])
         refused = TxRefused("Another event of the same transaction was refused.")
         return [self._unless_known(event, outcome, refused) for event, outcome in zip(events, outcomes, strict=True)]
 
@@ -255,7 +252,7 @@ class Ledger:
 
     def _quota_refusal(self, event: Event, submission: Submission) -> QuotaExceeded | None:
         """What the system writes is not refused: a full space can still be administered."""
-        return None if self._room is None or submission.is_system else self._room.refusal(event)
+        return None if submission.is_system else self._room.refusal(event)
 
     def _may(self, submission: Submission, item: str, action: str) -> bool:
         rights = submission.rights
@@ -289,8 +286,7 @@ class Ledger:
             self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
         self._known[event.key] = seq, event.digest
         self.accepted.append(event)
-        if self._room is not None:
-            self._room.take([event])
+        self._room.take([event])
         if event.item[0] == ".":
             self.access = self.access.after([Placed(seq, event)])
         return seq
