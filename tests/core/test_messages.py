@@ -12,6 +12,7 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import (
     Ack,
+    Auth,
     ErrorMessage,
     Hello,
     Live,
@@ -52,6 +53,7 @@ requests = st.one_of(
     st.builds(Hello, node=st.text("ab.", min_size=1, max_size=64), space=texts, token=st.none() | texts),
     st.builds(Pull, ref=refs, cursor=cursors, limit=st.integers(1, MAX_PAGE_ENTRIES), items=patterns),
     st.builds(Live, cursor=cursors, items=patterns),
+    st.builds(Auth, ref=refs, token=texts),
     st.builds(Ping, ref=refs),
     st.builds(Pong, ref=refs),
 )
@@ -296,7 +298,8 @@ def test_an_ack_by_hand_is_the_ack(ref, head):
 
 def test_every_message_has_a_type_of_its_own():
     kinds = {kind.__struct_config__.tag for kind in (*messages.Request.__args__, *messages.Answer.__args__)}
-    assert kinds == {"hello", "push", "pull", "live", "ping", "pong", "welcome", "ack", "page", "error"}
+    questions, answers = {"hello", "push", "pull", "live", "auth"}, {"welcome", "authenticated", "ack", "page", "error"}
+    assert kinds == {*questions, *answers, "ping", "pong"}
 
 
 def test_errors_travel_with_their_details():

@@ -25,6 +25,7 @@ from syncline.core.session import (
     Local,
     MarkCopied,
     Read,
+    Reauthenticate,
     Restamp,
     Rewind,
     Send,
@@ -376,6 +377,10 @@ def test_the_replica_s_half(trace):
             assert [effect_of(effect, names) for effect in client.receive(answer)] == step["effects"]
         elif "live" in step:
             client.live = True
+        elif "renew" in step:
+            client.renew(step["renew"])
+        elif "lasts" in step:
+            assert client.lasts_ms == step["lasts"]
         else:
             client.release()
 
@@ -388,6 +393,8 @@ def step_of(step: Any, names: dict[bytes, str]) -> Any:
             return {"push": [names[event.body] for event in decode_events(bytes(step.events))]}
         case messages.Pull():
             return {"pull": {"cursor": step.cursor, "limit": step.limit, "items": list(step.items)}}
+        case messages.Auth():
+            return {"auth": step.token}
         case Restamp():
             return {"restamp": step.now_ms}
     return step
@@ -430,6 +437,8 @@ def deed_of(deed: Any) -> Any:
     match deed:
         case Authenticate():
             return {"authenticate": full(deed.hello)}
+        case Reauthenticate():
+            return {"reauthenticate": deed._asdict()}
         case Commit():
             return {"commit": {"ref": deed.ref, "events": json.loads(bytes(deed.events))}}
         case Read():

@@ -67,6 +67,13 @@ class Live(Message, frozen=True, kw_only=True, omit_defaults=True, tag="live"):
     items: tuple[str, ...] = ()
 
 
+class Auth(Message, frozen=True, kw_only=True, omit_defaults=True, tag="auth"):
+    """Shows other credentials of the same user on an open session, before those in use expire."""
+
+    ref: int = 0
+    token: str
+
+
 class Ping(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ping"):
     """Asks for a ``pong``, in either direction."""
 
@@ -95,6 +102,19 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     limits: Limits = msgspec.field(default_factory=Limits)
     rules: list[Rule] | None = None
     """The rules that concern this user; None from a server that does not tell them."""
+    expires: int | None = None
+    """When the session ends unless other credentials are shown, by the server's clock; None: not by itself."""
+
+
+class Authenticated(Message, frozen=True, kw_only=True, omit_defaults=True, tag="authenticated"):
+    """Answers ``auth``: the session goes on with these credentials."""
+
+    ref: int = 0
+    user: str
+    time: int
+    """The server's time in milliseconds."""
+    expires: int | None = None
+    """As in ``welcome``."""
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -150,8 +170,8 @@ class ErrorMessage(Message, frozen=True, kw_only=True, omit_defaults=True, tag="
         return from_wire({**self.details, "code": self.code, "message": self.message, "retryable": self.retryable})
 
 
-Request = Hello | Push | Pull | Live | Ping | Pong
-Answer = Welcome | Ack | Page | ErrorMessage | Ping | Pong
+Request = Hello | Push | Pull | Live | Auth | Ping | Pong
+Answer = Welcome | Authenticated | Ack | Page | ErrorMessage | Ping | Pong
 
 _request = msgspec.json.Decoder(Request)
 _answer = msgspec.json.Decoder(Answer)
@@ -217,7 +237,7 @@ def decode_answer(text: bytes) -> Answer:
         raise InternalError(f"The server sent something that is not a message of this protocol: {error}") from None
 
 
-AnswerKind = TypeVar("AnswerKind", Welcome, Ack, Page)
+AnswerKind = TypeVar("AnswerKind", Welcome, Authenticated, Ack, Page)
 
 
 def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:

@@ -28,6 +28,8 @@ from syncline.core.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    Auth,
+    Authenticated,
     ErrorMessage,
     Hello,
     Live,
@@ -139,6 +141,8 @@ class ClientSession:
     ) -> None:
         self.token = token
         """The credentials that ``hello`` shows; they may be found out until then."""
+        self.lasts_ms: int | None = None
+        """For how long they are good from when the server said so; None: for as long as the session."""
         self.live = False
         self.caught_up = False
         self._space, self._items = space, items
@@ -153,7 +157,8 @@ class ClientSession:
         """Why events are held back: the last error of each code."""
         self.held_seconds = 0.0
         """After how long, at the earliest, the server wants to see again what is held back; 0: it did not say."""
-        self._request: Hello | Push | Pull | None = None
+        self._fresh: str | None = None
+        self._request: Hello | Push | Pull | Auth | None = None
         self._pushed: Sequence[Event] = ()
 
     @property
@@ -171,7 +176,11 @@ class ClientSession:
         """The events of a push that has no answer yet."""
         return self._pushed if isinstance(self._request, Push) else ()
 
-    def next(self, local: Local) -> Hello | Push | Pull | Restamp | None:
+    def renew(self, token: str) -> None:
+        """Shows other credentials of the same user on the open session, with the next step."""
+        self.token = self._fresh = token
+
+    def next(self, local: Local) -> Hello | Push | Pull | Auth | Restamp | None:
         """The next step; None when there is nothing to do until something is recorded or arrives."""
         if self._request is not None:
             return None
@@ -192,9 +201,12 @@ class ClientSession:
         """Whether pending events wait for ``release``."""
         return bool(self._held_items)
 
-    def _step(self, local: Local) -> Hello | Push | Pull | Restamp | None:
+    def _step(self, local: Local) -> Hello | Push | Pull | Auth | Restamp | None:
         if self._server_ms is None:
             return Hello(node=local.node, space=self._space, token=self.token)
+        if self._fresh is not None:
+            fresh, self._fresh = self._fresh, None
+            return Auth(token=fresh)
         pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
         if not self.wants_pending:
             return pull
@@ -235,7 +247,11 @@ class ClientSession:
         match answer:
             case Welcome():
                 self._server_ms, self._limits, self._is_just_told = answer.time, answer.limits, True
+                self._take_expiry(answer)
                 return [Greet(answer)]
+            case Authenticated():
+                self._take_expiry(answer)
+                return []
             case Ack():
                 return self._settle(pushed, answer)
             case Page():
@@ -247,6 +263,9 @@ class ClientSession:
                 return self._failed(request, pushed, answer.error)
             case _:
                 return []
+
+    def _take_expiry(self, answer: Welcome | Authenticated) -> None:
+        self.lasts_ms = None if answer.expires is None else answer.expires - answer.time
 
     def _settle(self, pushed: Sequence[Event], ack: Ack) -> list[Effect]:
         if len(ack.results) != len(pushed):
@@ -271,7 +290,7 @@ class ClientSession:
         return effects
 
     def _failed(
-        self, request: Hello | Push | Pull | None, pushed: Sequence[Event], error: SynclineError
+        self, request: Hello | Push | Pull | Auth | None, pushed: Sequence[Event], error: SynclineError
     ) -> list[Effect]:
         if isinstance(error, CursorReset | BadCursor):
             self.caught_up = self.live = False
@@ -325,6 +344,13 @@ class Authenticate(NamedTuple):
     hello: Hello
 
 
+class Reauthenticate(NamedTuple):
+    """Check other credentials of the same user; answer with ``authenticated`` of this ref, or an error."""
+
+    ref: int
+    token: str
+
+
 class Commit(NamedTuple):
     """Store what may be stored of a JSON array of events; answer with an ``ack`` of this ref."""
 
@@ -357,7 +383,7 @@ class Close(NamedTuple):
     reason: str
 
 
-Deed = Authenticate | Commit | Read | Follow | Send | Close
+Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Send | Close
 
 CLOSE_CODES = {
     "unauthorized": 4401,
@@ -412,6 +438,8 @@ class ServerSession:
                     raise BadRequest("This session is live already.")
                 self._follows = True
                 return [Follow(request)]
+            case Auth():
+                return [Reauthenticate(request.ref, request.token)]
             case Ping():
                 return [Send(encode(Pong(ref=request.ref)))]
             case _:

@@ -268,7 +268,10 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 def ticket_of(scope: Scope) -> str | None:
     """The ticket in the query, for what a browser opens without headers."""
-    given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=200).get("ticket", [])
+    try:
+        given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=200).get("ticket", [])
+    except ValueError:
+        return None
     return given[0] if given and given[0].startswith(TICKET_PREFIX) else None
 
 

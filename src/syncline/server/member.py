@@ -21,8 +21,16 @@ from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, Stand, check_place
 from syncline.core.events import Event
 from syncline.core.log import NO_TAIL
-from syncline.core.messages import Live, Pull, Welcome, encode_ack
-from syncline.errors import EventError, Forbidden, NotFound, SynclineError, TokenExpired, Unauthorized
+from syncline.core.messages import Authenticated, Live, Pull, Welcome, encode_ack
+from syncline.errors import (
+    EventError,
+    Forbidden,
+    NotFound,
+    SynclineError,
+    TokenExpired,
+    Unauthorized,
+    UserMismatch,
+)
 from syncline.replica.documents.library import Library
 from syncline.server import reading
 from syncline.server.auth.identity import Identity
@@ -68,8 +76,7 @@ class Member:
         self.on_refused: Callable[[Forbidden], None] = lambda error: None
         """Called with each event of a push that is forbidden."""
         self.user = identity.user
-        scope = Scope(identity.actions, identity.items)
-        self.rights = Rights(identity.space is None, identity.credential, scope)
+        self.rights = _rights(identity)
 
     def connected(self) -> AbstractContextManager[None]:
         """As long as the block lasts, the user has one more session or stream. Raises TooManyConnections."""
@@ -97,6 +104,18 @@ class Member:
         if is_valid:  # otherwise it is asked again, whenever
             self._asked = asked
         return is_valid
+
+    def renew(self, identity: Identity, ref: int) -> Authenticated:
+        """Goes on with other credentials of the same user. Raises UserMismatch for those of others.
+
+        Those with another scope are refused, too: what is read already was begun with this one.
+        """
+        rights = _rights(identity)
+        is_same = (identity.user, identity.space) == (self.user, self.identity.space)
+        if not is_same or rights.scope != self.rights.scope:
+            raise UserMismatch(f"These credentials are not {self.user}'s, or of another scope: connect anew with them.")
+        self.identity, self.rights = identity, rights
+        return Authenticated(ref=ref, user=self.user, time=self.space.now_ms(), expires=identity.expires_ms)
 
     def view(self, items: Sequence[str] = ()) -> View:
         """What the user may see of these items (all: none are named)."""
@@ -138,7 +157,15 @@ class Member:
         own = state.own if state is not None and state.user == self.user else None
         rules = None if self.rights.is_trusted else space.access.rules_of(self.user)
         head = space.hub.head
-        return Welcome(epoch=head.epoch, head=head.seq, time=space.now_ms(), user=self.user, own=own, rules=rules)
+        return Welcome(
+            epoch=head.epoch,
+            head=head.seq,
+            time=space.now_ms(),
+            user=self.user,
+            own=own,
+            rules=rules,
+            expires=self.identity.expires_ms,
+        )
 
     async def push(self, array: bytes) -> bytes:
         """Stores what may be stored of a JSON array of events; the members of the answer, encoded."""
@@ -349,6 +376,10 @@ class Member:
                 async with asyncio.timeout(HEARD_SECONDS):
                     while seq > self.space.hub.head.seq:
                         await self.space.hub.wait()
+
+
+def _rights(identity: Identity) -> Rights:
+    return Rights(identity.space is None, identity.credential, Scope(identity.actions, identity.items))
 
 
 def missing(item: str) -> NotFound:

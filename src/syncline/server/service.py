@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from syncline.core.messages import PROTOCOL, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
+from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, UnknownSpace, UnsupportedProtocol
 from syncline.server.audit import Audit
 from syncline.server.auth.authenticator import Authenticator
@@ -168,9 +168,14 @@ class ServicePeer:
         if isinstance(message, Hello):
             if message.protocol != PROTOCOL:
                 raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {message.protocol}.")
-            caller = Caller(message.token, message.space)
-            self._identity = await self._service.identify(message.token, lambda: caller)
+            self._identity = await self._identify(message.token, message.space)
             self._space = message.space
+        if isinstance(message, Auth):
+            identity = await self._identify(message.token, self._space)
+            async with self._service.enter(self._identity, self._space) as member:
+                answer = member.renew(identity, message.ref)
+            self._identity = identity
+            return encode(answer)
         async with self._service.enter(self._identity, self._space) as member:
             match message:
                 case Hello():
@@ -183,6 +188,9 @@ class ServicePeer:
                 case Pull():
                     return await member.pull(message)
         raise BadRequest("This message is not a request.")
+
+    async def _identify(self, token: str | None, space: str) -> Identity:
+        return await self._service.identify(token, lambda: Caller(token, space))
 
     async def follow(self, live: Live) -> AsyncIterator[bytes]:
         """Encoded pages, as they come."""

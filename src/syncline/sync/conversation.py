@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
-from syncline.core.messages import Ack, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import Ack, Auth, Authenticated, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
 from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle, Wait, retry_seconds
 from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
 from syncline.sync.options import SyncOptions, SyncResult
+from syncline.sync.renewal import Renewal
 from syncline.sync.rulings import Ruling, ask_about, both_stand, failed
 from syncline.transports import Transport
 
@@ -34,6 +35,7 @@ class Conversation:
         session: ClientSession,
     ) -> None:
         self.session = session
+        self.renewal = Renewal(session)
         self.result = SyncResult()
         self._replica, self._transport, self._options = replica, transport, options
         self._deciding = asyncio.Lock()
@@ -68,7 +70,7 @@ class Conversation:
         except (LogChanged, RequestError) as error:
             await self._receive(ErrorMessage.of(error))
 
-    async def _next(self) -> Hello | Push | Pull | None:
+    async def _next(self) -> Hello | Push | Pull | Auth | None:
         """The next step. Nothing is pushed while a resolver still decides about it."""
         async with self._deciding:
             await self._make_up()
@@ -76,7 +78,7 @@ class Conversation:
                 self._replica.perform(step)
             return step
 
-    async def _carry(self, step: Hello | Push | Pull) -> Welcome | Ack | Page:
+    async def _carry(self, step: Hello | Push | Pull | Auth) -> Welcome | Authenticated | Ack | Page:
         match step:
             case Hello():
                 welcome = await self._transport.hello(step)
@@ -86,6 +88,8 @@ class Conversation:
                 return await self._transport.push(step)
             case Pull():
                 return await self._pull(step)
+            case Auth():
+                return await self._transport.authenticate(step)
 
     async def _pull(self, step: Pull) -> Page:
         """A page; if there are more, the next is asked for already, and arrives while this one is stored."""
@@ -115,8 +119,11 @@ class Conversation:
         local = self._replica.local(None if everything else MAX_PUSH_EVENTS + 1)
         return local._replace(pending=list(filter(chosen, local.pending))) if chosen else local
 
-    async def _receive(self, answer: Welcome | Ack | Page | ErrorMessage) -> None:
-        for effect in self.session.receive(answer):
+    async def _receive(self, answer: Welcome | Authenticated | Ack | Page | ErrorMessage) -> None:
+        effects = self.session.receive(answer)
+        if isinstance(answer, Welcome | Authenticated):
+            self.renewal.note()
+        for effect in effects:
             if isinstance(effect, Apply):
                 await self._apply(effect._replace(page=self._chosen(effect.page)))
             elif isinstance(effect, Wait):

@@ -12,8 +12,8 @@ from syncline.sync.sign_in import SignIn
 Token = str | Callable[[], str | Awaitable[str | None] | None] | None
 """A token (an API key, or what a login gave), or a function that returns a fresh one, which may be an ``async def``.
 
-A function is asked at the beginning of each conversation, and once more when its token was refused. Another thread
-waits for it, so it may take its time.
+A function is asked at the beginning of each conversation, before its token expires, and once more when its token was
+refused. Another thread waits for it, so it may take its time.
 """
 
 
@@ -23,6 +23,11 @@ class Credentials:
     def __init__(self, token: Token) -> None:
         self.token = token
         self._was_refused = False
+
+    @property
+    def may_change(self) -> bool:
+        """Whether there is somebody to ask for another token."""
+        return callable(self.token)
 
     async def ask(self) -> str | None:
         """The token for the next conversation. Raises what its function raises."""

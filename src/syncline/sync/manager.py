@@ -216,6 +216,7 @@ class SyncManager:
         loop = asyncio.get_running_loop()
         unwatch = self.replica.watch_events(lambda _: loop.call_soon_threadsafe(self._wake.set))
         follower = asyncio.create_task(conversation.follow())
+        renewal = asyncio.create_task(conversation.renewal.keep_valid(self._credentials, self._wake.set))
         try:
             while not follower.done():
                 began = time.monotonic()
@@ -235,7 +236,8 @@ class SyncManager:
                 self._releasing.cancel()
                 self._releasing = None
             follower.cancel()
-            await asyncio.gather(follower, return_exceptions=True)
+            renewal.cancel()
+            await asyncio.gather(follower, renewal, return_exceptions=True)
 
     def _release(self, session: ClientSession) -> None:
         self._releasing = None

@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import chain, repeat
 from typing import TypeVar
 
-from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Welcome
 from syncline.errors import ConnectionLost
 from syncline.transports import Transport
 
@@ -64,6 +64,10 @@ class FaultyTransport:
     async def hello(self, hello: Hello) -> Welcome:
         """See ``Transport.hello``."""
         return await self._carry(lambda: self._transport.hello(hello))
+
+    async def authenticate(self, auth: Auth) -> Authenticated:
+        """See ``Transport.authenticate``."""
+        return await self._carry(lambda: self._transport.authenticate(auth))
 
     async def push(self, push: Push) -> Ack:
         """See ``Transport.push``."""

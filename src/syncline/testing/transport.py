@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from syncline.core.events import Event
-from syncline.core.messages import PROTOCOL, Hello, Live, Page, Pull, Push
+from syncline.core.messages import PROTOCOL, Auth, Hello, Live, Page, Pull, Push
 from syncline.errors import (
     BadCursor,
     BadRequest,
@@ -150,6 +150,21 @@ class TransportContract:
                 with pytest.raises(Unauthorized):
                     await transport.hello(_hello(served, token=token))
                 await transport.close()
+
+    @_run
+    async def test_other_credentials_are_shown_on_the_way(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport = await _greeted(served)
+            with pytest.raises(Unauthorized):
+                await transport.authenticate(Auth(token="wrong"))
+            await transport.push(Push.of(Author().events(1)))  # it goes on as before
+            answer = await transport.authenticate(Auth(token=served.token))
+            assert (answer.user, answer.expires) == ("ann", None)
+            assert answer.time > START_MS
+            assert len((await transport.pull(Pull())).entries) == 1
+            await transport.close()
+            with pytest.raises(HelloRequired):
+                await transport.authenticate(Auth(token=served.token))
 
     @_run
     async def test_another_protocol_is_refused(self, tmp_path: Path) -> None:

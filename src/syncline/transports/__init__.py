@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Welcome
 
 __all__ = ["Transport"]
 
@@ -19,6 +19,12 @@ class Transport(Protocol):
 
     async def hello(self, hello: Hello) -> Welcome:
         """Opens the conversation."""
+
+    async def authenticate(self, auth: Auth) -> Authenticated:
+        """Goes on with other credentials of the same user. Raises Unauthorized or UserMismatch, and goes on as before.
+
+        What is subscribed may go on with the old ones, and end with them.
+        """
 
     async def push(self, push: Push) -> Ack:
         """Delivers events; when this returns, what the answer calls stored is durable."""

@@ -10,11 +10,33 @@ import httpx2
 import msgspec
 
 from syncline.core.limits import PING_SECONDS, PONG_SECONDS
-from syncline.core.messages import Ack, Hello, Live, Page, Pull, Push, Result, Welcome, encode, expect
-from syncline.errors import BadRequest, ConnectionLost, HelloRequired, InternalError, SynclineError, from_wire
+from syncline.core.messages import (
+    Ack,
+    Auth,
+    Authenticated,
+    Hello,
+    Live,
+    Page,
+    Pull,
+    Push,
+    Result,
+    Welcome,
+    encode,
+    expect,
+)
+from syncline.errors import (
+    BadRequest,
+    ConnectionLost,
+    HelloRequired,
+    InternalError,
+    SynclineError,
+    UserMismatch,
+    from_wire,
+)
 
 __all__ = ["HttpTransport"]
 
+AUTHORIZATION = "Authorization"
 SILENCE_SECONDS = PING_SECONDS + PONG_SECONDS
 """A server that sends nothing for so long, not even a comment on a stream, is gone."""
 CONNECT_SECONDS = 5.0
@@ -36,16 +58,40 @@ class HttpTransport:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._client: httpx2.AsyncClient | None = None
+        self._hello = b""
+        self._user = ""
 
     async def hello(self, hello: Hello) -> Welcome:
         """See ``Transport.hello``."""
         await self.close()
         headers = {"X-Tenant-ID": hello.space, "X-Node-ID": hello.node}
         if hello.token:
-            headers["Authorization"] = f"Bearer {hello.token}"
+            headers[AUTHORIZATION] = f"Bearer {hello.token}"
         self._client = open_client(self._url + "/v1/", headers)
-        body = encode(Hello(node=hello.node, space=hello.space, protocol=hello.protocol))
-        return expect(await self._request("POST", "hello", content=body), Welcome)
+        self._hello = encode(Hello(node=hello.node, space=hello.space, protocol=hello.protocol))
+        welcome = await self._greet()
+        self._user = welcome.user
+        return welcome
+
+    async def _greet(self) -> Welcome:
+        return expect(await self._request("POST", "hello", content=self._hello), Welcome)
+
+    async def authenticate(self, auth: Auth) -> Authenticated:
+        """See ``Transport.authenticate``."""
+        headers = self._ready().headers
+        before = headers.get(AUTHORIZATION)
+        headers[AUTHORIZATION] = f"Bearer {auth.token}"
+        try:
+            welcome = await self._greet()
+            if welcome.user != self._user:
+                raise UserMismatch(f"These are credentials of {welcome.user}, not of {self._user}.")
+        except SynclineError:
+            if before is None:
+                del headers[AUTHORIZATION]
+            else:
+                headers[AUTHORIZATION] = before
+            raise
+        return Authenticated(ref=auth.ref, user=welcome.user, time=welcome.time, expires=welcome.expires)
 
     async def push(self, push: Push) -> Ack:
         """See ``Transport.push``."""

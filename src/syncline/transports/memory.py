@@ -8,6 +8,8 @@ from typing import Protocol
 from syncline.core.messages import (
     Ack,
     AnswerKind,
+    Auth,
+    Authenticated,
     Hello,
     Live,
     Message,
@@ -45,6 +47,11 @@ class MemoryTransport:
         welcome = await self._ask(hello, Welcome)
         self._greeted = True
         return welcome
+
+    async def authenticate(self, auth: Auth) -> Authenticated:
+        """See ``Transport.authenticate``."""
+        self._check_greeted()
+        return await self._ask(auth, Authenticated)
 
     async def push(self, push: Push) -> Ack:
         """See ``Transport.push``."""

@@ -16,6 +16,8 @@ from syncline.core.messages import (
     Ack,
     Answer,
     AnswerKind,
+    Auth,
+    Authenticated,
     ErrorMessage,
     Hello,
     Live,
@@ -57,6 +59,10 @@ class WebSocketTransport:
             raise ConnectionLost(f"{self._url} cannot be reached: {str(error) or type(error).__name__}") from None
         self._line = _Line(connection)
         return await self._line.ask(hello, Welcome)
+
+    async def authenticate(self, auth: Auth) -> Authenticated:
+        """See ``Transport.authenticate``."""
+        return await self._open().ask(auth, Authenticated)
 
     async def push(self, push: Push) -> Ack:
         """See ``Transport.push``."""
@@ -150,7 +156,7 @@ class _Line:
         match answer:
             case Welcome():
                 self._settle(0, answer)
-            case Ack() | Page(ref=int()):
+            case Authenticated() | Ack() | Page(ref=int()):
                 self._settle(answer.ref or 0, answer)
             case Page():
                 await self._pages.put(answer)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
 
-from syncline.core.messages import ErrorMessage, Live, Welcome, encode
+from syncline.core.messages import Authenticated, ErrorMessage, Live, Welcome, encode
 from syncline.core.session import (
     Authenticate,
     Close,
@@ -16,10 +16,12 @@ from syncline.core.session import (
     Deed,
     Follow,
     Read,
+    Reauthenticate,
     ServerSession,
 )
 from syncline.core.session import Send as SendText
 from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
+from syncline.server.auth.identity import Identity
 from syncline.server.http import Receive, Scope, Send, address_of, headers_of, ticket_of
 from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
@@ -166,7 +168,8 @@ class _Conversation:
                 await self._carry_out_one(deed)
             except SynclineError as error:
                 self._service.audit.refused(error, self._user, self._space, address_of(self._scope), "WebSocket")
-                if isinstance(deed, Authenticate) or isinstance(error, Unauthorized):
+                is_end = isinstance(error, Unauthorized) and not isinstance(deed, Reauthenticate)
+                if isinstance(deed, Authenticate) or is_end:
                     await self._carry_out(self._session.reject(error))
                     return
                 if isinstance(deed, Follow):
@@ -189,6 +192,8 @@ class _Conversation:
                 self._follower = asyncio.create_task(self._follow(live))
             case Authenticate(hello):
                 await self._carry_out(self._session.welcome(await self._admit(hello.token, hello.space, hello.node)))
+            case Reauthenticate(ref, token):
+                await self._send_text(encode(await self._renew(ref, token)))
             case Close(code, reason):
                 self._is_over = True
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
@@ -200,18 +205,34 @@ class _Conversation:
             raise SpaceMismatch("The hello names another space than the path.")
         name = check_space(self._path_space or space)
         self._space, address = name, address_of(self._scope)
-        caller = Caller(token, name, headers_of(self._scope), address)
         self._service.limits.knock(address)
-        identity = await self._service.identify(token or ticket_of(self._scope), lambda: caller)
+        identity = await self._identify(token or ticket_of(self._scope))
         self._user = identity.user
         self._member = await self._stack.enter_async_context(self._service.enter(identity, name, address=address))
         self._member.meter.request()
         self._stack.enter_context(self._member.connected())
+        self._note_expiry(identity)
+        self._dialect.enter(self._member, node)
+        return await self._member.welcome(node)
+
+    async def _renew(self, ref: int, token: str) -> Authenticated:
+        """Goes on with other credentials of the same user, or raises and goes on as before."""
+        identity = await self._identify(token)
+        answer = self._member.renew(identity, ref)
+        self._note_expiry(identity)
+        return answer
+
+    async def _identify(self, token: str | None) -> Identity:
+        caller = Caller(token, self._space, headers_of(self._scope), address_of(self._scope))
+        return await self._service.identify(token, lambda: caller)
+
+    def _note_expiry(self, identity: Identity) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         if identity.expires_ms is not None:
             seconds = max(0.0, (identity.expires_ms - self._member.space.now_ms()) / 1000)
             self._expiry = asyncio.get_running_loop().call_later(seconds + 0.001, self.look_again)
-        self._dialect.enter(self._member, node)
-        return await self._member.welcome(node)
 
     async def _follow(self, live: Live) -> None:
         try:
