@@ -216,7 +216,8 @@ class Member:
                     frame = await self._frame(place)
                     if not frame.is_empty:
                         return
-                    if frame.next.seq >= self.space.hub.head.seq:
+                    self.check()  # just before it waits: what ended meanwhile wakes nobody again
+                    if frame.next.seq >= self.space.hub.head.seq and self.space.end is None:
                         await self._news()
                     self.check()
                     place = await self._turned(frame.next, asked)
