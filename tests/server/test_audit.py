@@ -111,6 +111,25 @@ def test_administrative_acts_stand_in_the_same_listing(root, somebody):
     assert [each["at"] for each in found] == sorted((each["at"] for each in found), reverse=True)
 
 
+def test_logins_and_logouts(server, root, space):
+    root.ask("POST", "users", {"name": "ann", "password": "correct horse battery"})
+    anybody = Client(server, space)
+    login = {"user": "ann", "password": "correct horse battery", "label": "phone"}
+    tokens = [anybody.ask("POST", "auth/login", login).json for _ in range(2)]
+    by_access, by_refresh = Client(server, space, key=tokens[0]["access_token"]), tokens[1]["refresh_token"]
+    assert by_access.ask("POST", "auth/logout", {}).json == {"ended": True}
+    assert anybody.ask("POST", "auth/logout", {"refresh_token": by_refresh}).json == {"ended": True}
+    assert anybody.ask("POST", "auth/logout", {"refresh_token": by_refresh}).json == {"ended": False}
+    for user, password in (("ann", "wrong password"), ("wrong password", "ann")):
+        assert anybody.ask("POST", "auth/login", {"user": user, "password": password}).code == "invalid_credentials"
+    found = [(each["kind"], each["user"], each["what"]) for each in audit(root) if each["kind"] != "administration"]
+    wrong = "invalid_credentials POST auth/login"
+    assert sorted(found[:2]) == [("unauthorized", "", wrong), ("unauthorized", "ann", wrong)]
+    assert found[2:] == 2 * [("logout", "ann", "logout")] + 2 * [("login", "ann", "password")]
+    text = json.dumps(audit(root))
+    assert not any(secret in text for secret in ("wrong password", "correct horse", by_refresh))
+
+
 # Reading it
 
 

@@ -41,8 +41,10 @@ async def logout(request: Request) -> None:
         raise Unauthorized("There is no session to end: send the access token, or the refresh token.")
     if body.refresh_token is None:
         await request.identify()
-        request.service.audit.note(LOGOUT, request.identity.user, request.space, address_of(request.scope), "logout")
-    await answer(request, shapes.Ended(await request.service.authenticator.logout(token)))
+    ended = await request.service.authenticator.logout(token)
+    if ended:
+        await _note_logout(request, body.refresh_token)
+    await answer(request, shapes.Ended(ended))
 
 
 async def set_up(request: Request) -> None:
@@ -86,6 +88,13 @@ async def change_password(request: Request) -> None:
     async with request.enter():
         await accounts.change_password(request.identity, body.old, body.new, address=address_of(request.scope))
     await answer(request, {})
+
+
+async def _note_logout(request: Request, token: str | None) -> None:
+    sessions = request.service.authenticator.sessions
+    owner = await asyncio.to_thread(sessions.owner, sessions.id_of(token)) if token else None
+    space, user = owner or (request.identity.space, request.identity.user)
+    request.service.audit.note(LOGOUT, user, space or request.space, address_of(request.scope), "logout")
 
 
 async def _grant(request: Request, grant: Grant, by: str) -> None:

@@ -43,6 +43,7 @@ LIST = f"""
     SELECT id, space, user, label, created, used FROM sessions
     WHERE space = :space AND user = :user AND {GOES_ON} ORDER BY used DESC, id
 """
+OWNER = "SELECT space, user FROM sessions WHERE id = ?"
 ROTATE = "UPDATE sessions SET previous = current, current = ?, salt = ?, used = ? WHERE id = ?"
 END = "UPDATE sessions SET ended = ? WHERE id = ? AND ended IS NULL RETURNING 1"
 END_ALL = "UPDATE sessions SET ended = ? WHERE space = ? AND user = ? AND ended IS NULL AND id != ? RETURNING id"
@@ -135,6 +136,12 @@ class Sessions:
         """Whether a session goes on."""
         with self._db.reading() as cursor:
             return cursor.execute(IS_VALID, {"id": id, **self._ages()}).get is not None
+
+    def owner(self, id: str) -> tuple[str, str] | None:
+        """Space and user of a session, whether it goes on or not."""
+        with self._db.reading() as cursor:
+            row: tuple[str, str] | None = cursor.execute(OWNER, (id,)).fetchone()
+        return row
 
     def id_of(self, token: str) -> str:
         """Which session a refresh token is of, if it still is or not. Raises Unauthorized for one that is not ours."""
