@@ -30,6 +30,7 @@ from syncline.core.messages import (
 )
 from syncline.core.patterns import matcher
 from syncline.core.session import (
+    WAIT_SECONDS,
     Apply,
     Authenticate,
     ClientSession,
@@ -45,6 +46,7 @@ from syncline.core.session import (
     Send,
     ServerSession,
     Settle,
+    retry_seconds,
 )
 from syncline.core.stamps import NIL_ID, StampClock
 from syncline.errors import (
@@ -61,6 +63,8 @@ from syncline.errors import (
     InvalidEvent,
     NodeConflict,
     Overloaded,
+    QuotaExceeded,
+    RateLimited,
     RequestTimeout,
     ShuttingDown,
     SynclineError,
@@ -749,3 +753,48 @@ def test_a_copied_replica_pulls_before_it_takes_new_ids_even_if_it_only_pushes()
     assert isinstance(client.next(a_local(an_event(1), copied=True)), Pull)
     client.receive(Page(entries=[], cursor="c"))
     assert isinstance(client.next(a_local(an_event(1), copied=True)), Restamp)
+
+
+# Waiting
+
+
+def test_a_replica_that_was_too_quick_waits_and_asks_the_same_again():
+    client = ClientSession(space="home")
+    events = [an_event(1), an_event(2)]
+    local = Local("n1", None, False, events)
+    assert isinstance(client.next(local), Hello)
+    client.receive(WELCOME)
+    pull = client.next(local)
+    limited = ErrorMessage.of(RateLimited("Too much.", retry_after=2.5))
+    (wait,) = client.receive(limited)
+    assert wait.seconds == 2.5
+    assert client.next(local) == pull
+    client.receive(Page(entries=[], cursor="c"))
+    push = client.next(local)
+    (wait,) = client.receive(ErrorMessage.of(RateLimited("Too much.")))
+    assert wait.seconds == WAIT_SECONDS
+    assert client.next(local) == push
+
+
+def test_what_finds_no_room_waits_as_long_as_the_server_says():
+    client = ClientSession(space="home", pull=False)
+    events = [an_event(1, item="task.a"), an_event(2, item="task.b"), an_event(3, item="task.c")]
+    local = Local("n1", None, False, events)
+    client.next(local)
+    client.receive(WELCOME)
+    client.next(local)
+    assert client.held_seconds == 0
+    full = [QuotaExceeded("Full.", retry_after=seconds).to_wire() for seconds in (30, 7)]
+    results = [Result(events[0].id, 1), *(Result(e.id, error=error) for e, error in zip(events[1:], full, strict=True))]
+    (settle,) = client.receive(Ack(results=results, head=1))
+    assert settle.answers == [(events[0], 1)]
+    assert (client.held_seconds, list(client.postponed), client.holds_back) == (30, ["quota_exceeded"], True)
+    assert client.next(local._replace(pending=events[1:])) is None
+    client.release()
+    assert (client.held_seconds, client.postponed) == (0, {})
+    assert client.next(local._replace(pending=events[1:])) == Push.of(events[1:])
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(3, 3.0), (-1, 0.0), ("soon", 0.0), (None, 0.0)])
+def test_how_long_a_server_says(said, seconds):
+    assert retry_seconds(QuotaExceeded("Full.", retry_after=said)) == seconds

@@ -103,6 +103,10 @@ class MarkCopied(NamedTuple):
     event: Event
 
 
+Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied
+"""What is done to the replica."""
+
+
 class Wait(NamedTuple):
     """Do nothing for some seconds: the server has had too much of a time. The next step is the same again."""
 
@@ -112,9 +116,6 @@ class Wait(NamedTuple):
     def seconds(self) -> float:
         """How long."""
         return retry_seconds(self.error) or WAIT_SECONDS
-
-
-Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied | Wait
 
 
 class Local(NamedTuple):
@@ -239,7 +240,7 @@ class ClientSession:
             batch += group
         return batch
 
-    def receive(self, answer: Answer) -> list[Effect]:
+    def receive(self, answer: Answer) -> Sequence[Effect | Wait]:
         """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
         request, pushed = self._request, self._pushed
         if not (self.live and isinstance(answer, Page)) or isinstance(request, Pull):
@@ -291,7 +292,7 @@ class ClientSession:
 
     def _failed(
         self, request: Hello | Push | Pull | Auth | None, pushed: Sequence[Event], error: SynclineError
-    ) -> list[Effect]:
+    ) -> Sequence[Effect | Wait]:
         if isinstance(error, CursorReset | BadCursor):
             self.caught_up = self.live = False
             return [Rewind()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -52,7 +53,7 @@ class Spaces:
         self._directory, self._documents_bytes, self._resolving = directory, documents_bytes, resolving
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
         self._receipts = Receipts(registry.secret("receipts"))
-        self._codec = CursorCodec(registry.secret("cursors"))
+        self._cursors = registry.secret("cursors")
         self._crew = Crew(
             ThreadPoolExecutor(WRITERS, "syncline-writer"), ThreadPoolExecutor(READERS, "syncline-reader")
         )
@@ -87,7 +88,7 @@ class Spaces:
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
             access = await asyncio.to_thread(read_access, store)
             size = self._documents_bytes
-            space = Space(name, store, self._codec, self._crew, self._now_ms, access, snapshots, size, terms)
+            space = Space(name, store, self._codec(name), self._crew, self._now_ms, access, snapshots, size, terms)
             self._open[name] = space
             self._resolving.join(space)
             return space
@@ -119,6 +120,10 @@ class Spaces:
             if space is not None:
                 space.set_terms(terms)
                 await space.settle()
+
+    def _codec(self, name: str) -> CursorCodec:
+        """What makes and reads the cursors of one space: another's mean nothing here."""
+        return CursorCodec(hmac.digest(self._cursors, name.encode(), "sha256"))
 
     def _terms_of(self, name: str) -> Terms:
         state = self._registry.space_table.state(name)
