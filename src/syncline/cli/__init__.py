@@ -25,6 +25,7 @@ from syncline.cli import (
     documents,
     export,
     imports,
+    init,
     keys,
     log,
     pull,
@@ -52,6 +53,7 @@ app = typer.Typer(
 SERVER, LOG, DOCUMENTS, ADMINISTRATION = "Run", "Read and write a log", "Documents", "Administer"
 
 app.command(rich_help_panel=SERVER)(serve.serve)
+app.command(rich_help_panel=SERVER)(init.init)
 app.command(rich_help_panel=SERVER)(status.status)
 app.command(rich_help_panel=SERVER)(bench.bench)
 app.command(rich_help_panel=SERVER)(version.version)

@@ -6,8 +6,12 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from rich.text import Text
 
 import syncline
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from syncline.server.app import App
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+DEMO = "[bold reverse yellow] DEMO [/] [yellow]Nobody is asked for a key; all that is stored is deleted at the end.[/]"
 
 SNIPPET = """\
 [dim]# Python[/]
@@ -56,7 +62,18 @@ def serve(config: Config = None, json: Json = False, **flags: Any) -> None:
         logger.removeFilter(silence)
         _announce(app, port, json=json)
 
-    run(settings, on_ready)
+    with _data_directory(settings) as directory:
+        run(replace(settings, data=directory), on_ready)
+
+
+@contextmanager
+def _data_directory(settings: Settings) -> Iterator[str]:
+    """Where the data are; of a demo a place that is gone afterwards."""
+    if not settings.demo:
+        yield settings.data
+        return
+    with TemporaryDirectory(prefix="syncline-demo-") as directory:
+        yield directory
 
 
 def set_up_logging(level: str) -> None:
@@ -80,7 +97,9 @@ def _announce(app: App, port: int, *, json: bool) -> None:
         return
     say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
     say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
-    if service.settings.open:
+    if service.settings.demo:
+        say(DEMO)
+    elif service.settings.open:
         say("[yellow]Open: whoever reaches this address may read and write without a key.[/]")
     if key is not None:
         _show_key(url, key)
