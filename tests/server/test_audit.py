@@ -130,6 +130,18 @@ def test_logins_and_logouts(server, root, space):
     assert not any(secret in text for secret in ("wrong password", "correct horse", by_refresh))
 
 
+def test_what_is_done_with_a_space_is_noted_even_if_its_log_is_gone(server, root, space):
+    address, key = f"/v1/spaces/{space}-new", server.bearer()
+    for _ in range(2):
+        server.request("POST", "/v1/spaces", f'{{"name": "{space}-new"}}'.encode(), key)
+    for body in (b'{"suspended": true}', b'{"suspended": false, "quotas": {"events": 9}}'):
+        assert server.request("PATCH", address, body, key).status == 200
+    server.request("DELETE", address, headers=key)
+    found = [each for each in audit(root, spaces="all", kind="space") if each["space"] == f"{space}-new"]
+    assert [each["what"] for each in found] == ["delete", "resume", "quotas", "suspend", "create"]
+    assert {(each["user"], each["address"]) for each in found} == {(".root", "127.0.0.1")}
+
+
 # Reading it
 
 

@@ -18,11 +18,11 @@ from syncline.errors import Forbidden, SynclineError, TokenExpired, TooManyAttem
 from syncline.server.auth.guard import network
 from syncline.server.register.audit import COUNTED, FORBIDDEN, HOUR_MS, UNAUTHORIZED, AuditTable, Note, Noted
 
-__all__ = ["FORBIDDEN", "LOGIN", "LOGOUT", "UNAUTHORIZED", "Audit"]
+__all__ = ["FORBIDDEN", "LOGIN", "LOGOUT", "SPACE", "UNAUTHORIZED", "Audit"]
 
 log = logging.getLogger(__name__)
 
-LOGIN, LOGOUT = "login", "logout"
+LOGIN, LOGOUT, SPACE = "login", "logout", "space"
 
 WRITE_SECONDS = 1.0
 MAX_WAITING = 2_000

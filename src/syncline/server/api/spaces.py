@@ -10,7 +10,8 @@ import msgspec
 from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.core.quotas import Quotas
 from syncline.errors import BadRequest, Forbidden
-from syncline.server.http import Request
+from syncline.server.audit import SPACE
+from syncline.server.http import Request, address_of
 from syncline.server.registry import check_space
 from syncline.server.space import Space
 
@@ -39,6 +40,8 @@ async def create_space(request: Request) -> None:
     check_administrator(request)
     name = check_space((await request.message(CreateSpace)).name)
     is_new = request.service.registry.create_space(name)
+    if is_new:
+        _note(request, name, "create")
     await request.answer(msgspec.json.encode({"name": name}), status=201 if is_new else 200)
 
 
@@ -60,6 +63,10 @@ async def change_space(request: Request) -> None:
     for name, most in change.quotas.items():
         _check_quota(name, most)
     await request.service.spaces.change(request.space, quotas=change.quotas, suspended=change.suspended)
+    if change.quotas:
+        _note(request, request.space, "quotas")
+    if change.suspended is not None:
+        _note(request, request.space, "suspend" if change.suspended else "resume")
     async with request.enter(create=False) as member:
         await request.answer(msgspec.json.encode({"name": member.space.name, **_terms(member.space)}))
 
@@ -82,6 +89,7 @@ async def delete_space(request: Request) -> None:
     """``DELETE spaces/{space}``: deletes it for ever."""
     check_administrator(request)
     await request.service.spaces.delete(request.space)
+    _note(request, request.space, "delete")
     await request.answer(b"{}")
 
 
@@ -95,6 +103,11 @@ async def ready(request: Request) -> None:
     await asyncio.to_thread(request.service.registry.spaces)
     demo = {"demo": True} if request.service.settings.demo else {}
     await request.answer(msgspec.json.encode({"status": "ready", **demo}))
+
+
+def _note(request: Request, space: str, what: str) -> None:
+    """Notes for the audit what was done with a space: its own log may be gone."""
+    request.service.audit.note(SPACE, request.identity.user, space, address_of(request.scope), what)
 
 
 def check_administrator(request: Request) -> None:
