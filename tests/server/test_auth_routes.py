@@ -149,6 +149,27 @@ def test_an_address_that_guesses_waits_whoever_it_means(server, space, admin):
     assert log_in(server, "ann", GOOD, space).status == 200
 
 
+def test_more_parameters_than_are_read(server, space):
+    query = "&".join(f"p{number}=1" for number in range(300))
+    assert Somebody(server, None, space).code("GET", f"live?{query}") == (401, "unauthorized")
+    with server.websocket(f"/ws?{query}") as ws:
+        ws.send(json.dumps({"type": "hello", "node": "n", "space": space}))
+        assert ending(ws) == ("unauthorized", 4401)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("auth/login", rb'{"user":"\ud800","password":"x"}'),
+        ("auth/login", rb'{"user":"ann","password":"\ud800"}'),
+        ("keys", rb'{"name":"\ud800"}'),
+        ("users", rb'{"name":"\ud800"}'),
+    ],
+)
+def test_half_of_a_character_is_no_text(admin, path, body):
+    assert admin.code("POST", path, body) == (400, "bad_json")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -200,7 +221,7 @@ def test_a_setup_token_is_for_one_password(server, space, admin):
 def test_or_for_one_key(server, space, admin):
     token = admin.make_user("ann", None)["setup_token"]
     somebody = Somebody(server, None, space)
-    for body in ({"token": token}, {"token": token, "key": "laptop", "password": GOOD}):
+    for body in ({"token": token}, {"token": token, "key": ""}, {"token": token, "key": "laptop", "password": GOOD}):
         assert somebody.code("POST", "auth/setup", body) == (400, "bad_request")
     made = somebody.post("auth/setup", {"token": token, "key": "laptop"}, 201)
     ann = somebody.with_(made["key"])

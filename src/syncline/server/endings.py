@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from syncline.errors import SynclineError
 from syncline.stores.sqlite.database import Database
 
 log = logging.getLogger("syncline.endings")
@@ -48,7 +46,9 @@ async def _watch(database: Database, on_change: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         before = version
-        with suppress(SynclineError):  # the next look may go well
+        try:
             version = await asyncio.to_thread(database.foreign_version)
+        except Exception:  # the next look may go well
+            log.exception("the register could not be looked at")
         if version != before:
             on_change()

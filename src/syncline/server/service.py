@@ -109,6 +109,7 @@ class Service:
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
         await self.endings.stop()
+        self.endings.listeners.remove(self.spaces.wake)
         await self.spaces.close()
         await self.authenticator.close()
         await self.audit.close()

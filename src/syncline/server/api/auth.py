@@ -9,7 +9,7 @@ import asyncio
 
 from syncline.errors import BadRequest, Unauthorized
 from syncline.server.api import account_shapes as shapes
-from syncline.server.api.keys import shown
+from syncline.server.api.keys import check_name, shown
 from syncline.server.api.small import answer, read
 from syncline.server.audit import LOGIN, LOGOUT
 from syncline.server.auth.authenticator import Grant
@@ -57,7 +57,7 @@ async def set_up(request: Request) -> None:
         grant = await authenticator.set_up(body.token, body.password, address=address, label=body.label)
         await _grant(request, grant, "setup token")
         return
-    text = await authenticator.accounts.redeem_for_key(body.token, body.key or "", address=address)
+    text = await authenticator.accounts.redeem_for_key(body.token, check_name(body.key or ""), address=address)
     request.identity = authenticator.identify_local(text)
     key = await _recorded(request, text)
     await answer(request, shown(key), status=201)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from syncline.core import patterns
 from syncline.core.access.scope import Scope
 from syncline.core.events import ACTION
+from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.errors import BadRequest
 from syncline.server.api import account_shapes as shapes
 from syncline.server.api.small import answer, read
@@ -25,8 +26,9 @@ async def list_keys(request: Request) -> None:
 async def create_key(request: Request) -> None:
     """``POST keys``: a new key, shown this once, not wider than the credential it is made with."""
     body = await read(request, shapes.CreateKey)
-    if not 0 < len(body.name) <= MAX_NAME:
-        raise BadRequest(f"name: 1 to {MAX_NAME} characters that say what the key is for.")
+    check_name(body.name)
+    if body.expires_ms is not None and not 0 < body.expires_ms <= MAX_SAFE_INTEGER:
+        raise BadRequest("expires_ms: a time in milliseconds since 1970; leave it out for a key that does not expire.")
     scope = Scope(_actions(body.actions), patterns.check(body.items))
     async with people(request) as found:
         key = await found.create_key(body.name, body.user or request.identity.user, scope, body.expires_ms)
@@ -38,6 +40,13 @@ async def revoke_key(request: Request) -> None:
     async with people(request) as found:
         await found.revoke_key(request.scope["path_params"]["id"])
         await answer(request, {})
+
+
+def check_name(name: str) -> str:
+    """The name itself if a key may have it. Raises BadRequest."""
+    if not 0 < len(name) <= MAX_NAME:
+        raise BadRequest(f"A key's name has 1 to {MAX_NAME} characters that say what it is for.")
+    return name
 
 
 def shown(made: NewKey) -> shapes.CreatedKey:
