@@ -56,7 +56,7 @@ class Terminal:
             text=True,
             timeout=DEADLINE,
             cwd=self.directory,
-            env=environment(**self.variables, **variables),
+            env=self.environment(**variables),
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
@@ -69,21 +69,32 @@ class Terminal:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.directory,
-            env=environment(**self.variables),
+            env=self.environment(),
             **more,
         )
 
-    def screen(self, *arguments: object, columns: int = 80) -> str:
-        """What a command shows on a terminal, every byte of it."""
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables of a command; its contexts are this place's own."""
+        contexts = str(self.directory / ".config")
+        return environment(**{"XDG_CONFIG_HOME": contexts, **self.variables, **more})
+
+    def screen(self, *arguments: object, columns: int = 80, typed: tuple[tuple[str, str], ...] = ()) -> str:
+        """What a command shows on a terminal, every byte of it.
+
+        ``typed``: pairs of the end of a question and the answer to it.
+        """
         pid, terminal = pty.fork()
         if not pid:
             os.chdir(self.directory)
-            os.execve(sys.executable, [*COMMAND, *map(str, arguments)], environment(**self.variables))
+            os.execve(sys.executable, [*COMMAND, *map(str, arguments)], self.environment())
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        shown = b""
+        shown, waiting, asked = b"", list(typed), 0
         with suppress(OSError):  # Linux's word for the end of a terminal
             while part := os.read(terminal, 65_536):
                 shown += part
+                if waiting and shown[asked:].decode(errors="replace").rstrip().endswith(waiting[0][0]):
+                    asked = len(shown)
+                    os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
         os.close(terminal)
         os.waitpid(pid, 0)
         return shown.decode()

@@ -16,9 +16,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from syncline.cli.chosen import DEFAULT_SPACE, credentials, server_of
 from syncline.cli.failures import REFUSED
 from syncline.cli.files import looking_at
-from syncline.cli.remote import DEFAULT_SPACE, Space, Token, check_url
+from syncline.cli.remote import Space, Token
 from syncline.cli.terminal import complain, note
 from syncline.errors import StoreLocked, Unavailable
 from syncline.replica.documents import DocumentReplica
@@ -40,7 +41,7 @@ Server = Annotated[
         "-s",
         envvar="SYNCLINE_SERVER",
         metavar="URL",
-        callback=check_url,
+        callback=server_of,
         show_default=False,
         help="The server to sync with, before and after.",
     ),
@@ -58,7 +59,8 @@ class Place(NamedTuple):
 
     def open(self) -> SyncedReplica:
         """The replica, to be written. Raises StoreLocked if another program has it open."""
-        return open_replica(self.database, server=self.server, space=self.space, token=self.token, transport="http")
+        token = credentials(self.server, self.token)
+        return open_replica(self.database, server=self.server, space=self.space, token=token, transport="http")
 
     @contextmanager
     def look(self) -> Iterator[DocumentReplica]:

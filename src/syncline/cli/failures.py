@@ -15,11 +15,19 @@ from syncline.errors import (
     BadSettings,
     ConnectionLost,
     EpochChanged,
+    Forbidden,
     LocalError,
+    SecondFactorRequired,
     SynclineError,
+    TokenExpired,
+    TokenReused,
+    TooManyAttempts,
     Unauthorized,
     Unavailable,
     UnknownSpace,
+    UnknownUser,
+    UserExists,
+    WeakPassword,
 )
 
 REFUSED = 1
@@ -40,9 +48,19 @@ CODES: tuple[tuple[type[SynclineError], int], ...] = (
 )
 """The first that fits decides."""
 
+SIGN_IN_VERB = "syncline login"
+SIGN_IN = f"{SIGN_IN_VERB} signs in"
 HINTS: dict[type[SynclineError], str] = {
     ConnectionLost: "Is it running (syncline serve)? Another one is named with --server or SYNCLINE_SERVER.",
-    Unauthorized: "An API key is given with --token or SYNCLINE_TOKEN; syncline keys create makes one.",
+    Unauthorized: f"{SIGN_IN}; or give an API key with --token or SYNCLINE_TOKEN.",
+    TokenExpired: f"{SIGN_IN}.",
+    TokenReused: f"{SIGN_IN}.",
+    SecondFactorRequired: "Say it with --code.",
+    TooManyAttempts: "Wait, then try again.",
+    WeakPassword: "Take a longer one, or several words.",
+    Forbidden: "syncline whoami says who you are, and what your credentials are for.",
+    UnknownUser: "syncline users list shows those there are.",
+    UserExists: "syncline users show tells more; syncline users setup gives a new setup token.",
     UnknownSpace: "syncline spaces list shows those there are; --space or SYNCLINE_SPACE names one.",
     EpochChanged: "Its entries are read from the start, without a cursor.",
 }
@@ -84,4 +102,6 @@ def _words(error: SynclineError) -> str:
     """What went wrong, what to do next, and its code."""
     sentence = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
     code = "" if error.code == SynclineError.code else f"({error.code})"
-    return " ".join(filter(None, [sentence, HINTS.get(type(error)), code]))
+    hint = HINTS.get(type(error), "")
+    is_said = SIGN_IN_VERB in hint and SIGN_IN_VERB in sentence
+    return " ".join(filter(None, [sentence, "" if is_said else hint, code]))

@@ -1,81 +1,101 @@
-"""``keys``: list, create and revoke API keys in a data directory, also while the server runs."""
+"""``keys``: list, create and revoke API keys, at a server or in its data directory, also while it runs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from syncline.cli.failures import REFUSED, misused
-from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.registers import Ask, administering
 from syncline.cli.terminal import Json, complain, emit, local_time, note, out, say, table
+from syncline.cli.times import deadline
 from syncline.core.events import USER
-from syncline.replica import wall_clock_ms
+from syncline.errors import NotFound
 from syncline.server.auth.identity import ROOT
-from syncline.server.registry import Registry
-from syncline.server.settings import gather
 
-app = typer.Typer(name="keys", help="Administer API keys, on the machine of the server.", no_args_is_help=True)
+app = typer.Typer(name="keys", help="Administer API keys.", no_args_is_help=True)
 
 Name = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="What the key is for: laptop, backup, ci.", show_default="USER")
 ]
-User = Annotated[str | None, typer.Option("--user", metavar="USER", help="Whose key it is.", show_default="NAME")]
+User = Annotated[str | None, typer.Option("--user", "-u", metavar="USER", help="Whose key it is.", show_default="NAME")]
 Admin = Annotated[bool, typer.Option("--admin", help=f"A key of the administrator ({ROOT}), who may do everything.")]
+Actions = Annotated[
+    list[str] | None,
+    typer.Option("--action", metavar="PATTERN", help="Only for these actions; again for more.", show_default="all"),
+]
+Items = Annotated[
+    list[str] | None,
+    typer.Option("--item", metavar="PATTERN", help="Only for these items; again for more.", show_default="all"),
+]
+Expires = Annotated[
+    str | None, typer.Option("--expires", metavar="WHEN", help="30d from now, or a date.", show_default="never")
+]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as keys list shows it.")]
+
+TIMES = ("created", "expires", "used")
 
 
 @app.command("list")
-def list_keys(data: Data = None, config: Config = None, json: Json = False) -> None:
+@administering
+def list_keys(ask: Ask[list[dict[str, Any]]], json: Json = False) -> None:
     """List the keys. The keys themselves are not kept, only their hashes."""
-    with _registry(data, config) as registry:
-        keys = registry.keys()
+    keys = ask(lambda register: register.keys())
     if json:
-        emit({"keys": [key._asdict() for key in keys]})
+        emit({"keys": keys})
         return
-    shown = table("id", "name", "user", "created")
+    shown = table("id", "name", "user", *(["space"] if "space" in (keys or [{}])[0] else []), "scope", *TIMES)
     for key in keys:
-        shown.add_row(key.id, Text(key.name), Text(key.user), local_time(key.created))
+        where = [Text(key["space"] or "all")] if "space" in key else []
+        times = [local_time(key[f"{name}_ms"]) for name in TIMES]
+        shown.add_row(key["id"], Text(key["name"]), Text(key["user"]), *where, Text(_scope(key)), *times)
     out.print(shown)
 
 
 @app.command()
+@administering
 def create(
+    ask: Ask[dict[str, Any]],
     name: Name = None,
     user: User = None,
     admin: Admin = False,
-    data: Data = None,
-    config: Config = None,
+    action: Actions = None,
+    item: Items = None,
+    expires: Expires = None,
     json: Json = False,
 ) -> None:
     """Make a key for a user. It is shown this once."""
     owner = _owner(name, user, admin)
-    with _registry(data, config) as registry:
-        key = registry.create_key(name or owner, owner)
+    scope = {"actions": action or [], "items": item or [], "expires_ms": deadline(expires)}
+    made = ask(lambda register: register.create_key(name or owner, owner, **scope))
     if json:
-        emit({"key": key, "name": name or owner, "user": owner})
+        emit(made)
         return
-    say(Text(key, style="bold green" if out.is_terminal else ""))
-    note(f"A key of {owner}; it is not shown again.")
+    say(Text(made["key"], style="bold green" if out.is_terminal else ""))
+    until = f", until {local_time(made['expires_ms'])}" if made["expires_ms"] else ""
+    note(f"A key of {owner}{until}; it is not shown again.")
 
 
 @app.command()
-def revoke(id: Id, data: Data = None, config: Config = None, json: Json = False) -> None:
+@administering
+def revoke(ask: Ask[None], id: Id, json: Json = False) -> None:
     """Revoke a key; a running server notices within a second."""
-    with _registry(data, config) as registry:
-        revoked = registry.revoke_key(id)
-    if not revoked:
+    try:
+        ask(lambda register: register.revoke_key(id))
+    except NotFound:
         complain(f"There is no key {id}; syncline keys list shows those there are.")
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(REFUSED) from None
     if json:
         emit({"id": id, "revoked": True})
     else:
         say(f"{id} is revoked.")
+
+
+def _scope(key: dict[str, Any]) -> str:
+    parts = [f"{name} {', '.join(key[name])}" for name in ("actions", "items") if key[name]]
+    return "; ".join(parts) or "all"
 
 
 def _owner(name: str | None, user: str | None, admin: bool) -> str:
@@ -87,18 +107,3 @@ def _owner(name: str | None, user: str | None, admin: bool) -> str:
     if not admin and (owner.startswith(".") or not USER.fullmatch(owner)):
         misused(f"{owner!r} cannot be a user: 1 to 256 characters, and no leading dot (--admin is for that).")
     return owner
-
-
-@contextmanager
-def _registry(data: str | None, config: Path | None) -> Iterator[Registry]:
-    """The register of a data directory. Raises FileNotFoundError instead of making one."""
-    settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data})
-    path = Path(settings.data) / "server.db"
-    if not path.exists():
-        words = "no server was started here yet (or name its directory with --data)"
-        raise FileNotFoundError(2, words, settings.data)
-    registry = Registry(path, wall_clock_ms)
-    try:
-        yield registry
-    finally:
-        registry.close()

@@ -1,4 +1,4 @@
-"""A server, a space and credentials, as flags and variables name them, and conversations with them."""
+"""A server, a space and credentials, as flags, variables and contexts name them, and conversations with them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 
+from syncline.cli.chosen import DEFAULT_SERVER as DEFAULT_SERVER
+from syncline.cli.chosen import DEFAULT_SPACE as DEFAULT_SPACE
+from syncline.cli.chosen import credentials, server_of, space_of, token_of
 from syncline.core import patterns
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import Hello, Page, Pull, Welcome
@@ -21,18 +24,9 @@ from syncline.transports import Transport
 from syncline.transports.administration import Administration
 from syncline.transports.http import HttpTransport
 
-DEFAULT_SERVER = "http://localhost:8080"
-DEFAULT_SPACE = "default"
 ATTEMPTS = 5
 
 T = TypeVar("T")
-
-
-def check_url(url: str | None) -> str | None:
-    """A server as a flag names it, if it does. Raises BadParameter."""
-    if url is not None and not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{url!r} is not a URL such as {DEFAULT_SERVER}.")
-    return url
 
 
 def _check_items(values: list[str] | None) -> list[str]:
@@ -44,12 +38,21 @@ def _check_items(values: list[str] | None) -> list[str]:
 
 Server = Annotated[
     str,
-    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=check_url, help="The server."),
+    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=server_of, help="The server."),
 ]
-Space = Annotated[str, typer.Option("--space", envvar="SYNCLINE_SPACE", metavar="NAME", help="The space.")]
+Space = Annotated[
+    str, typer.Option("--space", envvar="SYNCLINE_SPACE", metavar="NAME", callback=space_of, help="The space.")
+]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="SYNCLINE_TOKEN", metavar="KEY", help="An API key.", show_default=False),
+    typer.Option(
+        "--token",
+        envvar="SYNCLINE_TOKEN",
+        metavar="KEY",
+        callback=token_of,
+        help="An API key; else what syncline login left.",
+        show_default=False,
+    ),
 ]
 Items = Annotated[
     list[str] | None,
@@ -76,9 +79,10 @@ class Remote(NamedTuple):
         self, transport: Callable[[str], Transport] = HttpTransport
     ) -> AsyncIterator[tuple[Transport, Welcome]]:
         """A conversation, after its hello."""
+        token = await self._token()
         carrier = transport(self.server)
         try:
-            yield carrier, await carrier.hello(Hello(node=new_node(), space=self.space, token=self.token))
+            yield carrier, await carrier.hello(Hello(node=new_node(), space=self.space, token=token))
         finally:
             await carrier.close()
 
@@ -92,9 +96,17 @@ class Remote(NamedTuple):
         async with self.administer() as administration:
             return str((await administration.space(self.space, back=entries, items=items))["cursor"])
 
-    def administer(self) -> Administration:
+    @asynccontextmanager
+    async def administer(self) -> AsyncIterator[Administration]:
         """Requests beside the log."""
-        return Administration(self.server, self.token)
+        async with Administration(self.server, await self._token(), self.space) as administration:
+            yield administration
+
+    async def _token(self) -> str | None:
+        source = credentials(self.server, self.token)
+        answer = await asyncio.to_thread(source) if callable(source) else source
+        assert answer is None or isinstance(answer, str)  # a sign-in's is one
+        return answer
 
 
 async def insist(call: Callable[[], Awaitable[T]]) -> T:

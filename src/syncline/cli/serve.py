@@ -93,7 +93,8 @@ def _announce(app: App, port: int, *, json: bool) -> None:
     service = app.service
     url, key = address(service.settings, port), service.first_key
     if json:
-        emit({"url": url, "data": service.settings.data, "key": key, "version": syncline.__version__})
+        secrets = {"key": key, "setup_token": service.first_setup_token}
+        emit({"url": url, "data": service.settings.data, **secrets, "version": syncline.__version__})
         return
     say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
     say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
@@ -102,13 +103,16 @@ def _announce(app: App, port: int, *, json: bool) -> None:
     elif service.settings.open:
         say("[yellow]Open: whoever reaches this address may read and write without a key.[/]")
     if key is not None:
-        _show_key(url, key)
+        _show_key(url, key, service.first_setup_token)
     out.file.flush()
 
 
-def _show_key(url: str, key: str) -> None:
+def _show_key(url: str, key: str, setup_token: str | None) -> None:
     say("\nThis is its first start. Its API key, [bold]shown this once[/]:\n")
     say(Text.assemble("    ", (key, "bold green")))
+    if setup_token is not None:
+        say("\nOr sign in as its administrator, with a password of your own:\n")
+        say(Text(f"    syncline login --server {url} --setup {setup_token}"))
     say("\nTo begin with:\n")
     for line in SNIPPET.format(url=url, key=key).splitlines():
         say(f"    {line}".rstrip())

@@ -17,7 +17,7 @@ from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Items, Remote, Se
 from syncline.cli.terminal import Json, note, out, say, write
 from syncline.core.events import Entry
 from syncline.core.messages import Live
-from syncline.errors import SynclineError
+from syncline.errors import SynclineError, Unauthorized
 from syncline.sync import SyncOptions
 from syncline.sync.options import pause_seconds
 from syncline.transports.websocket import WebSocketTransport
@@ -49,6 +49,7 @@ class _Tail:
         self._remote, self._items, self._json = remote, items, json
         self._cursor: str | None = None
         self._attempt = 0
+        self._was_welcome = False
 
     async def run(self, since: str | None, last: int) -> None:
         """Shows the last entries, then goes on for ever. Raises what only a person can mend."""
@@ -57,7 +58,7 @@ class _Tail:
             try:
                 await self._follow()
             except SynclineError as error:
-                if not error.retryable:
+                if not error.retryable and not self._may_have_expired(error):
                     raise
                 note(f"{error.message} Trying again.")
             await asyncio.sleep(pause_seconds(self._attempt, SyncOptions(), random.random()))
@@ -65,9 +66,15 @@ class _Tail:
 
     async def _follow(self) -> None:
         async with self._remote.talk(WebSocketTransport) as (transport, _):
+            self._was_welcome = True
             async for page in transport.subscribe(Live(cursor=self._cursor, items=tuple(self._items))):
                 self._cursor, self._attempt = page.cursor, 0
                 self._show(page.entries)
+
+    def _may_have_expired(self, error: SynclineError) -> bool:
+        """Whether to try with a fresh token: once, after one that had been good."""
+        was_welcome, self._was_welcome = self._was_welcome, False
+        return was_welcome and isinstance(error, Unauthorized)
 
     def _show(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

@@ -24,6 +24,16 @@ def moment(text: str | None) -> int | None:
         raise typer.BadParameter(f"{text!r} is neither a date or time such as 2026-11-21T08:30 nor 90m ago.") from None
 
 
+def deadline(text: str | None) -> int | None:
+    """The same for a moment to come: a number with a unit is from now on. Raises BadParameter."""
+    if text is not None and (ahead := re.fullmatch(r"(\d{1,9})([smhdw])", text)):
+        return int((time.time() + int(ahead[1]) * UNITS[ahead[2]]) * 1000)
+    try:
+        return moment(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{text!r} is neither a date or time such as 2026-11-21 nor 30d from now.") from None
+
+
 def _check(text: str | None) -> str | None:
     moment(text)
     return text

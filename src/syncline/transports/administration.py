@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,7 +12,11 @@ __all__ = ["Administration"]
 
 
 class Administration(Requests):
-    """Requests to one server, about the space that was named. Raises the server's errors, or ConnectionLost."""
+    """Requests to one server; those about users and keys are about one space. Raises its errors, or ConnectionLost."""
+
+    def __init__(self, url: str, token: str | None = None, space: str = "default") -> None:
+        super().__init__(url, token)
+        self._place = f"v1/spaces/{_segment(space)}"
 
     async def ready(self) -> None:
         """Returns if the server takes requests."""
@@ -43,37 +47,69 @@ class Administration(Requests):
 
     async def users(self) -> list[dict[str, Any]]:
         """The users of the space."""
-        return list((await self.ask("GET", "v1/users"))["users"])
+        return list((await self.ask("GET", f"{self._place}/users"))["users"])
 
     async def user(self, name: str) -> dict[str, Any]:
         """One user."""
-        return await self.ask("GET", f"v1/users/{_segment(name)}")
+        return await self.ask("GET", f"{self._place}/users/{_segment(name)}")
 
     async def create_user(self, name: str, password: str | None = None) -> dict[str, Any]:
         """Makes a user: ``name``, and ``setup_token`` unless there is a password already."""
-        return await self.ask("POST", "v1/users", {"name": name} | ({"password": password} if password else {}))
+        return await self.ask(
+            "POST", f"{self._place}/users", {"name": name} | ({"password": password} if password else {})
+        )
 
     async def remove_user(self, name: str) -> None:
         """Removes a user for ever."""
-        await self.ask("DELETE", f"v1/users/{_segment(name)}")
+        await self.ask("DELETE", f"{self._place}/users/{_segment(name)}")
 
     async def change_user(self, name: str, how: str) -> dict[str, Any]:
         """``suspend``, ``resume``, or ``setup``, which gives a ``setup_token``."""
-        return await self.ask("POST", f"v1/users/{_segment(name)}/{how}", {})
+        return await self.ask("POST", f"{self._place}/users/{_segment(name)}/{how}", {})
 
     # Keys
 
     async def keys(self) -> list[dict[str, Any]]:
         """The keys of the space that were not revoked."""
-        return list((await self.ask("GET", "v1/keys"))["keys"])
+        return list((await self.ask("GET", f"{self._place}/keys"))["keys"])
 
     async def create_key(self, name: str, user: str, **scope: Any) -> dict[str, Any]:
         """A new key: ``id`` and ``key``. ``scope``: ``actions``, ``items``, ``expires_ms``."""
-        return await self.ask("POST", "v1/keys", {"name": name, "user": user, **scope})
+        return await self.ask("POST", f"{self._place}/keys", {"name": name, "user": user, **scope})
 
     async def revoke_key(self, id: str) -> None:
         """Revokes a key for ever."""
-        await self.ask("DELETE", f"v1/keys/{_segment(id)}")
+        await self.ask("DELETE", f"{self._place}/keys/{_segment(id)}")
+
+    # Rules
+
+    async def rules(self, user: str | None = None) -> list[dict[str, Any]]:
+        """The rules of the space in the order in which they were made; or those that concern a user."""
+        return list((await self.ask("GET", f"{self._place}/acl" + _query(user=user)))["rules"])
+
+    async def add_rules(self, rules: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+        """Makes up to 100 rules ``{user, item, action, type}`` in one commit; gives them with ``id`` and ``seq``."""
+        return list((await self.ask("POST", f"{self._place}/acl", {"rules": list(rules)}))["rules"])
+
+    async def remove_rules(self, ids: Sequence[str]) -> None:
+        """Removes up to 100 rules in one commit. Raises NotFound if one of them is not there."""
+        await self.ask("DELETE", f"{self._place}/acl?" + urlencode([("rule", id) for id in ids]))
+
+    async def explain(self, user: str, item: str, action: str) -> dict[str, Any]:
+        """Whether a user may do something: ``allowed``, ``reason``, and the ``rule`` that says so."""
+        return await self.ask("POST", f"{self._place}/acl/explain", {"user": user, "item": item, "action": action})
+
+    # Audit
+
+    async def audit(self, **wanted: Any) -> dict[str, Any]:
+        """A page of the audit, the newest first: ``entries``, and the ``next`` page's ``after``. ``wanted``: ``after``,
+        ``limit``, ``user``, ``kind``; ``spaces="all"``."""
+        return await self.ask("GET", f"{self._place}/audit" + _query(**wanted))
+
+
+def _query(**parameters: Any) -> str:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _segment(name: str) -> str:

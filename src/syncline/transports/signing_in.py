@@ -45,9 +45,9 @@ class SigningIn(Requests):
         body = {"user": user, "password": password, "label": label} | ({"code": code} if code else {})
         return await self._grant("login", body)
 
-    async def set_up(self, token: str, password: str) -> Grant:
+    async def set_up(self, token: str, password: str, *, label: str = "") -> Grant:
         """Sets a password by a setup token; a new session. Raises InvalidCredentials or WeakPassword."""
-        return await self._grant("setup", {"token": token, "password": password})
+        return await self._grant("setup", {"token": token, "password": password, "label": label})
 
     async def refresh(self, token: str) -> Grant:
         """The next tokens of a session. Raises Unauthorized if it has ended."""

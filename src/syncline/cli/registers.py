@@ -1,0 +1,135 @@
+"""Where a command administers users and keys: at a server, or in a data directory on the server's own machine.
+
+A command says ``@administering`` and gets an ``Ask`` as its first argument; the flags that say where are added to its
+own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import wraps
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeVar
+
+import typer
+
+from syncline.cli.chosen import DEFAULT_SPACE, origin, server_of
+from syncline.cli.failures import misused
+from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.local_register import LocalRegister
+from syncline.cli.remote import Remote, Space, Token
+from syncline.replica import wall_clock_ms
+from syncline.server.registry import Registry
+from syncline.server.settings import gather
+
+T = TypeVar("T")
+
+DATA_VARIABLE = "SYNCLINE_DATA"
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        *("--server", "-s"),
+        envvar="SYNCLINE_SERVER",
+        metavar="URL",
+        callback=server_of,
+        show_default=False,
+        help="The server; else a data directory on this machine.",
+    ),
+]
+
+
+class Register(Protocol):
+    """The users and keys of a space; what is answered has the shapes of the HTTP interface."""
+
+    async def users(self) -> list[dict[str, Any]]: ...
+    async def user(self, name: str) -> dict[str, Any]: ...
+    async def create_user(self, name: str, password: str | None = None) -> dict[str, Any]: ...
+    async def remove_user(self, name: str) -> None: ...
+    async def change_user(self, name: str, how: str) -> dict[str, Any]: ...
+    async def keys(self) -> list[dict[str, Any]]: ...
+    async def create_key(self, name: str, user: str, **scope: Any) -> dict[str, Any]: ...
+    async def revoke_key(self, id: str) -> None: ...
+
+
+Ask = Callable[[Callable[[Register], Awaitable[T]]], T]
+"""Asks the register something; the answer."""
+
+
+def administering(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument asks the register that its flags name."""
+
+    @wraps(command)
+    def run(
+        *,
+        ctx: typer.Context,
+        server: str | None,
+        space: str,
+        token: str | None,
+        data: str | None,
+        config: Path | None,
+        **given: Any,
+    ) -> None:
+        if _is_local(ctx, server, data, config):
+            command(lambda question: _ask(_local(data, config, space), question), **given)
+        else:
+            command(lambda question: _ask(Remote(str(server), space, token).administer(), question), **given)
+
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    flags = [
+        Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        _flag("server", Server, None),
+        _flag("space", Space, DEFAULT_SPACE),
+        _flag("token", Token, None),
+        _flag("data", Data, None),
+        _flag("config", Config, None),
+    ]
+    named = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
+    run.__signature__ = inspect.Signature([*named, *flags])  # type: ignore[attr-defined]
+    return run
+
+
+def _is_local(ctx: typer.Context, server: str | None, data: str | None, config: Path | None) -> bool:
+    """Whether a data directory is meant: what was named on the command line counts first, then variables."""
+    is_flag = origin(ctx, "server") == "flag"
+    if is_flag and (data or config):
+        misused("--server and --data exclude each other: either over the network, or on the server's machine.")
+    return bool(data or config) or server is None or (not is_flag and bool(os.environ.get(DATA_VARIABLE)))
+
+
+def _ask(opened: AbstractAsyncContextManager[Any], question: Callable[[Register], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with opened as register:
+            return await question(register)
+
+    return asyncio.run(ask())
+
+
+@asynccontextmanager
+async def _local(data: str | None, config: Path | None, space: str) -> AsyncIterator[LocalRegister]:
+    with _registry(data, config) as registry:
+        yield LocalRegister(registry, space, wall_clock_ms)
+
+
+@contextmanager
+def _registry(data: str | None, config: Path | None) -> Iterator[Registry]:
+    """The register of a data directory. Raises FileNotFoundError instead of making one."""
+    settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data})
+    path = Path(settings.data) / "server.db"
+    if not path.exists():
+        words = "no server was started here yet (name its directory with --data, or a server with --server)"
+        raise FileNotFoundError(2, words, settings.data)
+    registry = Registry(path, wall_clock_ms)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _flag(name: str, annotation: Any, default: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
