@@ -9,6 +9,7 @@ VERBS = (
     *("serve", "status", "bench", "version", "log", "tail", "pull", "push", "export", "import"),
     *("spaces list", "spaces create", "spaces show", "spaces delete"),
     *("keys list", "keys create", "keys revoke", "config show", "config check"),
+    *("acl list", "acl add", "acl remove", "acl explain", "acl test", "audit"),
 )
 
 
