@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from syncline.cli.expectations import Expectation, read_expectations, read_rules, words
 from syncline.cli.failures import REFUSED, misused
-from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, Space, Token
+from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, Space, Token, insist
 from syncline.cli.terminal import Json, count, emit, out, say, table
 from syncline.core.access.rules import ALLOW, DEFAULTS, DENY, Rules
 from syncline.core.access.state import Access
@@ -176,7 +177,7 @@ def _given(rule: list[str], file: Path | None) -> list[dict[str, str]]:
 
 
 async def _online(administration: Administration, expected: list[Expectation]) -> list[dict[str, Any]]:
-    return [await administration.explain(each.user, each.item, each.action) for each in expected]
+    return [await insist(partial(administration.explain, each.user, each.item, each.action)) for each in expected]
 
 
 def _offline(expected: list[Expectation], file: Path) -> list[dict[str, Any]]:
