@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
-from syncline.errors import BadRequest, SynclineError, UnknownSpace, UnsupportedProtocol
+from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
 from syncline.server.audit import Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
@@ -20,6 +20,7 @@ from syncline.server.endings import Endings
 from syncline.server.limits import Limits
 from syncline.server.member import Member
 from syncline.server.register.audit import AuditTable
+from syncline.server.register.users import check_user
 from syncline.server.registry import DEFAULT_SPACE, Registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
@@ -46,7 +47,10 @@ class Caller(NamedTuple):
 
 
 Authenticate = Callable[[Caller], Awaitable[Identity | None] | Identity | None]
-"""Says who somebody is; None: the server's own credentials decide. May raise Unauthorized."""
+"""Says who somebody is; None: the server's own credentials decide. May raise Unauthorized.
+
+It is called in the event loop, for each request and once for each socket: what takes its time is for an ``async def``.
+"""
 
 
 def wall_clock_ms() -> int:
@@ -124,7 +128,7 @@ class Service:
             found = self._authenticate(caller())
             identity = await found if isawaitable(found) else found
             if identity is not None:
-                return identity._replace(credential=identity.credential or BY_HOST)
+                return _vouched(identity)
         return await self.authenticator.identify(token)
 
     @asynccontextmanager
@@ -147,6 +151,17 @@ class Service:
     def peer(self) -> ServicePeer:
         """The server's end of a ``MemoryTransport``."""
         return ServicePeer(self)
+
+
+def _vouched(identity: Identity) -> Identity:
+    """Somebody of a host app. Raises Unauthorized for a name that the server has for itself, in a space."""
+    try:
+        check_user(identity.user)
+    except BadRequest as error:
+        raise Unauthorized(error.message) from None
+    if identity.user == ROOT and identity.space is not None:
+        raise Unauthorized(f"{ROOT} is of no space.")
+    return identity._replace(credential=identity.credential or BY_HOST)
 
 
 class ServicePeer:

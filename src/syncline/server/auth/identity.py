@@ -17,7 +17,7 @@ class Identity(NamedTuple):
 
     user: str
     space: str | None
-    """The one space this user belongs to. None: all spaces, which is so for ``.root``, and ``anyone`` in open mode."""
+    """The one space this user belongs to. None: all of them, without rules: ``.root``, and ``anyone`` in open mode."""
     credential: str = ""
     """What it was proved with: ``key:ab12cd34``, ``session:…``, ``oidc:…``; empty if with nothing."""
     actions: tuple[str, ...] = ()
