@@ -8,6 +8,7 @@ from syncline.cli import app
 VERBS = (
     *("serve", "status", "bench", "version", "log", "tail", "pull", "push", "export", "import"),
     *("spaces list", "spaces create", "spaces show", "spaces delete"),
+    *("spaces suspend", "spaces resume", "spaces quota"),
     *("keys list", "keys create", "keys revoke", "config show", "config check"),
     *("acl list", "acl add", "acl remove", "acl explain", "acl test", "audit"),
 )
@@ -36,6 +37,39 @@ def test_spaces_are_made_listed_shown_and_deleted(syncline):
     assert syncline("spaces", "delete", name, "--yes", "--json").json == {"name": name, "deleted": True}
     assert syncline("spaces", "show", name).code == 4
     assert syncline("spaces", "create", name).code == 4
+
+
+def test_spaces_get_quotas(syncline):
+    name = syncline.variables["SYNCLINE_SPACE"]
+    syncline("spaces", "create", name)
+    set_ = syncline("spaces", "quota", name, "--events", 1, "--events-per-second", 50, "--json").json
+    assert (set_["quotas"]["events"], set_["quotas"]["events_per_second"]) == (1, 50)
+    assert syncline("push", "-", input='{"item":"a","action":"b"}\n').code == 0
+    shown = syncline("spaces", "show", name).out
+    assert "1 of 1" in shown
+    assert "50" in shown
+    assert "no limit" in syncline("spaces", "quota", name).out
+    assert syncline("push", "-", input='{"item":"a","action":"b"}\n').code != 0
+    assert syncline("spaces", "quota", name, "--events", "default", "--json").json["quotas"]["events"] == 0
+    assert syncline("push", "-", input='{"item":"a","action":"b"}\n').code == 0
+    assert syncline("spaces", "quota", name, "--events", "many").code == 2
+    assert syncline("spaces", "quota", f"{name}-none", "--events", 1).code == 4
+
+
+def test_spaces_are_suspended_and_resumed(syncline, server):
+    name = syncline.variables["SYNCLINE_SPACE"]
+    syncline("spaces", "create", name)
+    made = syncline(
+        "keys", "create", "laptop", "--user", "anna", "--space", name, "--data", server.ready["data"], "--json"
+    ).json
+    assert syncline("spaces", "suspend", name).out == f"{name} is suspended.\n"
+    refused = syncline("push", "-", "--token", made["key"], input='{"item":"a","action":"b"}\n')
+    assert refused.code != 0
+    assert "suspended" in refused.err
+    assert "suspended" in syncline("spaces", "show", name).out
+    assert syncline("export", "--space", name).code == 0
+    assert syncline("spaces", "resume", name, "--json").json["suspended"] is False
+    assert syncline("push", "-", "--token", made["key"], input='{"item":"a","action":"b"}\n').code == 0
 
 
 def test_keys_are_made_and_revoked_while_the_server_runs(syncline, server):

@@ -1,11 +1,11 @@
-"""``spaces``: list, create, show and delete the spaces of a server."""
+"""``spaces``: the spaces of a server, what each of them holds and may hold, and suspending and deleting them."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ app = typer.Typer(name="spaces", help="Administer the spaces of a server.", no_a
 T = TypeVar("T")
 
 Name = Annotated[str, typer.Argument(metavar="SPACE", help="The space's name.")]
+Quota = Annotated[str | None, typer.Option(metavar="N", show_default=False, help="At most so many; 0: no limit.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -44,13 +45,83 @@ def create(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, jso
 
 @app.command()
 def show(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
-    """Show where a space's log stands."""
+    """Show where a space's log stands, and to its administrator what it holds and may hold."""
     space = _ask(server, token, lambda administration: administration.space(name))
     if json:
         emit(space)
         return
     at = local_time(space["at"] or None)
-    out.print(facts({"space": name, "epoch": space["epoch"], "head": f"{space['head']:,}", "last entry": at}))
+    log = {"space": name, "epoch": space["epoch"], "head": f"{space['head']:,}", "last entry": at}
+    out.print(facts({**log, **_terms(space)}))
+
+
+@app.command()
+def suspend(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
+    """Close a space to all but administrators, until it is resumed; replicas keep what is pending."""
+    _change(server, token, name, f"{name} is suspended.", json=json, suspended=True)
+
+
+@app.command()
+def resume(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
+    """Open a suspended space again."""
+    _change(server, token, name, f"{name} is open.", json=json, suspended=False)
+
+
+@app.command()
+def quota(
+    name: Name,
+    events: Quota = None,
+    bytes: Quota = None,
+    items: Quota = None,
+    connections: Quota = None,
+    events_per_second: Quota = None,
+    server: Server = DEFAULT_SERVER,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Set quotas of a space, or show them all.
+
+    A quota is a number, 0 for none, or "default" for what the server's settings say.
+    """
+    given = {
+        "events": events,
+        "bytes": bytes,
+        "items": items,
+        "connections": connections,
+        "events_per_second": events_per_second,
+    }
+    quotas = {which: _quota(most) for which, most in given.items() if most is not None}
+    _change(server, token, name, None, json=json, quotas=quotas)
+
+
+def _quota(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f'{text!r} is neither a number nor "default".')
+    return int(text)
+
+
+def _change(server: str, token: str | None, name: str, words: str | None, *, json: bool, **terms: Any) -> None:
+    space = _ask(server, token, lambda administration: administration.change_space(name, **terms))
+    if json:
+        emit(space)
+    elif words is not None:
+        say(words)
+    else:
+        out.print(facts({"space": name, **_terms(space)}))
+
+
+def _terms(space: Mapping[str, Any]) -> dict[str, str]:
+    """What only administrators see of a space: each quota beside what is used of it."""
+    used, quotas = space.get("used", {}), space.get("quotas", {})
+    shown = {
+        name.replace("_", " "): " of ".join(
+            [f"{each:,}" for each in (used.get(name),) if each is not None] + [f"{most:,}" if most else "no limit"]
+        )
+        for name, most in quotas.items()
+    }
+    return {**shown, **({"suspended": "yes"} if space.get("suspended") else {})}
 
 
 @app.command()

@@ -39,6 +39,11 @@ class Administration(Requests):
         status, _ = await self._answer("POST", "v1/spaces", {"name": name})
         return status == 201
 
+    async def change_space(self, name: str, **terms: Any) -> dict[str, Any]:
+        """Changes ``quotas`` (a number each, 0 for none, None for the server's default) or ``suspended``; all of them,
+        with what is ``used``."""
+        return await self.ask("PATCH", f"v1/spaces/{_segment(name)}", terms)
+
     async def delete_space(self, name: str) -> None:
         """Deletes a space for ever."""
         await self.ask("DELETE", f"v1/spaces/{_segment(name)}")
