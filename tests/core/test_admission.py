@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncline.core.access.scope import Rights, Scope
+from syncline.core.access.state import CREATE_KEY, Access, user_item
 from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
@@ -346,3 +348,25 @@ def test_nothing_may_have_come_to_an_item_that_was_expected_to_be_as_it_was():
     (refused,) = ledger.submit(Submission([an_event(2)], "ann", {"task.milk": 1}))  # what came in this very commit
     assert refused.code == "document_changed"
     assert ledger.submit(Submission([an_event(3, item="task.bread")], "ann", {"task.bread": 0})) == [12]
+
+
+# Acts of one's own
+
+
+@pytest.mark.parametrize(
+    ("rights", "outcome"),
+    [
+        (Rights(), "forbidden"),
+        (Rights(is_own=True), 11),
+        (Rights(is_own=True, scope=Scope((CREATE_KEY,), (".user.*",))), 11),
+        (Rights(is_own=True, scope=Scope((), ("task.*",))), "forbidden"),
+        (Rights(is_own=True, scope=Scope((".read",))), "forbidden"),
+        (Rights(is_own=True, credential="key:old"), "unauthorized"),
+    ],
+)
+def test_what_all_may_do_about_themselves_asks_no_rule_but_whether_they_are_barred(rights, outcome):
+    ledger = a_ledger()
+    ledger.access = Access(revoked=frozenset({("ann", "key:old")}))
+    event = an_event(user="ann", item=user_item("ann"), action=CREATE_KEY)
+    (judged,) = ledger.submit(Submission([event], "ann", is_system=True, rights=rights))
+    assert (judged.code if isinstance(judged, SynclineError) else judged) == outcome

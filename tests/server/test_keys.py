@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -320,3 +321,20 @@ def test_a_crash_while_a_key_is_made_leaves_one_that_can_be_revoked(serve):
     (key,) = [each for each in admin.get("keys")["keys"] if each["user"] == "ann"]
     admin.delete(f"keys/{key['id']}")
     assert [each["user"] for each in admin.get("keys")["keys"]] == [".root"]
+
+
+def test_a_key_that_is_revoked_while_it_makes_another_leaves_none_behind(server, space, admin):
+    admin.make_user("ann")
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(15):
+            maker = admin.make_key("maker", user="ann")
+            making = threads.submit(admin.with_(maker["key"]).ask, "POST", "keys", b'{"name":"made"}')
+            admin.delete(f"keys/{maker['id']}")
+            answer = making.result()
+            assert (answer.status, answer.code) in ((201, None), (401, "unauthorized"))
+            told = [(action, payload["credential"]) for _, _, action, payload in admin.log()[1:]]
+            after = told[told.index((".key.revoke", f"key:{maker['id']}")) + 1 :]
+            assert after == []
+            if answer.status == 201:
+                admin.delete(f"keys/{answer.json['id']}")
+    assert [key["user"] for key in admin.get("keys")["keys"]] == [".root"]

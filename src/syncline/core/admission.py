@@ -257,7 +257,7 @@ class Ledger:
     def _may(self, submission: Submission, item: str, action: str) -> bool:
         rights = submission.rights
         return rights.scope.allows(item, action) and (
-            rights.is_trusted or self.access.may(submission.user, item, action)
+            rights.is_trusted or rights.is_own or self.access.may(submission.user, item, action)
         )
 
     def _node_refusal(self, event: Event) -> NodeConflict | None:

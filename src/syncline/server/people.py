@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from syncline.core.access.scope import Rights, Scope
+from syncline.core.access.scope import Scope
 from syncline.core.access.state import (
     CREATE_KEY,
     CREATE_USER,
@@ -224,9 +224,7 @@ class People:
         return scope, expires_ms
 
     async def _record(self, user: str, action: str, payload: object = UNSET) -> None:
-        rights = self._member.rights
-        if user == self._member.user and action in OWN:
-            rights = Rights(is_trusted=True, credential=rights.credential, scope=rights.scope)
+        rights = self._member.rights._replace(is_own=user == self._member.user and action in OWN)
         await record(self._member, user_item(user), action, payload, rights=rights)
 
 

@@ -50,6 +50,8 @@ class Rights(NamedTuple):
     credential: str = ""
     """What was shown, as ``Access.is_barred`` knows it; nothing if nothing had to be."""
     scope: Scope = UNSCOPED
+    is_own: bool = False
+    """Whether it is an act that everybody may do about themselves: no rule is asked, but whether they are barred is."""
 
 
 MEMBER: Final = Rights()
