@@ -118,7 +118,8 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
         except SynclineError as error:
             if not error.retryable:
                 raise
-        await asyncio.sleep(pause_seconds(attempt, options, random.random()))
+            pause = pause_seconds(attempt, options, random.random(), error)
+        await asyncio.sleep(pause)
     return await call()
 
 
