@@ -16,6 +16,7 @@ from syncline.cli.chosen import credentials, server_of, space_of, token_of
 from syncline.core import patterns
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import Hello, Page, Pull, Welcome
+from syncline.core.session import retry_seconds
 from syncline.errors import SynclineError
 from syncline.replica import new_node
 from syncline.sync import SyncOptions
@@ -116,7 +117,7 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
         except SynclineError as error:
-            if not error.retryable:
+            if not error.retryable or retry_seconds(error) > options.max_backoff_seconds:
                 raise
             pause = pause_seconds(attempt, options, random.random(), error)
         await asyncio.sleep(pause)
