@@ -139,6 +139,34 @@ def test_only_an_administrator_makes_spaces(serve):
     assert eventually(lambda: server.push("default", [Author().event()], alice).code == "unauthorized", seconds=3)
 
 
+def test_an_administrators_key_for_a_few_things_is_for_no_others(serve):
+    from syncline.server.registry import Registry
+
+    server = serve()
+    registry = Registry(server.data / "server.db", lambda: 0)
+    keys = {
+        name: {"Authorization": f"Bearer {registry.create_key(name, '.root', **scope)}"}
+        for name, scope in (("backup", {"actions": [".read"]}), ("audit", {"actions": [".read"], "items": [".audit"]}))
+    }
+    registry.close()
+    for method, path, body in (
+        ("POST", "/v1/spaces", b'{"name":"x"}'),
+        ("PATCH", "/v1/spaces/default", b'{"suspended":true}'),
+        ("DELETE", "/v1/spaces/default", None),
+        ("POST", "/v1/acl", b'{"user":"a","item":"b","action":"c","type":"deny"}'),
+    ):
+        for key in keys.values():
+            answer = server.request(method, path, body, key)
+            assert (answer.status, answer.code) == (403, "forbidden"), (method, path)
+    statuses = {
+        name: [
+            server.request("GET", f"/v1/{path}", headers=key).status for path in ("spaces", "acl", "audit?spaces=all")
+        ]
+        for name, key in keys.items()
+    }
+    assert statuses == {"backup": [200, 200, 200], "audit": [403, 403, 200]}
+
+
 def test_a_space_file_that_is_not_ours(serve):
     server = serve(open=True)
     for name, content in (("empty", b""), ("foreign", b"This is no database, but it is long enough. " * 200)):

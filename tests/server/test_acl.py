@@ -1,6 +1,7 @@
 """The rules of a space over HTTP: made and removed by those who may, and explained by the one that decides."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,23 @@ def test_rules_that_concern_a_user_are_listed_by_specificity(root):
     assert [each["item"] for each in found] == [".policies", "task.milk", "t*", "*"]
 
 
+def test_rules_come_from_many_at_once(root, somebody):
+    add(root, ("ann", ".acl", ".acl.*", "allow"))
+    clients = [root, somebody("ann")] * 4
+
+    def make(client):
+        for n in range(5):
+            add(client, ("bob", f"task.{n}", "*", "deny"), ("bob", f"task.{n}", "*", "allow"))
+            assert client.put(f"doc{n}", {"n": n}).status in (200, 201)
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(make, clients))
+    rules = root.ask("GET", "acl").json["rules"]
+    assert len(rules) == 2 + 1 + 8 * 5 * 2
+    pairs = list(zip(rules[3::2], rules[4::2], strict=True))
+    assert all((one["item"], one["seq"] + 1) == (two["item"], two["seq"]) for one, two in pairs)
+
+
 # Who may
 
 
@@ -188,6 +206,14 @@ def test_somebody_is_let_in_to_look_after_the_rules(root, somebody):
     assert ann.ask("DELETE", f"acl/{made['id']}").status == 200
     root.ask("DELETE", f"acl/{grant['id']}")
     assert ann.ask("POST", "acl", rule("ann", "*", "*", "allow")).code == "forbidden"
+
+
+def test_a_request_that_takes_its_own_right_away_does_nothing(root, somebody):
+    add(root, ("ann", ".acl", ".acl.*", "allow"))
+    both = [rule("ann", ".acl", ".acl.*", "deny"), rule("ann", "task.*", "*", "allow")]
+    assert somebody("ann").ask("POST", "acl", {"rules": both}).code == "forbidden"
+    assert root.head() == 1
+    assert somebody("ann").ask("POST", "acl", {"rules": both[::-1]}).status == 201
 
 
 def test_one_who_may_read_the_rules_explains_others(root, somebody):
@@ -224,6 +250,14 @@ def test_the_administrator_and_the_credentials_are_reasons_too(root, somebody):
     for item, action in (("room.1", "edit"), ("task.1", "measure")):
         assert explain(sensor, item, action) == {"allowed": False, "reason": "scope", "rule": None}
     assert explain(root, "task.1", "measure", "sensor")["allowed"]
+
+
+def test_a_suspension_is_a_reason_too(root):
+    assert root.ask("POST", "users", {"name": "bob"}).status == 201
+    root.ask("POST", "users/bob/suspend")
+    assert explain(root, "task.1", "edit", "bob") == {"allowed": False, "reason": "suspended", "rule": None}
+    root.ask("POST", "users/bob/resume")
+    assert explain(root, "task.1", "edit", "bob")["allowed"]
 
 
 # What is not possible

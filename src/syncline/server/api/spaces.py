@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from syncline.core.access.scope import Scope
+from syncline.core.access.state import READ
 from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.core.quotas import Quotas
 from syncline.errors import BadRequest, Forbidden
@@ -31,7 +33,7 @@ class ChangeSpace(msgspec.Struct, forbid_unknown_fields=True):
 
 async def list_spaces(request: Request) -> None:
     """``GET spaces``: the names of all spaces."""
-    check_administrator(request)
+    check_administrator(request, READ)
     await request.answer(msgspec.json.encode({"spaces": request.service.registry.spaces()}))
 
 
@@ -110,7 +112,14 @@ def _note(request: Request, space: str, what: str) -> None:
     request.service.audit.note(SPACE, request.identity.user, space, address_of(request.scope), what)
 
 
-def check_administrator(request: Request) -> None:
-    """Raises Forbidden unless the request comes from an administrator."""
-    if request.identity.space is not None:
+def check_administrator(request: Request, action: str | None = None) -> None:
+    """Raises Forbidden unless the request comes from an administrator, with a key for all items and for this action.
+
+    Without an action it must be for all of them.
+    """
+    identity = request.identity
+    if identity.space is not None:
         raise Forbidden("Only an administrator may do this.")
+    scope = Scope(identity.actions, identity.items)
+    if scope.items or (scope.actions and (action is None or not scope.allows_action(action))):
+        raise Forbidden("This key is not for everything an administrator may do.")
