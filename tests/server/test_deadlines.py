@@ -136,7 +136,8 @@ def assert_closed(raw: socket.socket, seconds: float, *, at_least: float = 0.0) 
 @pytest.mark.parametrize("sent", [b"", b'{"events":['], ids=["nothing", "a beginning"])
 def test_a_body_that_stalls(server, dial, space, sent):
     raw = dial()
-    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n".encode() + sent)
+    raw.sendall(f"POST /v1/spaces/{space}/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n".encode())
+    raw.sendall(sent)
     answer = read_to(raw, b"}")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in answer
@@ -245,7 +246,8 @@ def frame(text: bytes) -> bytes:
 
 
 def test_a_handshake_that_stalls(server, dial):
-    seconds, _ = trickle(dial(), b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" * 20)
+    head = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    seconds, _ = trickle(dial(), head * 20)
     assert seconds <= HEAD + GRACE
 
 

@@ -95,7 +95,8 @@ def test_one_push_under_way_is_answered(serve):
     server.push("s", Author().events(1))
     body = push_body(Author().events(50))
     with closing(server.socket()) as raw:
-        raw.sendall(f"POST /v1/spaces/s/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        head = f"POST /v1/spaces/s/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        raw.sendall(head.encode())
         raw.sendall(body[:100])
         assert server.request("GET", "/readyz").status == 200
         server.send(signal.SIGTERM)
