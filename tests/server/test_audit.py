@@ -95,6 +95,17 @@ def test_who_may_not_write_is_noted_with_what_they_tried(server, root, somebody,
     assert "4111" not in json.dumps(found)
 
 
+def test_who_asks_for_another_space_is_noted_in_their_own(server, root, somebody, space):
+    key = somebody("ann").headers["Authorization"].split()[1]
+    assert Client(server, f"{space}-other", key=key).ask("GET", "pull").code == "unknown_space"
+    with server.websocket() as ws:
+        ws.send(json.dumps({"type": "hello", "node": "n", "space": f"{space}-other", "token": key}))
+        assert recv(ws)["code"] == "unknown_space"
+    (entry,) = audit(root)
+    assert (entry["kind"], entry["user"], entry["what"]) == ("forbidden", "ann", f"space {space}-other")
+    assert entry["times"] == 2
+
+
 def test_administrative_acts_stand_in_the_same_listing(root, somebody):
     made = deny(root, "ann", "task.*")
     assert somebody("ann").ask("GET", "acl").code == "forbidden"

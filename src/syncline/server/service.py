@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
-from syncline.server.audit import Audit
+from syncline.server.audit import FORBIDDEN, Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
@@ -140,6 +140,7 @@ class Service:
         Raises UnknownSpace for another's space, in the words for one that does not exist.
         """
         if not identity.belongs_to(space):
+            self.audit.note(FORBIDDEN, identity.user, identity.space or "", address, f"space {space}")
             raise UnknownSpace(f"There is no space {space}.")  # in the words of the register
         async with self.spaces.use(space, create=create and self.settings.create_spaces) as opened:
             meter = self.limits.meter(identity, address)
