@@ -20,7 +20,10 @@ from syncline.server.settings import Settings
 ADDRESS, CREDENTIAL, USER, SPACE = "address", "credential", "user", "space"
 REQUESTS, EVENTS = "requests", "events"
 
-_network = lru_cache(4_096)(network)
+REMEMBERED = 4_096
+"""How many addresses, and how many who came from there, are worked out once."""
+
+_network = lru_cache(REMEMBERED)(network)
 
 
 class Account(NamedTuple):
@@ -45,6 +48,7 @@ class Limits:
         self.burst_seconds = settings.burst_seconds
         self._requests = self._buckets(settings, REQUESTS)
         self._events = self._buckets(settings, EVENTS)
+        self.meter = lru_cache(REMEMBERED)(self._meter)
 
     def _buckets(self, settings: Settings, what: str) -> dict[str, Buckets]:
         rates = {who: getattr(settings, f"{who}_{what}_per_second") for who in (ADDRESS, CREDENTIAL, USER)}
@@ -55,7 +59,7 @@ class Limits:
         if address and ADDRESS in self._requests:
             self.spend([Account("address-requests", self._requests[ADDRESS], _network(address))], 1)
 
-    def meter(self, identity: Identity, address: str) -> Meter:
+    def _meter(self, identity: Identity, address: str) -> Meter:
         """What counts the requests and events of somebody."""
         user = identity.space, identity.user
         keys = ((CREDENTIAL, identity.credential), (USER, user), (ADDRESS, address and _network(address)))
