@@ -113,6 +113,7 @@ def _show_key(url: str, key: str, setup_token: str | None) -> None:
     if setup_token is not None:
         say("\nOr sign in as its administrator, with a password of your own:\n")
         say(Text(f"    syncline login --server {url} --setup {setup_token}"))
+        say(Text.assemble("\nor in a browser: ", (f"{url}/setup#{setup_token}", "cyan")))
     say("\nTo begin with:\n")
     for line in SNIPPET.format(url=url, key=key).splitlines():
         say(f"    {line}".rstrip())

@@ -19,6 +19,7 @@ from syncline.server.api import (
     keys,
     log,
     openapi,
+    pages,
     policies,
     sessions,
     spaces,
@@ -92,6 +93,7 @@ DESCRIBED = (
 ADDRESSES = (
     *DESCRIBED,
     Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False, is_public=True),
+    Address("/setup", {"GET": pages.show_setup}, is_per_space=False, is_public=True),
 )
 SEGMENTED = ("/docs/", "/users/")
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")
