@@ -495,7 +495,7 @@ class RateLimited(Unavailable):
 
 
 class TooManyConnections(Unavailable):
-    """The space has as many sessions and streams open as its quota allows."""
+    """The space has as many sessions and streams open as its quota allows; ask again in ``retry_after`` seconds."""
 
     code = "too_many_connections"
     status = 429

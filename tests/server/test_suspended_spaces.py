@@ -142,3 +142,11 @@ def test_a_suspended_space_is_deleted_like_any_other(server, space, ann):
     assert administer(server, "DELETE", f"/v1/spaces/{space}").status == 200
     assert administer(server, "PATCH", f"/v1/spaces/{space}", {"suspended": False}).code == "space_deleted"
     assert server.push(space, Author().events(1), ann).code == "space_deleted"
+
+
+def test_an_open_server_has_suspended_spaces_too(serve):
+    server = serve(open=True)
+    server.push("acme", Author().events(1))
+    patch = [server.request("PATCH", "/v1/spaces/acme", b'{"suspended":%s}' % each) for each in (b"true", b"false")]
+    assert [(answer.status, answer.json["suspended"]) for answer in patch] == [(200, True), (200, False)]
+    assert server.push("acme", Author().events(1)).json["head"] == 2

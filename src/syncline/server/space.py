@@ -28,6 +28,8 @@ from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
 
+CONNECT_AGAIN_SECONDS = 10
+"""After which a session is worth another try that found no room."""
 PAST_ACCESSES = 8
 """Of how many moments the access is remembered for those who come back from them."""
 
@@ -127,7 +129,8 @@ class Space:
         """As long as the block lasts there is one more session or stream. Raises TooManyConnections."""
         most = self.terms.quotas.connections
         if most and self.connections >= most and not user.startswith("."):
-            raise TooManyConnections(f"The space has {most} sessions and streams open, as many as it may.")
+            words = f"The space has {most} sessions and streams open, as many as it may."
+            raise TooManyConnections(words, retry_after=CONNECT_AGAIN_SECONDS)
         self.connections += 1
         try:
             yield

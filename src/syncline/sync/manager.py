@@ -221,6 +221,8 @@ class SyncManager:
             while not follower.done():
                 began = time.monotonic()
                 self._wake.clear()
+                if self._rounds:  # somebody asked to sync now
+                    conversation.session.release()
                 await conversation.run()
                 if conversation.session.holds_back and self._releasing is None:
                     pause = max(HELD_SECONDS, min(conversation.session.held_seconds, LONGEST_SECONDS))

@@ -69,8 +69,9 @@ async def change_space(request: Request) -> None:
         _note(request, request.space, "quotas")
     if change.suspended is not None:
         _note(request, request.space, "suspend" if change.suspended else "resume")
-    async with request.enter(create=False) as member:
-        await request.answer(msgspec.json.encode({"name": member.space.name, **_terms(member.space)}))
+    async with request.service.spaces.use(request.space, create=False) as space:
+        answer = {"name": space.name, **_terms(space)}
+    await request.answer(msgspec.json.encode(answer))
 
 
 def _check_quota(name: str, most: int | None) -> None:
