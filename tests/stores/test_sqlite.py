@@ -317,3 +317,24 @@ def test_events_of_other_items_are_neither_read_nor_decoded(tmp_path, items):
     for statuses in ((), ("pending",), ("acked", "pending")):
         assert store.outbox(*statuses, items=items) == [Outboxed(mine)]
     store.close()
+
+
+OLD_LOG = "ALTER TABLE log DROP COLUMN sized; ALTER TABLE log DROP COLUMN bytes; PRAGMA user_version = 1"
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["of now", "of an older version"])
+def test_how_large_a_log_is_is_known_when_it_is_opened(tmp_path, is_old):
+    author, path = Author(), tmp_path / "log.db"
+    events = [author.event(payload={"event": ':"event":', "n": "x" * n}) for n in range(300)]
+    with closing(SqliteEventStore(path, RECEIPTS, index_run=70)) as store:
+        for start in range(0, 300, 50):
+            store.append([Submission(events[start : start + 50], "ann")], now_ms=NOW_MS)
+        size = store.size()
+    assert size == sum(len(event.body) for event in events)
+    if is_old:
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute(OLD_LOG)
+    with closing(SqliteEventStore(path, RECEIPTS, index_run=70)) as store:
+        assert store.size() == size
+        store.append([Submission([author.event()], "ann")], now_ms=NOW_MS)
+        assert store.size() > size

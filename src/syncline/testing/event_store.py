@@ -20,6 +20,7 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.log import NO_TAIL, Receipts
 from syncline.core.log import chain as tails_after
+from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import (
     BadOp,
     ClockDrift,
@@ -28,6 +29,7 @@ from syncline.errors import (
     Forbidden,
     MissingDependency,
     NodeConflict,
+    QuotaExceeded,
     ReservedAction,
     StoreClosed,
     SynclineError,
@@ -126,6 +128,26 @@ class EventStoreContract:
         store.append([_of([event])], now_ms=START_MS)
         other = author.event(payload="second", id=event.id)
         assert _codes(store, [other]) == [EventIdConflict.code]
+
+    def test_a_log_holds_no_more_than_its_quotas(self, store: EventStore) -> None:
+        author = Author()
+
+        def told(quotas: Quotas, *items: str) -> list[int | str]:
+            events = [author.event(item=item) for item in items]
+            (outcomes,) = store.append([_of(events)], now_ms=START_MS, quotas=quotas).outcomes
+            return [outcome if isinstance(outcome, int) else outcome.code for outcome in outcomes]
+
+        full = QuotaExceeded.code
+        system = [author.event(item=".policies", action=".policies.set")]
+        store.append([Submission(system, "ann", is_system=True, rights=TRUSTED)], now_ms=START_MS)
+        assert told(UNLIMITED, "a", "b", "c") == [2, 3, 4]
+        assert told(Quotas(events=6), "a", "d", "b") == [5, 6, full]
+        assert told(Quotas(items=4), "a", "e", "b") == [7, full, 8]
+        size = sum(len(entry.event.body) for entry in load(store))
+        assert store.size() == size
+        room = size + len(author.event(item="a").body)
+        assert told(Quotas(bytes=room), "a", "b") == [9, full]
+        assert told(Quotas(items=5), "e", "f") == [10, full]
 
     def test_a_refused_event_does_not_touch_its_neighbours(self, store: EventStore) -> None:
         author = Author()
@@ -467,10 +489,10 @@ class EventStoreContract:
             pytest.skip("this store keeps nothing")
         events = Author().events(3)
         store.append([_of(events[:2])], now_ms=START_MS)
-        head, entries = store.head(), [entry.encoded for entry in load(store)]
+        head, entries, size = store.head(), [entry.encoded for entry in load(store)], store.size()
         store.close()
         again = self.make(tmp_path, UUID(int=8).hex, RECEIPTS)
-        assert again.head() == head
+        assert (again.head(), again.size()) == (head, size)
         assert [entry.encoded for entry in load(again)] == entries
         assert again.node("node") == NodeState("ann", 2, events[1].id)
         assert again.append([_of(events)], now_ms=START_MS).outcomes == [[1, 2, 3]]
