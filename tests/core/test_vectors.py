@@ -31,6 +31,7 @@ from syncline.core.session import (
     Send,
     ServerSession,
     Settle,
+    Wait,
 )
 from syncline.core.stamps import NIL_ID, Stamp, StampClock
 from syncline.errors import BY_CODE, SynclineError
@@ -377,6 +378,8 @@ def test_the_replica_s_half(trace):
             assert [effect_of(effect, names) for effect in client.receive(answer)] == step["effects"]
         elif "live" in step:
             client.live = True
+        elif "held" in step:
+            assert client.held_seconds == step["held"]
         elif "renew" in step:
             client.renew(step["renew"])
         elif "lasts" in step:
@@ -412,6 +415,8 @@ def effect_of(effect: Any, names: dict[bytes, str]) -> Any:
             return {"rewind": True}
         case MarkCopied():
             return {"mark_copied": names[effect.event.body]}
+        case Wait():
+            return {"wait": effect.seconds}
     return effect
 
 
