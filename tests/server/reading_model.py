@@ -169,14 +169,14 @@ class Reader:
         return page.get("more", False)
 
     def apply(self, page: dict[str, Any], *, is_suspicious: bool = True) -> None:
-        forget, late = page.get("forget", []), page.get("late", [])
-        if forget == ["*"]:
+        forget, late = set(page.get("forget", [])), page.get("late", [])
+        if forget == {"*"}:
             self.held, self.seq = {}, 0
         else:
-            assert not is_suspicious or {*forget} <= {*self.held.values()}, "names of what was never seen"
+            assert not is_suspicious or forget <= {*self.held.values()}, "names of what was never seen"
         before = len(self.held)
         self.held = {seq: item for seq, item in self.held.items() if item not in forget}
-        self.moved += len(late) + before - len(self.held) + (forget == ["*"])
+        self.moved += len(late) + before - len(self.held) + (forget == {"*"})
         for entry in late:
             assert entry["seq"] <= CODEC.decode(page["cursor"]).seq, "late entries are older ones"
         for entry in page["entries"]:

@@ -101,16 +101,21 @@ class _Brought:
         self.forget: list[str] = []
         self._store, self._old, self._new, self._limit = store, old, new, limit
         self._way, self._until = cursor.way, cursor.seq
-        self._left, self._looked = MAX_PAGE_BYTES, 0
+        self._bytes, self._looked = 0, 0
 
     def go(self) -> Way | None:
         """Goes on item by item; where it came to, or None at the end."""
         for pattern in differences(self._old, self._new):
-            while items := self._below(pattern):
-                for item in items:
-                    if not self._bring(item):
-                        return self._way
+            while not self._is_full and (items := self._below(pattern)):
+                if not self._bring(items):
+                    return self._way
+            if self._is_full:
+                return self._way
         return None
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.late) >= self._limit or self._bytes >= MAX_PAGE_BYTES or self._looked >= ITEMS
 
     def _below(self, pattern: str) -> list[str]:
         """The next items below a pattern to which something came until then: of others nothing is known, nor told."""
@@ -121,27 +126,25 @@ class _Brought:
             is_done, limit = pattern <= done, 1
         return [] if is_done else self._store.items(pattern, done, limit, self._until)
 
-    def _bring(self, item: str) -> bool:
-        """Brings what there is to say of an item; whether there is room for another."""
-        was_shown, is_shown = self._old.shows(item), self._new.shows(item)
-        if was_shown and not is_shown:
-            self.forget.append(item)
-        if is_shown and not was_shown and not self._bring_late(item):
+    def _bring(self, items: list[str]) -> bool:
+        """Brings what there is to say of some items; whether that is all."""
+        came = [item for item in items if self._new.shows(item) and not self._old.shows(item)]
+        stopped = self._bring_late(came) if came else None
+        gone = [item for item in items if self._old.shows(item) and not self._new.shows(item)]
+        if stopped is not None:
+            self.forget += [item for item in gone if item < stopped[0]]
+            self._way = Way(self._way.old, *stopped)
             return False
-        self._way = Way(self._way.old, item)
-        self._looked += 1
-        return self._looked < ITEMS
-
-    def _bring_late(self, item: str) -> bool:
-        since, more = self._way.seq if self._way.item == item else 0, True
-        while more:
-            if self._limit <= 0 or self._left <= 0:
-                return False
-            found = self._store.slice(
-                since, view=View.everything((item,)), until=self._until, limit=self._limit, max_bytes=self._left
-            )
-            self.late += [found.encoded] if found.length else []
-            self._limit, self._left = self._limit - found.length, self._left - len(found.encoded)
-            since, more = found.seq, found.more
-            self._way = Way(self._way.old, item, since)
+        self.forget += gone
+        self._way = Way(self._way.old, items[-1])
+        self._looked += len(items)
         return True
+
+    def _bring_late(self, items: list[str]) -> tuple[str, int] | None:
+        """Brings entries of items that became visible; where it stopped, if there is more of them."""
+        since = self._way.seq if items[0] == self._way.item else 0
+        room = self._limit - len(self.late), self._until, MAX_PAGE_BYTES - self._bytes
+        entries, stopped = self._store.gather(items, since, *room)
+        self.late += entries
+        self._bytes += sum(map(len, entries))
+        return stopped

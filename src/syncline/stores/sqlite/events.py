@@ -30,7 +30,7 @@ from syncline.stores import Appended, Slice
 from syncline.stores.sqlite import item_index, nodes, sizes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 from syncline.stores.sqlite.recent import Recent
-from syncline.stores.sqlite.taken import Taken
+from syncline.stores.sqlite.taken import Gathered, Taken, gather
 
 SCHEMA = Schema(
     "space",
@@ -217,6 +217,15 @@ class SqliteEventStore:
         """
         with self._db.reading() as cursor:
             return item_index.items(cursor, pattern, after, limit, self._head.seq if until is None else until)
+
+    def gather(self, items: Sequence[str], since: int, limit: int, until: int, max_bytes: int) -> Gathered:
+        """The first entries of these items up to a seq, item by item, in order; of the first item those ``since``."""
+        with self._db.reading() as cursor:
+            places = item_index.places(cursor, items, since, limit, until)
+            gathered = gather(cursor, places, max_bytes)
+        if gathered.stopped is None and len(places) == limit:
+            return gathered._replace(stopped=places[-1])
+        return gathered
 
     @property
     def wants_checkpoint(self) -> bool:

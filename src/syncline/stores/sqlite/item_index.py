@@ -44,6 +44,7 @@ RUNS = "FROM item_runs CROSS JOIN item_index USING (run)"
 LAST_N_RECENT = "SELECT n FROM entries WHERE seq > ? AND item = ? AND node = ? ORDER BY seq DESC LIMIT 1"
 LAST_N_INDEXED = f"SELECT n, node {RUNS} WHERE item = ? ORDER BY run DESC, seq DESC LIMIT ?"
 SEQS_OF_ITEM = f"SELECT seq {RUNS} WHERE run > ?1 AND item = ?2 AND seq > ?1 ORDER BY run, seq LIMIT ?3"
+SEQS_UNTIL = f"SELECT seq {RUNS} WHERE run > ?1 AND run <= ?2 AND item = ?3 AND seq > ?1 ORDER BY run, seq LIMIT ?4"
 SEQS_OF_PREFIX = f"SELECT seq {RUNS} WHERE run > ?1 AND item >= ?2 AND item < ?3 AND seq > ?1 LIMIT ?4"
 SEQS_OF_STRETCH = "SELECT seq FROM entries WHERE seq > ? AND seq <= ? AND item IN carray(?) ORDER BY seq LIMIT ?"
 ITEMS_OF_STRETCH = "SELECT seq, item FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq"
@@ -114,6 +115,24 @@ def items(cursor: Any, pattern: str, after: str, limit: int, until: int) -> list
             break
         found.add(last)
     return sorted(item for item in found if wanted(item))[:limit]
+
+
+def places(cursor: Any, items: Sequence[str], since: int, limit: int, until: int) -> list[tuple[str, int]]:
+    """The first places (item, seq) of these items up to a seq, in order; of the first item those after ``since``."""
+    reach, found = cursor.execute(LAST_RUN, (until,)).get or 0, list[tuple[str, int]]()
+    recent: dict[str, list[int]] = {item: [] for item in items}
+    for seq, item in cursor.execute(ITEMS_OF_STRETCH, (reach, until)):
+        if item in recent:
+            recent[item].append(seq)
+    for item in items:
+        wanted = limit - len(found)
+        if wanted <= 0:
+            break
+        rows = cursor.execute(SEQS_UNTIL, (since, reach, item, wanted)) if since < reach else ()
+        seqs = [seq for (seq,) in rows] + [seq for seq in recent[item] if seq > since]
+        found += [(item, seq) for seq in seqs[:wanted]]
+        since = 0
+    return found
 
 
 def just_before(item: str) -> str:

@@ -6,7 +6,7 @@ What a view hides is left out by an expression over the item; a stub is left out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncline.core.access.views import View
 from syncline.stores.sqlite.database import array
@@ -79,6 +79,31 @@ class Taken:
             self.parts.append(encoded)
             self._left -= len(encoded) + 1
         self.length, self.last = self.length + length, last
+
+
+class Gathered(NamedTuple):
+    """Entries of some items: encoded, and the place (item, seq) of the last if there is more to come."""
+
+    entries: list[bytes]
+    stopped: tuple[str, int] | None
+
+
+def gather(cursor: Any, places: Sequence[tuple[str, int]], max_bytes: int) -> Gathered:
+    """The entries at these places, in their order, at least one and about ``max_bytes``."""
+    entries: list[bytes] = []
+    left, last = max_bytes, ("", 0)
+    for start in range(0, len(places), CHUNK):
+        chunk = places[start : start + CHUNK]
+        found = {seq: entry for seq, _, entry in cursor.execute(OF_SEQS, (array(seq for _, seq in chunk),))}
+        for place in chunk:
+            entry = found.get(place[1])
+            if entry is not None and entries and len(entry) + 1 > left:
+                return Gathered(entries, last)
+            if entry is not None:
+                entries.append(entry)
+                left -= len(entry) + 1
+            last = place
+    return Gathered(entries, None)
 
 
 def condition(view: View) -> str:
