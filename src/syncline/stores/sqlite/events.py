@@ -129,7 +129,9 @@ class SqliteEventStore:
         return Appended(outcomes, rows, head, ledger.access), indexed
 
     def _room(self, cursor: Any, quotas: Quotas) -> Room:
-        if self._items is None and quotas.items:
+        if not quotas.items:
+            self._items = None
+        elif self._items is None:
             self._items = sizes.items(cursor, self._indexed)
         return Room(quotas, events=self._head.seq, bytes=self._size, items=self._items or ())
 
