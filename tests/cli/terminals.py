@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,21 @@ class Done(NamedTuple):
     @property
     def lines(self) -> list[Any]:
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Typed(NamedTuple):
+    """What somebody types when a question has come that ends so."""
+
+    question: str
+    answer: str
+    is_hidden: bool = False
+
+    def type(self, terminal: int) -> None:
+        limit = time.monotonic() + DEADLINE
+        while self.is_hidden and termios.tcgetattr(terminal)[3] & termios.ECHO:
+            assert time.monotonic() < limit, f"{self.question} would be answered for all to see"
+            time.sleep(0.005)
+        os.write(terminal, self.answer.encode() + b"\n")
 
 
 class Terminal:
@@ -78,11 +94,8 @@ class Terminal:
         contexts = str(self.directory / ".config")
         return environment(**{"XDG_CONFIG_HOME": contexts, **self.variables, **more})
 
-    def screen(self, *arguments: object, columns: int = 80, typed: tuple[tuple[str, str], ...] = ()) -> str:
-        """What a command shows on a terminal, every byte of it.
-
-        ``typed``: pairs of the end of a question and the answer to it.
-        """
+    def screen(self, *arguments: object, columns: int = 80, typed: tuple[Typed, ...] = ()) -> str:
+        """What a command shows on a terminal, every byte of it, while somebody answers its questions."""
         pid, terminal = pty.fork()
         if not pid:
             os.chdir(self.directory)
@@ -92,9 +105,9 @@ class Terminal:
         with suppress(OSError):  # Linux's word for the end of a terminal
             while part := os.read(terminal, 65_536):
                 shown += part
-                if waiting and shown[asked:].decode(errors="replace").rstrip().endswith(waiting[0][0]):
+                if waiting and shown[asked:].decode(errors="replace").rstrip().endswith(waiting[0].question):
                     asked = len(shown)
-                    os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
+                    waiting.pop(0).type(terminal)
         os.close(terminal)
         os.waitpid(pid, 0)
         return shown.decode()

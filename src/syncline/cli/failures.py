@@ -59,7 +59,7 @@ HINTS: dict[type[SynclineError], str] = {
     TooManyAttempts: "Wait, then try again.",
     WeakPassword: "Take a longer one, or several words.",
     Forbidden: "syncline whoami says who you are, and what your credentials are for.",
-    UnknownUser: "syncline users list shows those there are.",
+    UnknownUser: "syncline users list shows those there are, syncline users create makes one.",
     UserExists: "syncline users show tells more; syncline users setup gives a new setup token.",
     UnknownSpace: "syncline spaces list shows those there are; --space or SYNCLINE_SPACE names one.",
     EpochChanged: "Its entries are read from the start, without a cursor.",

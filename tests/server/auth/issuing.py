@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -32,6 +33,8 @@ class LocalIssuer:
     def __init__(self, clock):
         self._clock = clock
         self.keys = [jwk(algorithm) for algorithm in KEYS]
+        self.codes = {}  # by device code: what its next questions are answered with, the last one again and again
+        self.forms = []  # what was posted: (path, fields)
         self.answers = {}  # by path: (status, headers, body) instead of the good answer
         self.asked = []
         self.hold = threading.Event()
@@ -66,6 +69,17 @@ class LocalIssuer:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self):
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                fields = dict(parse_qsl(form))
+                issuer.forms.append((self.path, fields))
+                status, answer = issuer._posted(self.path, fields)
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def log_message(self, *_):
                 pass
 
@@ -73,7 +87,31 @@ class LocalIssuer:
 
     def _good(self, path):
         if path == DISCOVERY:
-            document = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", "token_endpoint": "/token"}
+            document = {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "token_endpoint": f"{self.url}/token",
+                "device_authorization_endpoint": f"{self.url}/device",
+            }
         else:
             document = {"keys": self.keys}
         return 200, {}, json.dumps(document).encode()
+
+    # Signing in by a code (RFC 8628): codes[device code] is what its questions are answered with, in turn
+
+    def grants(self, **claims):
+        """The good answer of the token endpoint."""
+        self.refreshes = f"refresh-{len(self.forms)}"
+        return {"access_token": self.token(**claims), "expires_in": 600, "refresh_token": self.refreshes}
+
+    def _posted(self, path, fields):
+        if path == "/device":
+            self.codes.setdefault("device-1", ["authorization_pending", "granted"])
+            named = {"device_code": "device-1", "user_code": "WDJB-MJHT", "verification_uri": f"{self.url}/activate"}
+            return 200, {**named, "expires_in": 600, "interval": 0.02}
+        if fields["grant_type"] == "refresh_token":
+            is_known = fields["refresh_token"] == self.refreshes
+            return (200, self.grants()) if is_known else (400, {"error": "invalid_grant"})
+        answers = self.codes[fields["device_code"]]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        return (200, self.grants()) if answer == "granted" else (400, {"error": answer})
