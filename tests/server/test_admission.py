@@ -196,6 +196,19 @@ def test_what_is_refused_leaves_the_session_as_it_was(keys, user, more, code):
     assert [entry["event"]["user"] for entry in entries] == ["ann"]
 
 
+def test_a_conversation_of_commands_goes_on_with_a_fresh_token_too(keys):
+    expires = in_ms(SOON_MS)
+    with keys.server.websocket() as ws:
+        ws.send(json.dumps({"type": "authenticate", "auth_token": keys.create("ann", expires_ms=expires)}))
+        assert recv(ws)["user_id"] == "ann"
+        ws.send(json.dumps({"type": "subscribe", "ref": 1, "items": ["*"]}))
+        assert recv(ws)["type"] == "subscribed"
+        assert authenticate(ws, keys.create("ann"))["user"] == "ann"
+        time.sleep(max(0, expires - in_ms(-500)) / 1000)  # until well after the first has expired
+        ws.send(json.dumps({"type": "create_document", "document": {"id": "a", "content": {}}}))
+        assert [recv(ws)["type"], recv(ws)["type"]] == ["document_created"] * 2
+
+
 def test_other_credentials_are_no_hello(keys):
     with keys.server.websocket() as ws:
         ws.send(json.dumps({"type": "auth", "ref": 1, "token": keys.create("ann")}))
