@@ -17,6 +17,13 @@ def test_every_address_and_method_is_described(open_server):
     assert {(path, method) for path, methods in described.items() for method in methods} == served
 
 
+def test_it_says_which_routes_ask_for_no_credentials(open_server):
+    described = open_server.request("GET", "/openapi.json").json["paths"]
+    without = {path for path, methods in described.items() for each in methods.values() if each.get("security") == []}
+    assert without == {path for address in ADDRESSES if address.is_public for path in address.paths} - {"/openapi.json"}
+    assert "/v1/auth/login" in without
+
+
 def test_every_reference_resolves_and_every_operation_has_a_name(open_server):
     document = open_server.request("GET", "/openapi.json").json
     names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]

@@ -127,7 +127,10 @@ def _document(addresses: Sequence[Address]) -> dict[str, Any]:
     found, components = msgspec.json.schema_components(kinds.values(), ref_template="#/components/schemas/{name}")
     schemas = dict(zip(kinds, found, strict=True))
     described = {
-        path: {method.lower(): _operation(path, handler, schemas) for method, handler in address.handlers.items()}
+        path: {
+            method.lower(): _operation(path, handler, schemas) | ({"security": []} if address.is_public else {})
+            for method, handler in address.handlers.items()
+        }
         for address in addresses
         for path in address.paths
     }
