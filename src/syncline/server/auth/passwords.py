@@ -11,11 +11,15 @@ Text is normalised to NFC, and its spaces to U+0020, as the OpaqueString profile
 from __future__ import annotations
 
 import asyncio
+import os
 import string
+import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
 from importlib.resources import files
+from threading import get_native_id
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -27,6 +31,8 @@ MIN_CHARACTERS, MAX_CHARACTERS = 8, 1_024
 MAX_RAW_CHARACTERS = 4 * MAX_CHARACTERS
 """What is longer is not even normalised."""
 THREADS = 2
+NICENESS = 5
+"""Of these threads: where there are no more cores than threads, pushes would wait for logins otherwise."""
 MAX_WAITING = 64
 """Hashes that may wait for a thread, in all about 2 s of work."""
 AROUND = string.digits + string.punctuation + " "
@@ -47,7 +53,7 @@ class Passwords:
         """``waiting``: hashes that may wait for a thread."""
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=lanes)
         self._nobody = NOBODY.format(m=memory_kib, t=passes, p=lanes)
-        self._executor = ThreadPoolExecutor(THREADS, "argon2")
+        self._executor = ThreadPoolExecutor(THREADS, "argon2", initializer=_stand_back)
         self._free = THREADS + waiting
 
     async def hash(self, password: str, *, user: str = "") -> str:
@@ -91,6 +97,13 @@ class Passwords:
 
     def _release(self, _future: object) -> None:
         self._free += 1
+
+
+def _stand_back() -> None:
+    """Lets the server's other threads go before this one, where a thread has a priority of its own."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
 def check(password: str, *, user: str = "") -> None:
