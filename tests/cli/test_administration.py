@@ -7,6 +7,8 @@ from syncline.cli import app
 
 VERBS = (
     *("serve", "status", "bench", "version", "log", "tail", "pull", "push", "export", "import"),
+    *("login", "logout", "whoami", "context list", "context use", "context add", "context remove"),
+    *("users list", "users show", "users create", "users setup", "users suspend", "users resume", "users remove"),
     *("spaces list", "spaces create", "spaces show", "spaces delete"),
     *("spaces suspend", "spaces resume", "spaces quota"),
     *("keys list", "keys create", "keys revoke", "config show", "config check"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -207,6 +208,24 @@ def test_a_session_that_has_ended(signed_in, ann):
         assert f"{ann[0]} is not signed in at 127.0.0.1 any more: run syncline login." in done.err
     assert signed_in("login", "--password-stdin", input=f"{GOOD}\n").code == 0
     assert signed_in("push", "-", input=EVENT).code == 0
+
+
+def test_tail_goes_on_with_another_sign_in(signed_in, ann):
+    """The session that it began with ends as the next one begins."""
+    tail = signed_in.begin("tail", "--json")
+    for number in (1, 2):
+        item = f"{ann[0]}-{number}"
+        assert signed_in("push", "-", input=EVENT.replace("task.a", item)).code == 0
+        while json.loads(tail.stdout.readline())["event"]["item"] != item:
+            pass
+        if number == 1:
+            before = only(signed_in)
+            assert signed_in("login", "--password-stdin", input=f"{GOOD}\n").code == 0
+            assert post(f"{before.server}/v1/auth/refresh", {"refresh_token": before.refresh_token})[0] == 401
+    tail.send_signal(signal.SIGINT)
+    _, err = tail.communicate(timeout=60)
+    assert tail.returncode == 0
+    assert "Trying again" in err
 
 
 def test_a_server_that_is_away_ends_no_sign_in(signed_in):

@@ -83,7 +83,7 @@ class Verbs(TyperGroup):
             place = f"{error.filename}: " if error.filename else ""
             complain(f"{place}{error.strerror or error}.")
             raise typer.Exit(LOCAL) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # the latter at a question
             raise typer.Exit(INTERRUPTED) from None
 
 

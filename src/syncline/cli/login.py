@@ -21,6 +21,7 @@ from syncline.cli.terminal import Json, emit, note, say
 from syncline.errors import SecondFactorRequired, SynclineError, Unavailable
 from syncline.sync.contexts import Book, Context, Contexts
 from syncline.sync.sign_in import granted
+from syncline.transports.device_grant import is_safe
 from syncline.transports.signing_in import SigningIn
 
 Server = Annotated[
@@ -72,6 +73,8 @@ def login(
     if device and (setup or password_stdin or user):
         misused("--device goes without --user, --setup and --password-stdin: the provider asks.")
     before = _before(server, space, user)
+    if not is_safe(before.server):
+        note(f"{before.server} is not https: whoever is on the way can read what signs you in.")
     if device:
         context = asyncio.run(sign_in_by_device(before, issuer))
     elif setup:

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from syncline.errors import BadSettings, StoreLocked
+from syncline.errors import BadSettings, Overloaded, StoreLocked
 from syncline.stores.sqlite.database import hold
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -82,7 +82,7 @@ class Contexts:
             raise BadSettings(f"{self.path} is not a file of contexts: {error}") from None
 
     def change(self, change: Callable[[Book], Book]) -> Book:
-        """Makes of what the file says what it says next. Raises what ``change`` raises, BadSettings or StoreLocked."""
+        """Makes of what the file says what it says next. Raises what ``change`` raises, BadSettings or Overloaded."""
         with self._turn("contexts"):
             before = self.read()
             book = change(before)
@@ -100,7 +100,7 @@ class Contexts:
 
     @contextmanager
     def signing_in(self, name: str) -> Iterator[None]:
-        """While the block runs no other program signs in for this context. Raises StoreLocked."""
+        """While the block runs no other program signs in for this context. Raises Overloaded."""
         with self._turn(f"{check_name(name)}.context"):
             yield
 
@@ -114,7 +114,7 @@ class Contexts:
                 lock = hold(self.path.parent / f"{what}.lock")
                 break
             if time.monotonic() > limit:
-                raise StoreLocked(f"{self.path.parent / what}.lock is held by another syncline for long; try again.")
+                raise Overloaded(f"{self.path.parent / what}.lock is held by another syncline for long; try again.")
             time.sleep(LOOK_SECONDS)
         try:
             yield

@@ -17,7 +17,7 @@ import msgspec
 from syncline.errors import BadRequest, ConnectionLost, Forbidden, IssuerUnavailable, TokenExpired, Unauthorized
 from syncline.transports.http import fetch, post_form
 
-__all__ = ["DeviceGrant", "Invitation", "Tokens"]
+__all__ = ["DeviceGrant", "Invitation", "Tokens", "is_safe"]
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "openid offline_access"
@@ -77,7 +77,7 @@ class DeviceGrant:
             raise BadRequest(f"{self.issuer} does not offer signing in by a code.")
         body = await self._post(endpoint, scope=SCOPE)
         invitation: Invitation = self._read(body, Invitation)
-        if not _is_safe(invitation.verification_uri) or not invitation.user_code.isprintable():
+        if not is_safe(invitation.verification_uri) or not invitation.user_code.isprintable():
             raise BadRequest(f"{self.issuer} names an address to sign in at that cannot be trusted.")
         return invitation
 
@@ -120,7 +120,7 @@ class DeviceGrant:
 
     async def _discover(self) -> _Discovery:
         """The provider's own description (OpenID Connect Discovery 1.0, section 4.3)."""
-        if not _is_safe(self.issuer):
+        if not is_safe(self.issuer):
             raise BadRequest(f"{self.issuer} is no https URL.")
         url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
@@ -129,7 +129,7 @@ class DeviceGrant:
             raise IssuerUnavailable(error.message) from None
         found: _Discovery = self._read(body, _Discovery)
         endpoints = (found.token_endpoint, found.device_authorization_endpoint or self.issuer)
-        if found.issuer != self.issuer or not all(map(_is_safe, endpoints)):
+        if found.issuer != self.issuer or not all(map(is_safe, endpoints)):
             raise BadRequest(f"The description at {url} is another issuer's, or names addresses without https.")
         return found
 
@@ -172,7 +172,7 @@ def _audiences(token: str) -> list[str]:
     return audience if isinstance(audience, list) else [str(audience)]
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
     """Whether nobody on the way can change what comes from a URL: https, or this machine."""
     try:
         parts = urlsplit(url)
