@@ -1,0 +1,100 @@
+"""``users`` and ``keys``: over the network, and in the data directory of a server that does not run."""
+
+import time
+
+import pytest
+
+from tests.cli.terminals import Served
+
+EVENT = '{"item":"task.a","action":"create"}\n'
+
+
+@pytest.fixture(params=["http", "data"])
+def administrator(request, syncline, server):
+    """A terminal that administers a fresh space, in either way."""
+    if request.param == "data":
+        syncline.variables = {
+            "SYNCLINE_DATA": server.ready["data"],
+            "SYNCLINE_SPACE": syncline.variables["SYNCLINE_SPACE"],
+        }
+    return syncline
+
+
+def test_users_come_and_go(administrator, server):
+    assert administrator("users", "list", "--json").json == {"users": []}
+    made = administrator("users", "create", "ann", "--json").json
+    assert made["name"] == "ann"
+    shown = administrator("users", "setup", "ann")
+    assert shown.out.strip() != made["setup_token"]
+    assert f"--setup {shown.out.strip()}" in shown.err
+    space = administrator.variables["SYNCLINE_SPACE"]
+    login = ("login", "--server", server.url, "--space", space, "--setup")
+    assert administrator(*login, made["setup_token"], "--password-stdin", input="correct horse\n").code == 4
+    assert administrator(*login, shown.out.strip(), "--password-stdin", input="correct horse\n").code == 0
+    assert administrator("users", "show", "ann", "--json").json["has_password"] is True
+    assert administrator("users", "suspend", "ann", "--json").json["suspended_ms"] > 0
+    assert "suspended since" in administrator("users", "list").out
+    assert administrator("users", "resume", "ann", "--json").json["suspended_ms"] is None
+    assert administrator("users", "remove", "ann").code == 2
+    assert administrator("users", "remove", "ann", "--yes", "--json").json == {"name": "ann", "removed": True}
+    assert administrator("users", "show", "ann").code == 4
+    again = administrator("users", "create", "ann")
+    assert (again.code, again.out) == (4, "")
+    assert "(user_exists)" in again.err
+
+
+def test_a_first_password_and_a_weak_one(administrator):
+    weak = administrator("users", "create", "bob", "--password-stdin", input="password\n")
+    assert (weak.code, weak.out) == (1, "")
+    assert "(weak_password)" in weak.err
+    made = administrator("users", "create", "bob", "--password-stdin", "--json", input="correct horse battery\n")
+    assert made.json == {"name": "bob", "setup_token": None}
+
+
+def test_a_key_with_a_scope_and_an_end(administrator, server):
+    administrator("users", "create", "ann")
+    create = ("keys", "create", "ci", "--user", "ann", "--item", "task.*", "--action", "create", "--action", ".read")
+    made = administrator(*create, "--expires", "30d", "--json").json
+    assert (made["user"], made["items"], sorted(made["actions"])) == ("ann", ["task.*"], [".read", "create"])
+    assert abs(made["expires_ms"] - (time.time() + 30 * 86_400) * 1_000) < 60_000
+    there = {"SYNCLINE_SERVER": server.url, "SYNCLINE_TOKEN": made["key"]}
+    assert administrator("push", "-", input=EVENT, **there).code == 0
+    assert administrator("push", "-", input=EVENT.replace("task", "note"), **there).code == 1
+    assert administrator("whoami", "--json", **there).json["items"] == ["task.*"]
+    assert "task.*" in administrator("whoami", **there).out
+    listed = administrator("keys", "list", "--json")
+    assert made["id"] in listed.out
+    assert made["key"] not in listed.out
+    assert "items task.*" in administrator("keys", "list").out
+    assert administrator("keys", "revoke", made["id"], "--json").json == {"id": made["id"], "revoked": True}
+    gone = administrator("keys", "revoke", made["id"])
+    assert (gone.code, gone.out) == (1, "")
+    assert administrator("keys", "create", "x", "--user", "ann", "--expires", "soon").code == 2
+    assert administrator("keys", "create", "x", "--user", "ann", "--expires", "2020-01-01").code == 1
+
+
+def test_what_an_ordinary_user_may(syncline):
+    syncline("users", "create", "ann")
+    key = syncline("keys", "create", "ann", "--json").json["key"]
+    done = syncline("users", "create", "bob", "--token", key)
+    assert (done.code, done.out, done.err.count("\n")) == (4, "", 1)
+    assert "(forbidden)" in done.err
+    assert "syncline whoami" in done.err
+    assert syncline("keys", "create", "mine", "--user", "ann", "--token", key).code == 0
+    unknown = syncline("keys", "create", "x", "--user", "nobody")
+    assert (unknown.code, "syncline users create" in unknown.err) == (4, True)
+
+
+def test_without_a_running_server(terminal):
+    served = Served(terminal.directory)
+    served.stop()
+    data = ("--data", served.ready["data"])
+    token = terminal("users", "setup", ".root", *data, "--json").json["setup_token"]
+    assert token != served.ready["setup_token"]
+    terminal("users", "create", "ann", *data)
+    assert terminal("keys", "create", "ann", *data).out.startswith("sk_")
+    assert [key["user"] for key in terminal("keys", "list", *data, "--json").json["keys"]] == [".root", "ann"]
+    both = terminal("keys", "list", *data, "--server", served.url)
+    assert (both.code, both.out) == (2, "")
+    assert terminal("users", "list", "--server", served.url, SYNCLINE_DATA=served.ready["data"]).code == 3
+    assert terminal("users", "list").code == 5
