@@ -80,7 +80,8 @@ def test_keys_are_made_and_revoked_while_the_server_runs(syncline, server):
     assert syncline("push", "-", "--token", made["key"], input='{"item":"a","action":"b"}\n').code == 0
     assert syncline("pull").lines[0]["event"]["user"] == "anna"
     listed = syncline("keys", "list", *data, "--json").json["keys"]
-    (id,) = [key["id"] for key in listed if key["id"] == made["id"] and (key["name"], key["user"]) == ("laptop", "anna")]
+    id = made["id"]
+    assert [(key["name"], key["user"]) for key in listed if key["id"] == id] == [("laptop", "anna")]
     assert made["key"] not in str(listed)
     assert syncline("spaces", "list", "--token", made["key"]).code == 4
     assert syncline("keys", "revoke", id, *data).code == 0
