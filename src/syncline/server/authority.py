@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from threading import Condition
 from typing import NamedTuple
 
 from syncline.core.access.state import Access
 from syncline.core.admission import Outcome, Submission
-from syncline.core.log import Head, Row
+from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import InternalError, ShuttingDown, SynclineError
-from syncline.stores import Appended, EventStore
+from syncline.stores import Appended, EventStore, load
 
 log = logging.getLogger("syncline.authority")
 
@@ -37,6 +37,13 @@ class Committed(NamedTuple):
 class _Waiting(NamedTuple):
     submission: Submission
     future: asyncio.Future[Committed]
+
+
+class _Part(NamedTuple):
+    """What came of some submissions, together."""
+
+    members: Sequence[_Waiting]
+    result: Appended | SynclineError
 
 
 class Authority:
@@ -60,6 +67,8 @@ class Authority:
         self._waiting: list[_Waiting] = []
         self._changed = Condition()
         self._draining = self._closed = False
+        self._seq = store.head().seq  # of the last entry that is, or will be, announced
+        self._has_failed = False
 
     async def submit(self, submission: Submission) -> Committed:
         """Judges and stores events; returns after the durable commit."""
@@ -77,8 +86,7 @@ class Authority:
         """Commits one group, then gets in line again, so that the spaces share the writers."""
         group = self._take()
         if group:
-            results = self._commit(group)
-            self._loop.call_soon_threadsafe(self._deliver, group, results)
+            self._loop.call_soon_threadsafe(self._deliver, list(self._commit(group)))
             self._executor.submit(self._drain)
 
     def _take(self) -> list[_Waiting]:
@@ -92,23 +100,38 @@ class Authority:
             self._changed.notify_all()
             return group
 
-    def _commit(self, group: Sequence[_Waiting]) -> list[Appended | SynclineError]:
-        """One result for the whole group, or one for each member."""
+    def _commit(self, group: Sequence[_Waiting]) -> Iterator[_Part]:
+        """What came of a group: one part, or one for each member if the whole failed."""
         try:
-            submissions = [each.submission for each in group]
-            appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access, quotas=self.quotas)
-            self.access = appended.access
-            return [appended]
+            if self._has_failed:
+                yield _Part((), self._catch_up())
+            yield _Part(group, self._append([each.submission for each in group]))
         except Exception as error:
+            self._has_failed = True
             if len(group) == 1:
-                return [_known(error)]
+                yield _Part(group, _known(error))
+                return
             log.warning("a group of %d pushes failed and is retried one by one", len(group), exc_info=error)
-        return [self._commit([each])[0] for each in group]
+            for each in group:
+                yield from self._commit([each])
 
-    def _deliver(self, group: Sequence[_Waiting], results: Sequence[Appended | SynclineError]) -> None:
-        together = len(results) < len(group)
-        for place, result in enumerate(results):
-            members = group if together else [group[place]]
+    def _append(self, submissions: Sequence[Submission]) -> Appended:
+        appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access, quotas=self.quotas)
+        self.access, self._seq = appended.access, appended.head.seq
+        return appended
+
+    def _catch_up(self) -> Appended:
+        """What is in the log that nobody knows of: a commit that failed may have been carried out after all."""
+        rows = [
+            Row(entry.seq, self._store.tail(entry.seq) or NO_TAIL, entry.event, entry.encoded)
+            for entry in load(self._store, self._seq)
+        ]
+        head = self._store.head()
+        self.access, self._seq, self._has_failed = self.access.after(rows), head.seq, False
+        return Appended([], rows, head, self.access)
+
+    def _deliver(self, parts: Sequence[_Part]) -> None:
+        for members, result in parts:
             if isinstance(result, SynclineError):
                 _settle(members[0].future, result)
                 continue

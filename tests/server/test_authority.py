@@ -1,0 +1,64 @@
+"""The one writer of a log: a commit that fails may have been carried out, and then everybody hears of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from syncline.core.access.scope import TRUSTED
+from syncline.core.access.state import ADD_RULE, Access
+from syncline.core.admission import Submission
+from syncline.core.log import Receipts
+from syncline.errors import Forbidden, StorageFull
+from syncline.server.authority import Authority
+from syncline.stores.memory import MemoryEventStore
+from syncline.testing.seeded import START_MS, Author
+
+CLOSING = {"user": "*", "item": "task.*", "action": "*", "type": "deny"}
+
+
+class Unlucky(MemoryEventStore):
+    """Its disk is full just after a commit, as often as it is told."""
+
+    failures = 0
+
+    def append(self, *arguments, **more):
+        appended = super().append(*arguments, **more)
+        if self.failures:
+            self.failures -= 1
+            raise StorageFull("no room to say so")
+        return appended
+
+
+@pytest.fixture
+async def writer():
+    """An authority, its store, and the seqs that were announced."""
+    store, heard = Unlucky("0" * 32, Receipts(b"of these tests")), []
+    with ThreadPoolExecutor(1) as executor:
+        authority = Authority(
+            store, executor, lambda rows, head: heard.extend(row.seq for row in rows), lambda: START_MS, Access()
+        )
+        yield authority, store, heard
+
+
+async def test_what_was_stored_in_spite_of_an_error_is_announced_once_and_in_order(writer):
+    authority, store, heard = writer
+    author = Author()
+    first, second = author.event(), author.event()
+    store.failures = 1
+    with pytest.raises(StorageFull):
+        await authority.submit(Submission([first], author.user))
+    assert heard == []
+    outcomes, head = await authority.submit(Submission([first, second], author.user))
+    assert (outcomes, head.seq, heard) == ([1, 2], 2, [1, 2])
+
+
+async def test_a_rule_that_was_stored_in_spite_of_an_error_holds(writer):
+    authority, store, heard = writer
+    rule = Author("root").event(item=".acl", action=ADD_RULE, payload=CLOSING)
+    store.failures = 1
+    with pytest.raises(StorageFull):
+        await authority.submit(Submission([rule], "ann", is_system=True, rights=TRUSTED))
+    author = Author()
+    (outcome,), _ = await authority.submit(Submission([author.event(item="task.1")], author.user))
+    assert isinstance(outcome, Forbidden)
+    assert heard == [1]
