@@ -18,7 +18,7 @@ from syncline.errors import Forbidden, SynclineError, TokenExpired, TooManyAttem
 from syncline.server.auth.guard import network
 from syncline.server.register.audit import COUNTED, FORBIDDEN, HOUR_MS, UNAUTHORIZED, AuditTable, Note, Noted
 
-__all__ = ["FORBIDDEN", "LOGIN", "LOGOUT", "SPACE", "UNAUTHORIZED", "Audit"]
+__all__ = ["Audit", "FORBIDDEN", "LOGIN", "LOGOUT", "SPACE", "UNAUTHORIZED"]
 
 log = logging.getLogger(__name__)
 
