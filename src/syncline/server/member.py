@@ -1,153 +1,34 @@
-"""A space as one user sees it. Every request and every session reads and writes through a ``Member``.
-
-What may be read is decided here alone: entries by the user's view, documents by ``check_read``. A document that may
-not be read answers like one that is not there. What may be written is decided where it is stored; asking here first
-spares a write that would be refused.
-"""
+"""A space as one user sees it. Every request and every session reads and writes through a ``Member``."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from syncline.core import patterns
-from syncline.core.access.scope import Rights, Scope
-from syncline.core.access.state import READ, ROOT, Access
-from syncline.core.access.views import EMPTY_VIEW, View
+from syncline.core.access.state import READ
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
-from syncline.core.cursors import Cursor, Stand, check_place
 from syncline.core.events import Event
-from syncline.core.log import NO_TAIL
-from syncline.core.messages import Authenticated, Live, Pull, Welcome, encode_ack
-from syncline.errors import (
-    EventError,
-    Forbidden,
-    NotFound,
-    SynclineError,
-    TokenExpired,
-    Unauthorized,
-    UserMismatch,
-)
+from syncline.core.messages import Welcome, encode_ack
+from syncline.errors import EventError, Forbidden, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
-from syncline.server import reading
-from syncline.server.auth.identity import Identity
 from syncline.server.desk import Change, Written
-from syncline.server.endings import Endings
-from syncline.server.frames import Frame
-from syncline.server.limits import UNMETERED, Meter
-from syncline.server.reading import Part, Place
-from syncline.server.space import Space
+from syncline.server.reader import Reader
 from syncline.stores import Slice
 
 T = TypeVar("T")
 
 INLINE_BYTES = 16 * 1024
 """Larger pushes are decoded in a thread, so that they hold up nobody."""
-ASKED_MS = 1_000
-PAGE_ENTRIES = 1_000
 HEARD_SECONDS = 1.0
 """How long a commit that a thread has seen is waited for; it is announced within the millisecond."""
-SKIPPED_ENTRIES = 1_000
-"""A follower who sees none of this many entries is sent an empty page, to keep its cursor near the head."""
 
 
-class Member:
-    """A space as one user sees it. Its methods belong to the event loop."""
-
-    def __init__(
-        self,
-        space: Space,
-        identity: Identity,
-        is_valid: Callable[[Identity], bool] = lambda identity: True,
-        endings: Endings | None = None,
-        meter: Meter = UNMETERED,
-    ) -> None:
-        """``is_valid`` tells whether what the user came with is still accepted; it is asked once a second, and at once
-        when ``endings`` says that something has ended.
-        """
-        self.space, self.identity, self._is_valid = space, identity, is_valid
-        self._endings = endings or Endings()
-        self.meter = meter
-        """Counts what the user asks for."""
-        self._asked = space.now_ms(), self._endings.count
-        self.on_refused: Callable[[Forbidden], None] = lambda error: None
-        """Called with each event of a push that is forbidden."""
-        self.user = identity.user
-        self.rights = _rights(identity)
-
-    def connected(self) -> AbstractContextManager[None]:
-        """As long as the block lasts, the user has one more session or stream. Raises TooManyConnections."""
-        return self.space.connected(self.user)
-
-    # What is allowed
-
-    def check(self) -> None:
-        """Raises SpaceDeleted, TokenExpired, Unauthorized or SpaceSuspended if the user has no business here."""
-        self.space.check_exists()
-        now, expires = self.space.now_ms(), self.identity.expires_ms
-        if expires is not None and now >= expires:
-            raise TokenExpired("The token has expired: sign in again, or refresh it.")
-        is_barred = not self.rights.is_trusted and self.space.access.is_barred(self.user, self.rights.credential)
-        if is_barred or not self._is_still_valid(now):
-            raise Unauthorized("These credentials were revoked.")
-        self.space.check_resumed(self.user)
-
-    def _is_still_valid(self, now: int) -> bool:
-        at, count = self._asked
-        if now - at < ASKED_MS and count == self._endings.count:
-            return True
-        asked = now, self._endings.count
-        is_valid = self._is_valid(self.identity)
-        if is_valid:  # otherwise it is asked again, whenever
-            self._asked = asked
-        return is_valid
-
-    def renew(self, identity: Identity, ref: int) -> Authenticated:
-        """Goes on with other credentials of the same user. Raises UserMismatch for those of others.
-
-        Those with another scope are refused, too: what is read already was begun with this one.
-        """
-        rights = _rights(identity)
-        is_same = (identity.user, identity.space) == (self.user, self.identity.space)
-        if not is_same or rights.scope != self.rights.scope:
-            raise UserMismatch(f"These credentials are not {self.user}'s, or of another scope: connect anew with them.")
-        self.identity, self.rights = identity, rights
-        return Authenticated(ref=ref, user=self.user, time=self.space.now_ms(), expires=identity.expires_ms)
-
-    def view(self, items: Sequence[str] = ()) -> View:
-        """What the user may see of these items (all: none are named)."""
-        return self._view(self.space.access, tuple(items))
-
-    def _view(self, access: Access, items: tuple[str, ...]) -> View:
-        scope = self.rights.scope
-        if not scope.allows_action(READ):
-            return EMPTY_VIEW
-        return access.view(ROOT if self.rights.is_trusted else self.user, items, scope.items)
-
-    def may(self, item: str, action: str) -> bool:
-        """Whether the user may do this."""
-        allowed = self.rights.scope.allows(item, action)
-        return allowed and (self.rights.is_trusted or self.space.access.may(self.user, item, action))
-
-    def check_may(self, item: str, action: str) -> None:
-        """Raises Forbidden unless the user may do this."""
-        if not self.may(item, action):
-            raise Forbidden(f"{self.user} may not {action} {item}.", item=item, action=action)
-
-    def may_read(self, item: str) -> bool:
-        """Whether the user may read an item: the one question of every path on which something is read."""
-        return self.view().shows(item)
-
-    def check_read(self, item: str) -> None:
-        """Raises NotFound unless the user may read an item, with the words for one that is not there."""
-        self.check()
-        if not self.may_read(item):
-            raise missing(item)
-
-    # The log
+class Member(Reader):
+    """A user who reads and writes: the log in pages (``Reader``), documents, and events."""
 
     async def welcome(self, node: str) -> Welcome:
         """The answer to a hello."""
@@ -186,116 +67,6 @@ class Member:
             if isinstance(outcome, Forbidden):
                 self.on_refused(outcome)
         return encode_ack(events, outcomes, head.seq)
-
-    async def pull(self, pull: Pull) -> bytes:
-        """One encoded page."""
-        items = patterns.check(pull.items)
-        place = await self._place(pull.cursor, items)
-        while place.access is not self.space.access:  # the rules have changed meanwhile
-            place = await self._place(pull.cursor, items)
-        part = await self._part(place, pull.limit)
-        return part.encode(self._text(part.next), pull.ref or None)
-
-    async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
-        """The cursor that many entries before the head (0: at the head), for a reader of these items."""
-        head = self.space.hub.head
-        seq = max(0, head.seq - entries)
-        tail = await self.space.run(self.space.store.tail, seq)
-        asked = patterns.check(items)
-        access = self.space.access
-        stand = Stand(self._view(access, asked).digest, access.seq, asked)
-        return self._text(Cursor(head.epoch, seq, tail or NO_TAIL, stand))
-
-    async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
-        """Returns when there is something after a cursor that shows, or after some seconds."""
-        asked = patterns.check(items)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                place = await self._place(cursor, asked)
-                while self.space.end is None and not place.is_on_the_way:
-                    frame = await self._frame(place)
-                    if not frame.is_empty:
-                        return
-                    self.check()  # just before it waits: what ended meanwhile wakes nobody again
-                    if frame.next.seq >= self.space.hub.head.seq and self.space.end is None:
-                        await self._news()
-                    self.check()
-                    place = await self._turned(frame.next, asked)
-
-    async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
-        """Pages from a cursor on, for ever. Ends with ShuttingDown, SpaceDeleted, or what ``check`` raises."""
-        items, hub = patterns.check(live.items), self.space.hub
-        place = await self._place(live.cursor, items)
-        sent = -SKIPPED_ENTRIES  # the first page is sent even if it is empty: the follower learns that it is live
-        while self.space.end is None:
-            self.check()
-            cursor = place.cursor
-            if place.access is not self.space.access:
-                place = await self._turned(cursor, items, is_lost=place.is_lost)
-                continue
-            if sent >= 0 and not place.is_on_the_way and cursor.seq >= hub.head.seq:
-                await self._news()
-                continue
-            frame = await self._frame(place)
-            place = Place(frame.next, place.view, place.access)
-            if not frame.is_empty or frame.next.seq - sent >= SKIPPED_ENTRIES:
-                sent = frame.next.seq
-                yield frame
-        raise self.space.end
-
-    async def _news(self) -> None:
-        """Returns when something has happened in the space, or the user's credentials expire."""
-        expires = self.identity.expires_ms
-        if expires is None:
-            await self.space.hub.wait()
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, (expires - self.space.now_ms()) / 1000)):
-                await self.space.hub.wait()
-
-    async def _frame(self, place: Place) -> Frame:
-        """The next page as followers are sent it. Call it as ``_part``."""
-        cursor, hub = place.cursor, self.space.hub
-        if not place.is_on_the_way and cursor.seq < hub.head.seq:
-            frame = hub.frame(cursor.seq, place.view, cursor.stand)
-            if frame is not None:
-                return frame
-        part = await self._part(place, PAGE_ENTRIES)
-        return part.frame(self._text(part.next))
-
-    def _text(self, cursor: Cursor) -> str:
-        return self.space.codec.encode(cursor)
-
-    async def _place(self, text: str | None, items: tuple[str, ...]) -> Place:
-        """Where a reader stands. Raises BadCursor, EpochChanged or CursorReset."""
-        self.check()
-        head = self.space.store.head()
-        if not text:
-            access = self.space.access
-            view = self._view(access, items)
-            return Place(Cursor(head.epoch, 0, NO_TAIL, Stand(view.digest, access.seq, items)), view, access)
-        cursor = self.space.codec.decode(text)
-        if cursor[:3] != head[:3]:
-            await self.space.run(check_place, cursor, head, self.space.store.tail)
-        return await self._turned(cursor, items)
-
-    async def _turned(self, cursor: Cursor, items: tuple[str, ...], *, is_lost: bool = False) -> Place:
-        """Where a cursor leads with the view of now."""
-        access = self.space.access  # once: a writer's thread may put the next in its place
-        view = self._view(access, items)
-        stand = Stand(view.digest, access.seq, items)
-        if is_lost or (cursor.stand.view == stand.view and cursor.way is None):
-            return Place(cursor._replace(stand=stand), view, access, is_lost)
-        return await self.space.run(reading.turned, self._view_of, Place(cursor, view, access), stand)
-
-    def _view_of(self, stand: Stand) -> View:
-        """The view that a cursor tells of, if it was this user's. May read the log: call it in a thread."""
-        return self._view(self.space.access_at(stand.rules), stand.items)
-
-    async def _part(self, place: Place, limit: int) -> Part:
-        """The next page. Call it when the place knows the rules of now: what is announced later is not in it."""
-        until = self.space.hub.head.seq
-        return await self.space.run(reading.part, self.space.store, self._view_of, place, limit, until)
 
     # Documents
 
@@ -377,15 +148,6 @@ class Member:
                 async with asyncio.timeout(HEARD_SECONDS):
                     while seq > self.space.hub.head.seq:
                         await self.space.hub.wait()
-
-
-def _rights(identity: Identity) -> Rights:
-    return Rights(identity.space is None, identity.credential, Scope(identity.actions, identity.items))
-
-
-def missing(item: str) -> NotFound:
-    """The error for a document that is not there, or that may not be read."""
-    return NotFound(f"There is no document {item}.")
 
 
 def _prepare(array: bytes, user: str) -> list[Event | EventError]:

@@ -24,8 +24,9 @@ from syncline.replica.documents.library import Library
 from syncline.server.conditions import Conditions
 from syncline.server.desk import Change, Desk, Written
 from syncline.server.http import Request
-from syncline.server.member import Member, missing
+from syncline.server.member import Member
 from syncline.server.shown import Shown, show, show_past
+from syncline.server.standing import missing
 
 JSON_PATCH = b"application/json-patch+json"
 MERGE_PATCH = b"application/merge-patch+json"

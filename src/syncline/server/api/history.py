@@ -16,9 +16,9 @@ from syncline.replica.documents.library import Library
 from syncline.server import streams
 from syncline.server.following import follow
 from syncline.server.http import Request
-from syncline.server.member import missing
 from syncline.server.shown import encode_revision
 from syncline.server.space import Space
+from syncline.server.standing import missing
 
 MAX_REVISIONS = 1_000
 

@@ -12,7 +12,7 @@ from syncline.core.documents.names import MAP
 from syncline.errors import BadOp, BadRequest, DocumentExists
 from syncline.server.desk import Desk
 from syncline.server.dialects.commands import shapes
-from syncline.server.member import missing
+from syncline.server.standing import missing
 
 TITLE = "title"
 """The member in which a title is kept."""
