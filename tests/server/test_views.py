@@ -10,7 +10,7 @@ from syncline.core.access.rules import ALLOW, DENY, READ
 from syncline.core.access.state import ROOT
 from syncline.core.messages import Live, Pull
 from syncline.errors import Unauthorized
-from syncline.server import reader
+from syncline.server import reader as followers
 from syncline.server import reading
 from tests.server.reading_model import CODEC, Reader, World
 
@@ -119,8 +119,8 @@ async def test_the_log_is_put_back(home, seed):
 async def test_live_readers(home, seed, monkeypatch):
     """They are sent pages while all goes on, and in the end hold what they may see."""
     lot = random.Random(seed)
-    monkeypatch.setattr(reader, "SKIPPED_ENTRIES", lot.choice([3, 1_000]))
-    monkeypatch.setattr(reader, "PAGE_ENTRIES", lot.choice([1, 4, 1_000]))
+    monkeypatch.setattr(followers, "SKIPPED_ENTRIES", lot.choice([3, 1_000]))
+    monkeypatch.setattr(followers, "PAGE_ENTRIES", lot.choice([1, 4, 1_000]))
     world = home(index_run=lot.choice([7, 8_192]))
     for _ in range(10):
         await change(world, lot)
