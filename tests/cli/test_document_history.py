@@ -106,11 +106,11 @@ def test_nothing_is_left_to_undo(doc):
     assert "nothing to undo in task.milk: no edit of yours stands" in done.err
 
 
-def test_undo_leaves_what_others_changed(two, server):
+def test_undo_leaves_what_others_changed(two, server, syncline):
     a, b = two
     a("create", *MILK)
     a("set", "done=true", "--add", "votes=5")
-    key = make_key(server, "ann")
+    key = make_key(server, "ann", syncline.variables["SYNCLINE_SPACE"])
     b("set", "title=Oat milk", "--add", "votes=1", "--token", key)
     a("undo")
     expected = {**KEPT, "title": "Oat milk", "votes": 2}
@@ -120,8 +120,8 @@ def test_undo_leaves_what_others_changed(two, server):
     assert a("get").json == KEPT
 
 
-def make_key(server, user):
-    return server.terminal("keys", "create", user, "--data", "data", "--json").json["key"]
+def make_key(server, user, space):
+    return server.terminal("keys", "create", user, "--data", "data", "--space", space, "--json").json["key"]
 
 
 def test_restore_brings_back_a_revision_or_what_was_deleted(past):

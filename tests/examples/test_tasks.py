@@ -111,7 +111,7 @@ def people(come, server):
     space = f"space-{token_hex(6)}"
 
     def one(name, **more):
-        key = server.terminal("keys", "create", name, "--data", "data", "--json").json["key"]
+        key = server.terminal("keys", "create", name, "--data", "data", "--space", space, "--json").json["key"]
         person = come(name, SYNCLINE_SERVER=server.url, SYNCLINE_SPACE=space, SYNCLINE_TOKEN=key, **more)
         person.hears("● live")
         return person
