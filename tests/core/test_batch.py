@@ -1,4 +1,5 @@
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -141,7 +142,7 @@ valid_arrays = st.lists(st.builds(lambda n, p: a_value(n, payload=p), st.integer
 @settings(max_examples=100)
 @given(arrays)
 def test_a_batch_gives_what_each_event_gives_alone(array):
-    if b"ud800" in array:  # wrong as a whole, whatever else is
+    if re.search(rb"\\ud800(?!\\ud[c-f])", array):  # half a pair: wrong as a whole, whatever else is
         assert answer(array) in ("bad_json", "number_out_of_range")
     else:
         assert answer(array) == model(array)
