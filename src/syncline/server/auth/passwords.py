@@ -31,7 +31,7 @@ MIN_CHARACTERS, MAX_CHARACTERS = 8, 1_024
 MAX_RAW_CHARACTERS = 4 * MAX_CHARACTERS
 """What is longer is not even normalised."""
 THREADS = 2
-NICENESS = 5
+NICENESS = 19
 """Of these threads: where there are no more cores than threads, pushes would wait for logins otherwise."""
 MAX_WAITING = 64
 """Hashes that may wait for a thread, in all about 2 s of work."""
