@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from syncline.core.access.views import WHOLE
 from syncline.core.log import Head
 from syncline.errors import BadCursor, CursorReset, EpochChanged
 
@@ -31,13 +32,12 @@ FORMAT = b"\x02"
 BODY_BYTES = 49
 MAC_BYTES = 16
 KEPT_CURSORS = 64
-WHOLE_VIEW = bytes(8)
 
 
 class Stand(NamedTuple):
     """A view as a cursor tells it: its digest, the rules it knew, and the patterns that were asked for."""
 
-    view: bytes = WHOLE_VIEW
+    view: bytes = WHOLE
     rules: int = 0
     items: tuple[str, ...] = ()
 

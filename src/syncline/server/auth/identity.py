@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from syncline.core.access.state import ROOT as ROOT
 from syncline.errors import InvalidCredentials
 
-ROOT = ".root"
-"""The administrator: of no space, because of all of them."""
 ANYONE = "anyone"
 """Whoever comes without credentials, where the server is open."""
 
