@@ -278,6 +278,14 @@ def test_a_page_by_hand_is_the_page(found, more, ref, cursor):
     assert by_hand == encode(Page(ref=ref, entries=found, cursor=cursor, more=more))
 
 
+@pytest.mark.parametrize("late", [(), (1,), (1, 2)])
+@pytest.mark.parametrize("forget", [[], ["a"], ['a"b', "task.ä"]])
+def test_a_page_by_hand_tells_what_is_late_and_what_to_forget(late, forget):
+    found, *old = (Entry.of(seq, NOW, "r" * 24, an_event(seq)) for seq in (9, *late))
+    by_hand = encode_page(found.encoded, "c", more=True, late=b",".join(entry.encoded for entry in old), forget=forget)
+    assert by_hand == encode(Page(entries=[found], late=old, forget=forget, cursor="c", more=True))
+
+
 @given(refs, refs)
 def test_an_ack_by_hand_is_the_ack(ref, head):
     nameless, named = InvalidEvent("a"), InvalidEvent("b", id="x")
