@@ -1,4 +1,4 @@
-# Everything a contributor does is one word. Needs python3 with pip, and nothing else.
+# Everything a contributor does is one word. Needs python3 with pip; test-js also Node (20 or newer) with npm.
 
 PORT ?= 8080
 UV   := .uvtool/bin/uv
@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup serve test suite test-core cover bench lint docs lock clean
+.PHONY: help setup serve test suite test-core test-js cover bench lint docs lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,13 +18,16 @@ setup: .venv/.stamp  ## make .venv as requirements.lock says, by hash
 serve: setup  ## run the server on PORT (8080)
 	$(BIN)/syncline serve --port $(PORT)
 
-test: lint cover suite  ## lint, types, the core to its last branch, and the whole suite
+test: lint cover suite test-js  ## lint, types, the core to its last branch, and the whole suite
 
 suite: setup  ## the whole suite, on all processors
 	$(BIN)/pytest -n logical --dist worksteal
 
 test-core: setup  ## the core alone, in seconds
 	HISTORIES=50 $(BIN)/pytest -q -n logical --hypothesis-profile brief tests/core
+
+test-js: js/node_modules/.stamp  ## the browser SDK: its types, and its tests on Node
+	cd js && npm run --silent check && npm test --silent
 
 cover: setup  ## the same, every line and branch of it
 	rm -f .coverage*
@@ -48,7 +51,7 @@ lock: $(UV)  ## resolve requirements.lock again from pyproject.toml (UPGRADE=--u
 	    --custom-compile-command "make lock" $(UPGRADE) pyproject.toml -o requirements.lock
 
 clean:  ## remove everything that was made
-	rm -rf .venv .uvtool .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .cache build dist site
+	rm -rf .venv .uvtool js/node_modules js/types .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .cache build dist site
 	find . -name node_modules -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 $(UV):
@@ -58,4 +61,8 @@ $(UV):
 	test -x $(BIN)/python || $(UV) venv -q --python python3 .venv
 	$(UV) pip install -q --require-hashes -r requirements.lock
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+js/node_modules/.stamp: js/package-lock.json js/package.json js/.npmrc
+	cd js && npm ci --ignore-scripts --loglevel=error
 	touch $@
