@@ -62,6 +62,7 @@
     │   ├── Overloaded               overloaded
     │   ├── RateLimited              rate_limited
     │   ├── TooManyConnections       too_many_connections
+    │   ├── TooManyPresences         too_many_presences
     │   ├── IssuerUnavailable        issuer_unavailable
     │   ├── ShuttingDown             shutting_down
     │   └── InternalError            internal
@@ -498,6 +499,16 @@ class TooManyConnections(Unavailable):
     """The space has as many sessions and streams open as its quota allows; ask again in ``retry_after`` seconds."""
 
     code = "too_many_connections"
+    status = 429
+
+
+class TooManyPresences(Unavailable):
+    """The session has as many presences as it may, or the space as many presences or listeners (``limit``).
+
+    Ask again in ``retry_after`` seconds.
+    """
+
+    code = "too_many_presences"
     status = 429
 
 

@@ -1,15 +1,15 @@
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.core import messages
+from syncline.core import canonical, messages
 from syncline.core.access.rules import Rule
 from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_PAGE_ENTRIES
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES
 from syncline.core.messages import (
     Ack,
     Auth,
@@ -17,8 +17,11 @@ from syncline.core.messages import (
     Hello,
     Live,
     Page,
+    Peer,
+    Peers,
     Ping,
     Pong,
+    Presence,
     Pull,
     Push,
     Result,
@@ -30,6 +33,7 @@ from syncline.core.messages import (
     encode_page,
     expect,
     ref_of,
+    state_of,
 )
 from syncline.errors import (
     BY_CODE,
@@ -42,6 +46,7 @@ from syncline.errors import (
     Overloaded,
     SynclineError,
     TooDeep,
+    TooLarge,
     UnknownError,
 )
 from tests.core.samples import EPOCH, NOW, an_event, json_values, texts
@@ -54,6 +59,7 @@ requests = st.one_of(
     st.builds(Pull, ref=refs, cursor=cursors, limit=st.integers(1, MAX_PAGE_ENTRIES), items=patterns),
     st.builds(Live, cursor=cursors, items=patterns),
     st.builds(Auth, ref=refs, token=texts),
+    st.builds(Presence, ref=refs, key=st.text("ab ", max_size=64), item=st.none() | st.text("ab.", min_size=1)),
     st.builds(Ping, ref=refs),
     st.builds(Pong, ref=refs),
 )
@@ -95,6 +101,7 @@ answers = st.one_of(
         cursor=texts,
         more=st.booleans(),
     ),
+    st.builds(Peers, peers=st.lists(st.builds(Peer, texts, texts, texts, st.none() | texts), max_size=2)),
     st.builds(ErrorMessage.of, errors, st.none() | refs),
     st.builds(Ping, ref=refs),
     st.builds(Pong, ref=refs),
@@ -234,6 +241,53 @@ def test_the_ref_of_a_wrong_request(text, ref):
     assert ref_of(text) == ref
 
 
+# Presence
+
+
+@given(json_values)
+def test_a_state_travels_as_it_is(state):
+    text = json.dumps({"state": state, "type": "presence"}).encode()
+    assert decode_request(text).key == ""
+    body = canonical.encode(state)
+    assert state_of(text) == (None if state is None else body)
+    if state is not None:
+        (peer,) = decode_answer(encode(Peers(peers=[Peer("ann", "n1", state=msgspec.Raw(body))]))).peers
+        assert bytes(peer.state) == body
+
+
+def presence(state: str) -> bytes:
+    return b'{"type":"presence","state":' + state.encode() + b"}"
+
+
+def test_a_state_has_a_size():
+    most = presence('"' + "é" * (MAX_PRESENCE_BYTES // 2 - 1) + '"')
+    decode_request(most)
+    assert len(state_of(most)) == MAX_PRESENCE_BYTES
+    with pytest.raises(TooLarge):
+        decode_request(most.replace(b'"}', b'e"}'))
+    with pytest.raises(TooLarge):
+        decode_request(presence("[" + " " * MAX_PRESENCE_BYTES + "]"))
+
+
+def test_a_state_has_a_size_when_it_is_written_out():
+    short = presence("[" + ",".join(["1e20"] * 500) + "]")
+    decode_request(short)
+    with pytest.raises(TooLarge):
+        state_of(short)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_DEPTH + 1])
+def test_a_state_has_a_depth(levels):
+    text = presence("[" * levels + "]" * levels)
+    decode_request(text)
+    with pytest.raises(TooDeep) if levels > MAX_DEPTH else nullcontext():
+        state_of(text)
+
+
+def test_a_presence_of_nobody_is_short():
+    assert encode(Presence()) == b'{"type":"presence"}'
+
+
 # Answers
 
 
@@ -306,7 +360,8 @@ def test_an_ack_by_hand_is_the_ack(ref, head):
 
 def test_every_message_has_a_type_of_its_own():
     kinds = {kind.__struct_config__.tag for kind in (*messages.Request.__args__, *messages.Answer.__args__)}
-    questions, answers = {"hello", "push", "pull", "live", "auth"}, {"welcome", "authenticated", "ack", "page", "error"}
+    questions = {"hello", "push", "pull", "live", "auth", "presence"}
+    answers = {"welcome", "authenticated", "ack", "page", "peers", "error"}
     assert kinds == {*questions, *answers, "ping", "pong"}
 
 

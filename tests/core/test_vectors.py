@@ -15,6 +15,7 @@ from syncline.core.cursors import Cursor, CursorCodec, Stand, Way, check_place, 
 from syncline.core.events import Event
 from syncline.core.log import Head, Receipts
 from syncline.core.session import (
+    Announce,
     Apply,
     Authenticate,
     ClientSession,
@@ -24,6 +25,7 @@ from syncline.core.session import (
     Greet,
     Local,
     MarkCopied,
+    Meet,
     Read,
     Reauthenticate,
     Restamp,
@@ -307,8 +309,8 @@ def full(message: messages.Message) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, messages.Result | Rule):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
+    if isinstance(value, messages.Result | messages.Peer | Rule):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     return [plain(each) for each in value] if isinstance(value, list) else json.loads(messages.encode(value))
 
 
@@ -349,6 +351,17 @@ def test_no_answers(place):
 @pytest.mark.parametrize("case", cases("messages", "tolerated"))
 def test_tolerated_requests(case):
     assert full(messages.decode_request(case["text"].encode())) == case["full"]
+
+
+@pytest.mark.parametrize("case", cases("messages", "states"))
+def test_states_of_presences(case):
+    text = case["text"].encode()
+    assert messages.decode_request(text) is not None
+    if "code" in case:
+        assert code_of(lambda: messages.state_of(text)) == case["code"]
+        return
+    state = messages.state_of(text)
+    assert state == (case["canonical"] and case["canonical"].encode())
 
 
 def test_every_message_has_an_example():
@@ -417,6 +430,8 @@ def effect_of(effect: Any, names: dict[bytes, str]) -> Any:
             return {"mark_copied": names[effect.event.body]}
         case Wait():
             return {"wait": effect.seconds}
+        case Meet():
+            return {"meet": full(effect.peers)["peers"]}
     return effect
 
 
@@ -450,6 +465,8 @@ def deed_of(deed: Any) -> Any:
             return {"read": full(deed.pull)}
         case Follow():
             return {"follow": full(deed.live)}
+        case Announce():
+            return {"announce": full(deed.presence)}
         case Close():
             return {"close": [deed.code, deed.reason]}
         case Send():

@@ -6,6 +6,7 @@ their own (pages of a live session, pings) need no answer to match.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -15,12 +16,22 @@ from msgspec import Raw
 from syncline.core import canonical
 from syncline.core.access.rules import Rule
 from syncline.core.clocks import NODE
-from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_DEPTH, MAX_NODE_LENGTH, MAX_PAGE_ENTRIES, Limits
-from syncline.errors import BadJson, BadRequest, InternalError, SynclineError, from_wire
+from syncline.core.events import ITEM, Entry, Event
+from syncline.core.limits import (
+    MAX_DEPTH,
+    MAX_ITEM_LENGTH,
+    MAX_NODE_LENGTH,
+    MAX_PAGE_ENTRIES,
+    MAX_PRESENCE_BYTES,
+    MAX_PRESENCE_KEY_LENGTH,
+    Limits,
+)
+from syncline.errors import BadJson, BadRequest, InternalError, SynclineError, TooLarge, from_wire
 
 PROTOCOL = 1
 ENVELOPE_DEPTH = 8
+NULL = Raw(b"null")
+PRESENCE_KEY = re.compile(rf"[^\x00-\x1f\x7f]{{0,{MAX_PRESENCE_KEY_LENGTH}}}")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -72,6 +83,18 @@ class Auth(Message, frozen=True, kw_only=True, omit_defaults=True, tag="auth"):
 
     ref: int = 0
     token: str
+
+
+class Presence(Message, frozen=True, kw_only=True, omit_defaults=True, tag="presence"):
+    """Who is here, and where: the state of one presence of this session, told apart by ``key``. Null: gone.
+
+    ``item`` is what it is about; None: the space. The first one of a session also asks who else is here.
+    """
+
+    ref: int = 0
+    key: str = ""
+    item: str | None = None
+    state: Raw = NULL
 
 
 class Ping(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ping"):
@@ -148,6 +171,22 @@ class Page(Message, frozen=True, kw_only=True, omit_defaults=True, tag="page"):
     more: bool = False
 
 
+class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody's presence: whose it is, what it is about (None: the space), and its state as JSON; null: gone."""
+
+    user: str
+    node: str
+    key: str = ""
+    item: str | None = None
+    state: Raw = NULL
+
+
+class Peers(Message, frozen=True, kw_only=True, tag="peers"):
+    """Tells of the presences of others: of everyone at first, then of what changes."""
+
+    peers: list[Peer]
+
+
 class ErrorMessage(Message, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
     """Answers a request that failed as a whole, or (without ``ref``) says why the session ends."""
 
@@ -170,8 +209,8 @@ class ErrorMessage(Message, frozen=True, kw_only=True, omit_defaults=True, tag="
         return from_wire({**self.details, "code": self.code, "message": self.message, "retryable": self.retryable})
 
 
-Request = Hello | Push | Pull | Live | Auth | Ping | Pong
-Answer = Welcome | Authenticated | Ack | Page | ErrorMessage | Ping | Pong
+Request = Hello | Push | Pull | Live | Auth | Presence | Ping | Pong
+Answer = Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong
 
 _request = msgspec.json.Decoder(Request)
 _answer = msgspec.json.Decoder(Answer)
@@ -184,10 +223,13 @@ def encode(message: Message) -> bytes:
 
 
 def decode_request(text: bytes) -> Request:
-    """What a server may receive. Raises BadJson or BadRequest; the events of a push are not looked into."""
+    """What a server may receive. Raises BadJson, BadRequest or TooLarge.
+
+    The events of a push are not looked into, and ``state_of`` looks at a presence.
+    """
     try:
         request: Request = _request.decode(text)
-        if _encode(request) != text:
+        if not isinstance(request, Presence) and _encode(request) != text:
             _check_strictly(text, request)
         return checked(request)
     except msgspec.ValidationError as error:
@@ -208,12 +250,40 @@ Checked = TypeVar("Checked", bound=Message)
 
 
 def checked(request: Checked) -> Checked:
-    """The request itself if its members are within their limits. Raises BadRequest."""
+    """The request itself if its members are within their limits. Raises BadRequest or TooLarge."""
     if isinstance(request, Hello) and not NODE.fullmatch(request.node):
         raise BadRequest(f"node: {request.node[:80]!r} is not a node of 1 to {MAX_NODE_LENGTH} characters.")
     if isinstance(request, Pull) and not 1 <= request.limit <= MAX_PAGE_ENTRIES:
         raise BadRequest(f"limit: must be between 1 and {MAX_PAGE_ENTRIES}.")
+    if isinstance(request, Presence):
+        _check_presence(request)
     return request
+
+
+def _check_presence(presence: Presence) -> None:
+    if not PRESENCE_KEY.fullmatch(presence.key):
+        raise BadRequest(f"key: must be 0 to {MAX_PRESENCE_KEY_LENGTH} characters, none of them control characters.")
+    if presence.item is not None and not ITEM.fullmatch(presence.item):
+        raise BadRequest(f"item: {presence.item[:80]!r} is not an item of 1 to {MAX_ITEM_LENGTH} characters.")
+    _check_size(presence.state)
+
+
+def _check_size(state: Raw | bytes) -> None:
+    if len(bytes(state)) > MAX_PRESENCE_BYTES:
+        raise TooLarge(f"state: a presence has at most {MAX_PRESENCE_BYTES:,} bytes.")
+
+
+def state_of(presence: bytes) -> bytes | None:
+    """The state of an encoded presence that ``decode_request`` has taken, in canonical form; None if it has gone.
+
+    Raises BadJson, TooDeep, NumberOutOfRange or TooLarge. It costs the more, so it is not asked of each that comes.
+    """
+    state = canonical.decode(presence, max_depth=MAX_DEPTH + 1).get("state")
+    if state is None:
+        return None
+    body = canonical.encode(state)
+    _check_size(body)
+    return body
 
 
 class _Reference(msgspec.Struct):

@@ -35,8 +35,10 @@ from syncline.core.messages import (
     Live,
     Message,
     Page,
+    Peers,
     Ping,
     Pong,
+    Presence,
     Pull,
     Push,
     Welcome,
@@ -116,6 +118,12 @@ class Wait(NamedTuple):
     def seconds(self) -> float:
         """How long."""
         return retry_seconds(self.error) or WAIT_SECONDS
+
+
+class Meet(NamedTuple):
+    """Take note of who is here. It comes at any moment, and answers nothing."""
+
+    peers: Peers
 
 
 class Local(NamedTuple):
@@ -240,8 +248,10 @@ class ClientSession:
             batch += group
         return batch
 
-    def receive(self, answer: Answer) -> Sequence[Effect | Wait]:
+    def receive(self, answer: Answer) -> Sequence[Effect | Wait | Meet]:
         """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
+        if isinstance(answer, Peers):
+            return [Meet(answer)]
         request, pushed = self._request, self._pushed
         if not (self.live and isinstance(answer, Page)) or isinstance(request, Pull):
             self._request = None  # a live page answers no push
@@ -371,6 +381,18 @@ class Follow(NamedTuple):
     live: Live
 
 
+class Announce(NamedTuple):
+    """Show a presence to others, and this session theirs; ``text`` is the message, for ``state_of``."""
+
+    presence: Presence
+    text: bytes
+
+    @property
+    def ref(self) -> int:
+        """For the error, if there is one."""
+        return self.presence.ref
+
+
 class Send(NamedTuple):
     """Send these bytes as one text message."""
 
@@ -384,7 +406,7 @@ class Close(NamedTuple):
     reason: str
 
 
-Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Send | Close
+Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Announce | Send | Close
 
 CLOSE_CODES = {
     "unauthorized": 4401,
@@ -416,7 +438,7 @@ class ServerSession:
                 return [self._greet(request)]
             if not self.is_open:
                 raise HelloRequired("The first message of a session is hello.")
-            return self._dispatch(request)
+            return self._dispatch(request, text)
         except SynclineError as error:
             return [Send(encode(ErrorMessage.of(error, ref_of(text))))] if self.is_open else self.reject(error)
 
@@ -428,7 +450,7 @@ class ServerSession:
         self._greeted = True
         return Authenticate(hello)
 
-    def _dispatch(self, request: Message) -> list[Deed]:
+    def _dispatch(self, request: Message, text: bytes) -> list[Deed]:
         match request:
             case Push():
                 return [Commit(request.ref, request.events)]
@@ -441,6 +463,8 @@ class ServerSession:
                 return [Follow(request)]
             case Auth():
                 return [Reauthenticate(request.ref, request.token)]
+            case Presence():
+                return [Announce(request, text)]
             case Ping():
                 return [Send(encode(Pong(ref=request.ref)))]
             case _:
