@@ -19,14 +19,18 @@ def server(tmp_path_factory):
 @pytest.fixture
 def terminal(tmp_path):
     """No server is named."""
-    return Terminal(tmp_path)
+    place = Terminal(tmp_path)
+    yield place
+    place.close()
 
 
 @pytest.fixture
 def syncline(tmp_path, server):
     """The server is named, and a fresh space of it."""
     space = f"space-{token_hex(6)}"
-    return Terminal(tmp_path, SYNCLINE_SERVER=server.url, SYNCLINE_TOKEN=server.key, SYNCLINE_SPACE=space)
+    place = Terminal(tmp_path, SYNCLINE_SERVER=server.url, SYNCLINE_TOKEN=server.key, SYNCLINE_SPACE=space)
+    yield place
+    place.close()
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.processes import DEADLINE, kill, rest_of
+
 COMMAND = (sys.executable, "-m", "syncline")
-DEADLINE = 60.0
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Terminal:
 
     def __init__(self, directory: Path, **variables: str) -> None:
         self.directory, self.variables = directory, variables
+        self._begun: list[subprocess.Popen[str]] = []
 
     def __call__(self, *arguments: object, input: str = "", **variables: str) -> Done:
         """Runs a command to its end, on pipes."""
@@ -78,8 +80,8 @@ class Terminal:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *arguments: object, **more: Any) -> subprocess.Popen[str]:
-        """Begins a command that goes on."""
-        return subprocess.Popen(
+        """Begins a command that goes on; ``close`` ends it if nothing else does."""
+        process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,6 +90,14 @@ class Terminal:
             env=self.environment(),
             **more,
         )
+        self._begun.append(process)
+        return process
+
+    def close(self) -> None:
+        """Nothing that was begun here goes on."""
+        for process in self._begun:
+            if process.poll() is None:
+                kill(process)
 
     def environment(self, **more: str) -> dict[str, str]:
         """The variables of a command; its contexts are this place's own."""
@@ -134,5 +144,5 @@ class Served:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Ends it; its exit code, and what it logged."""
         self.process.send_signal(number)
-        _, logged = self.process.communicate(timeout=DEADLINE)
+        _, logged = rest_of(self.process)
         return self.process.returncode, logged

@@ -6,6 +6,7 @@ import pytest
 
 import syncline as sdk
 from tests.cli.terminals import Served, Terminal
+from tests.processes import kill
 
 
 @pytest.fixture
@@ -120,8 +121,7 @@ def test_import_after_the_server_died_in_between(tmp_path):
     events = [{**line, "id": f"01a1fd48-29bc-7000-801c-78fdff31{n:04x}"} for n, line in enumerate(lines)]
     file = terminal.file("a.jsonl", *events[:1_000])
     assert terminal("import", file, "--server", served.url).code == 0
-    served.process.kill()
-    served.process.communicate()
+    kill(served.process)
     terminal.file("a.jsonl", *events)
     assert terminal("import", file, "--server", served.url).code == 3
     served = Served(tmp_path, "--port", served.url.rpartition(":")[2])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminals import Served
+from tests.processes import rest_of
 
 
 def test_a_directory_is_made_once(terminal):
@@ -50,7 +51,7 @@ def test_a_demo_leaves_nothing(terminal, number):
     with urllib.request.urlopen(f"{ready['url']}/v1/pull") as response:
         assert response.headers["X-Syncline-Demo"] == "true"
     process.send_signal(number)
-    _, logged = process.communicate()
+    _, logged = rest_of(process)
     assert (process.returncode, logged) == (0, "")
     assert not data.exists()
     assert not (terminal.directory / "syncline-data").exists()
@@ -60,7 +61,7 @@ def test_a_demo_says_that_it_is_one(terminal):
     process = terminal.begin("serve", "--demo", "--port", "0")
     shown = "".join(process.stdout.readline() for _ in range(3))
     process.terminate()
-    process.communicate()
+    rest_of(process)
     assert "DEMO" in shown
     assert "deleted at the end" in shown
 

@@ -13,6 +13,7 @@ import pytest
 
 from syncline.sync.contexts import Contexts
 from tests.cli.terminals import Served, Terminal, Typed
+from tests.processes import rest_of
 from tests.server.auth.issuing import LocalIssuer
 from tests.server.running import eventually
 
@@ -175,7 +176,7 @@ def test_processes_take_turns(signed_in):
             _, grant = post(f"{before.server}/v1/auth/refresh", {"refresh_token": grant["refresh_token"]})
         fresh = {name: grant[name] for name in ("access_token", "refresh_token", "expires_ms")}
         mine = change(signed_in, **fresh)
-    out, err = waiting.communicate(timeout=60)
+    out, err = rest_of(waiting)
     assert (waiting.returncode, err) == (0, "")
     assert json.loads(out)["user"] == before.user
     assert only(signed_in) == mine
@@ -195,7 +196,7 @@ def opened(pid):
 def test_all_at_once(signed_in):
     change(signed_in, expires_ms=1)
     processes = [signed_in.begin("whoami", "--json") for _ in range(4)]
-    assert [json.loads(process.communicate(timeout=60)[0])["user"] for process in processes]
+    assert [json.loads(rest_of(process)[0])["user"] for process in processes]
     change(signed_in, expires_ms=1)
     assert signed_in("whoami").code == 0  # the session goes on
 
@@ -225,7 +226,7 @@ def test_tail_goes_on_with_another_sign_in(signed_in, ann):
             assert signed_in("login", "--password-stdin", input=f"{GOOD}\n").code == 0
             assert post(f"{before.server}/v1/auth/refresh", {"refresh_token": before.refresh_token})[0] == 401
     tail.send_signal(signal.SIGINT)
-    _, err = tail.communicate(timeout=60)
+    _, err = rest_of(tail)
     assert tail.returncode == 0
     assert "Trying again" in err
 

@@ -10,6 +10,7 @@ from syncline.core.access.rules import DEFAULTS, Rule
 from syncline.core.messages import Welcome
 from syncline.core.session import Greet
 from tests.cli.terminals import Terminal
+from tests.processes import rest_of
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_tail_begins_with_the_last_and_goes_on_until_interrupted(filled):
     filled("push", "-", input='{"item": "task.9", "action": "create"}\n')
     assert json.loads(process.stdout.readline())["event"]["item"] == "task.9"
     process.send_signal(signal.SIGINT)
-    assert process.communicate() == ("", "")
+    assert rest_of(process) == ("", "")
     assert process.returncode == 0
 
 

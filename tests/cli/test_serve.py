@@ -8,6 +8,7 @@ import pytest
 
 from syncline.server.settings import Settings
 from tests.cli.terminals import Served
+from tests.processes import rest_of
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -34,7 +35,7 @@ def test_what_people_read_can_be_pasted(terminal):
         shown.append(process.stdout.readline())
         assert shown[-1], shown
     process.terminate()
-    process.communicate()
+    rest_of(process)
     text = "".join(shown)
     url = text.partition("ready at ")[2].split()[0]
     assert f'server="{url}"' in text
@@ -84,6 +85,6 @@ def test_the_file_in_this_directory_counts_unless_overruled(terminal):
     process = terminal.begin("serve", "--json", "--data", "from-flag")
     ready = json.loads(process.stdout.readline())
     process.terminate()
-    process.communicate()
+    rest_of(process)
     assert ready["data"] == "from-flag"
     assert not ready["url"].endswith(":8080")

@@ -1,7 +1,10 @@
 """``users`` and ``keys``: over the network, and in the data directory of a server that does not run."""
 
+import json
 import time
+import urllib.request
 
+import pyotp
 import pytest
 
 from tests.cli.terminals import Served
@@ -41,6 +44,34 @@ def test_users_come_and_go(administrator, server):
     again = administrator("users", "create", "ann")
     assert (again.code, again.out) == (4, "")
     assert "(user_exists)" in again.err
+
+
+def test_a_second_factor_that_was_lost(administrator, server):
+    administrator("users", "create", "ann", "--password-stdin", input="correct horse battery\n")
+    space = administrator.variables["SYNCLINE_SPACE"]
+    none = administrator("users", "reset-totp", "ann")
+    assert (none.code, none.out, none.err.count("\n")) == (1, "", 1)
+    assert "(not_found)" in none.err
+    enrol(server, space, "ann", "correct horse battery")
+    assert administrator("users", "show", "ann", "--json").json["second_factor"] is True
+    login = ("login", "--server", server.url, "--space", space, "--user", "ann", "--password-stdin")
+    assert administrator(*login, input="correct horse battery\n").code == 4
+    assert administrator("users", "reset-totp", "ann", "--json").json == {"name": "ann", "second_factor": False}
+    assert administrator(*login, input="correct horse battery\n").code == 0
+
+
+def enrol(server, space, user, password):
+    """Gives a user a second factor, over HTTP."""
+
+    def post(path, body, token=None):
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        url = f"{server.url}/v1/spaces/{space}/auth/{path}"
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as response:
+            return json.loads(response.read())
+
+    token = post("login", {"user": user, "password": password})["access_token"]
+    code = pyotp.TOTP(post("totp", {}, token)["secret"]).now()
+    assert post("totp/confirm", {"code": code}, token)["recovery_codes"]
 
 
 def test_a_first_password_and_a_weak_one(administrator):

@@ -11,7 +11,7 @@ from secrets import randbits
 
 import pytest
 
-from tests.server.running import DEADLINE
+from tests.processes import rest_of
 
 NURSERY = """
 import json, os, sys
@@ -110,9 +110,7 @@ class Nursery:
         return said
 
     def close(self) -> None:
-        with self.process:
-            self.process.stdin.close()
-            self.process.wait(DEADLINE)
+        rest_of(self.process)  # which has nothing more to read
 
 
 @pytest.fixture

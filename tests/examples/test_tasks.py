@@ -12,7 +12,8 @@ from threading import Timer
 
 import pytest
 
-from tests.cli.terminals import DEADLINE, Served, environment
+from tests.cli.terminals import Served, environment
+from tests.processes import DEADLINE
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[mK]")
 TASKS = Path(__file__).parents[2] / "examples" / "tasks.py"
@@ -55,7 +56,7 @@ class Person:
             self.says("quit")
         while part := self._read():
             self.heard += part
-        code = self.process.wait()
+        code = self.process.wait(DEADLINE)
         assert code == 0, self.heard
         assert "Traceback" not in self.heard, self.heard
         return self.heard

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import websockets.sync.client
 
+from tests.processes import DEADLINE, rest_of
+
 SERVE = """
 import json, sys
 from syncline.server.run import run
@@ -31,7 +33,6 @@ def on_ready(app, port):
 
 run(Settings(**json.loads(sys.argv[1])), on_ready)
 """
-DEADLINE = 30.0
 
 
 def eventually(condition: Callable[[], Any], *, seconds: float = DEADLINE, what: str = "") -> Any:
@@ -106,8 +107,8 @@ class ServerProcess:
         """Ends the process; its exit code."""
         if self.is_running:
             self.send(number)
-        with self.process:
-            return self.process.wait(DEADLINE)
+        rest_of(self.process)
+        return self.process.returncode
 
     def memory(self, field: str = "VmRSS") -> int:
         """Bytes of resident memory now; with ``VmHWM`` the most since ``forget_peak``."""

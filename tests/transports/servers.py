@@ -13,6 +13,7 @@ from syncline.server import Service, Settings
 from syncline.server.auth.identity import Identity
 from syncline.testing import Served, TransportContract
 from syncline.transports.memory import MemoryTransport
+from tests.processes import rest_of
 
 PROGRAM = """
 import sys
@@ -50,12 +51,13 @@ async def in_this_process(data):
 def in_a_process(data, make_transport):
     """A server on a free port, as ``syncline serve`` runs it; it is asked to stop as a supervisor would."""
     command = [sys.executable, "-c", PROGRAM, str(data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
         port, token = server.stdout.readline().split()
-        try:
-            yield Served(lambda: make_transport(f"http://127.0.0.1:{port}"), token)
-        finally:
-            server.terminate()
+        yield Served(lambda: make_transport(f"http://127.0.0.1:{port}"), token)
+    finally:
+        server.terminate()
+        rest_of(server)
     assert server.returncode == 0
 
 
