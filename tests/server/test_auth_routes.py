@@ -241,8 +241,7 @@ def test_a_new_setup_token_voids_the_one_before(server, space, admin):
 
 
 def test_a_setup_token_does_not_pass_by_a_second_factor(server, space, admin, ann):
-    secret = ann.post("auth/totp")["secret"]
-    ann.post("auth/totp/confirm", {"code": code_now(secret)})
+    secret = turned_on(ann)
     token = admin.post("users/ann/setup", None, 201)["setup_token"]
     answer = Somebody(server, None, space).ask("POST", "auth/setup", {"token": token, "password": OTHER})
     assert (answer.status, answer.code) == (401, "second_factor_required")
@@ -273,6 +272,47 @@ def test_a_second_factor_from_enrolment_to_its_end(server, space, ann):
     assert ann.ask("DELETE", "auth/totp", {"code": codes[0]}, **elsewhere()).code == "invalid_credentials"
     assert ann.delete("auth/totp", {"code": codes[1]}) == {}
     assert log_in(server, "ann", space=space).status == 200
+
+
+def turned_on(somebody):
+    """What the telephone of somebody knows, who has a second factor now."""
+    secret = somebody.post("auth/totp")["secret"]
+    somebody.post("auth/totp/confirm", {"code": code_now(secret)})
+    return secret
+
+
+def test_a_second_factor_that_was_lost_with_its_codes(server, space, admin, ann):
+    turned_on(ann)
+    assert admin.get("users/ann")["second_factor"] is True
+    with ann.socket(live=True) as live:
+        assert admin.delete("users/ann/totp") == {}
+        assert ending(live) == ("unauthorized", 4401)
+    assert not ann.is_in()
+    assert admin.log()[-1] == (".root", ".user.ann", ".user.resetTotp", None)
+    assert admin.get("users/ann")["second_factor"] is False
+    again = signed_in(server, "ann", space=space)
+    assert admin.code("DELETE", "users/ann/totp") == (404, "not_found")
+    assert again.is_in()  # what is off already ends nothing, and is not told
+    assert admin.log()[-1][2] == ".user.resetTotp"
+    turned_on(again)
+    assert log_in(server, "ann", space=space).code == "second_factor_required"
+
+
+def test_who_may_take_away_a_second_factor(server, space, admin, ann):
+    admin.make_user("bob")
+    bob = signed_in(server, "bob", space=space)
+    secret = turned_on(ann)
+    assert bob.code("DELETE", "users/ann/totp") == (403, "forbidden")
+    assert ann.code("DELETE", "users/ann/totp") == (403, "forbidden")
+    rule = {"user": "*", "item": ".user.*", "action": ".user.resetTotp", "type": "allow"}
+    admin.post("acl", rule, 201)
+    for name in ("ann", ".root"):  # one's own needs a code, whatever the rules say
+        assert ann.code("DELETE", f"users/{name}/totp") == (403, "forbidden")
+    assert bob.code("DELETE", "users/nobody/totp") == (404, "unknown_user")
+    assert log_in(server, "ann", space=space, code=code_now(secret, 1)).status == 200
+    assert bob.delete("users/ann/totp") == {}
+    assert log_in(server, "ann", space=space).status == 200
+    assert admin.log()[-1][:3] == ("bob", ".user.ann", ".user.resetTotp")
 
 
 # Sessions
@@ -453,6 +493,7 @@ def test_a_ticket_ends_with_what_it_was_taken_with(server, space, ann):
         ("POST", "users/ann/suspend"),
         ("POST", "users/ann/resume"),
         ("POST", "users/ann/setup"),
+        ("DELETE", "users/ann/totp"),
         ("GET", "keys"),
         ("POST", "keys"),
         ("DELETE", "keys/x"),

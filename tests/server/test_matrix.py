@@ -9,10 +9,13 @@ import re
 from itertools import count
 from typing import Any, NamedTuple
 
+import pyotp
 import pytest
 
 from syncline.core import messages
 from syncline.server.app import ADDRESSES
+from syncline.server.auth.second_factor import SecondFactors
+from syncline.server.auth.tokens import VALID_MS, AccessTokens
 from syncline.server.dialects.commands.shapes import TYPES
 from syncline.server.registry import Registry
 from tests.server.rest import PATCH, PLAIN, Client
@@ -23,128 +26,129 @@ SECRET, UNNAMED = "zq-planted-value", "secret.zq-unnamed"
 PASSWORD = "a quiet harbour at noon"
 """A value that stands in every hidden document, and the name of one for which nobody asks."""
 
-WHO = ["nobody", "expired", "revoked", "stranger", "reader", "writer", "administrator"]
-"""Without credentials; with a key that has expired, or was revoked; from another space; who may read what is open;
-who may read and write it; ``.root``.
+WHO = ["nobody", "expired", "lapsed", "revoked", "stranger", "reader", "writer", "administrator"]
+"""Without credentials; with a key that has expired, an access token that has, a key that was revoked; from another
+space; who may read what is open; who may read and write it; ``.root``.
 """
 
 ROWS = """
-POST hello                          | 401 401 401 404 | 200 | 200 | 200
-POST push {open}                    | 401 401 401 404 | 200 forbidden | 200 | 200
-POST push {secret}                  | 401 401 401 404 | 200 forbidden | 200 forbidden | 200
-POST push .acl                      | 401 401 401 404 | 200 reserved_action | 200 reserved_action | 200 reserved_action
-GET pull                            | 401 401 401 404 | 200 | 200 | 200
-GET pull?items=secret.*,open.*      | 401 401 401 404 | 200 | 200 | 200
-GET live                            | 401 401 401 404 | 200 | 200 | 200
-GET docs                            | 401 401 401 404 | 200 | 200 | 200
-GET docs?items=secret.*             | 401 401 401 404 | 200 | 200 | 200
-GET docs/{open}                     | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}                   | 401 401 401 404 | 404 | 404 | 200
-GET docs/{secret}?rev=1             | 401 401 401 404 | 404 | 404 | 200
-GET docs/secret.nothing             | 401 401 401 404 | 404 | 404 | 404
-GET docs/.acl                       | 401 401 401 404 | 404 | 404 | 404
-PUT docs/{open}                     | 401 401 401 404 | 403 | 200 | 200
-PUT docs/{secret}                   | 401 401 401 404 | 403 | 403 | 200
-PUT docs/secret.new                 | 401 401 401 404 | 403 | 403 | 201
-PUT docs/.acl                       | 401 401 401 404 | 403 | 403 | 403 reserved_action
-PUT docs/{secret} typed             | 401 401 401 404 | 403 | 403 | 409 kind_mismatch
-PUT docs/{new} typed                | 401 401 401 404 | 403 | 201 | 201
-POST docs/{secret}/ops typed        | 401 401 401 404 | 403 | 403 | 409 kind_mismatch
-PATCH docs/{open}                   | 401 401 401 404 | 403 | 200 | 200
-PATCH docs/{secret}                 | 401 401 401 404 | 403 | 403 | 200
-DELETE docs/{open}                  | 401 401 401 404 | 403 | 200 | 200
-DELETE docs/{secret}                | 401 401 401 404 | 403 | 403 | 200
-GET docs/{open}/ops                 | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}/ops               | 401 401 401 404 | 200 | 200 | 200
-POST docs/{open}/ops                | 401 401 401 404 | 403 | 200 | 200
-POST docs/{secret}/ops              | 401 401 401 404 | 403 | 403 | 200
-POST docs/{open}/undo               | 401 401 401 404 | 403 | 200 | 200
-POST docs/{secret}/undo             | 401 401 401 404 | 403 | 403 | 200
-POST docs/{open}/redo               | 401 401 401 404 | 403 | 200 | 200
-POST docs/{secret}/redo             | 401 401 401 404 | 403 | 403 | 200
-POST docs/{open}/restore            | 401 401 401 404 | 403 | 200 | 200
-POST docs/{secret}/restore          | 401 401 401 404 | 403 | 403 | 200
-GET docs/{open}/revisions           | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}/revisions         | 401 401 401 404 | 404 | 404 | 200
-GET docs/{open}/blame               | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}/blame             | 401 401 401 404 | 404 | 404 | 200
-GET docs/{secret}/blame?path=/title | 401 401 401 404 | 404 | 404 | 200
-GET docs/{open}/conflicts           | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}/conflicts         | 401 401 401 404 | 404 | 404 | 200
-GET docs/{open}/live                | 401 401 401 404 | 200 | 200 | 200
-GET docs/{secret}/live              | 401 401 401 404 | 404 | 404 | 200
-GET policies                        | 401 401 401 404 | 200 | 200 | 200
-PUT policies                        | 401 401 401 404 | 403 | 403 | 200
-GET acl                             | 401 401 401 404 | 403 | 403 | 200
-GET acl?user=writer                 | 401 401 401 404 | 403 | 403 | 200
-POST acl                            | 401 401 401 404 | 403 | 403 | 201
-DELETE acl?rule={rule}              | 401 401 401 404 | 403 | 403 | 200
-DELETE acl/{rule}                   | 401 401 401 404 | 403 | 403 | 200
-POST acl/explain                    | 401 401 401 404 | 200 | 200 | 200
-GET audit                           | 401 401 401 404 | 403 | 403 | 200
-POST auth/login                     | 200 200 200 200 | 200 | 200 | 200
-POST auth/refresh                   | 401 401 401 401 | 401 | 401 | 401
-POST auth/logout                    | 401 401 401 200 | 200 | 200 | 200
-POST auth/setup                     | 200 200 200 200 | 200 | 200 | 200
-GET auth/issuers                    | 200 200 200 200 | 200 | 200 | 200
-GET auth/me                         | 401 401 401 404 | 200 | 200 | 200
-POST auth/password                  | 401 401 401 404 | 403 | 403 | 403
-POST auth/totp                      | 401 401 401 404 | 403 | 403 | 403
-POST auth/totp/confirm              | 401 401 401 404 | 403 | 403 | 403
-DELETE auth/totp                    | 401 401 401 404 | 403 | 403 | 403
-GET auth/sessions                   | 401 401 401 404 | 200 | 200 | 200
-DELETE auth/sessions/abcdef         | 401 401 401 404 | 404 | 404 | 404
-POST auth/ticket                    | 401 401 401 404 | 200 | 200 | 200
-GET users                           | 401 401 401 404 | 200 | 200 | 200
-POST users                          | 401 401 401 404 | 403 | 403 | 201
-GET users/{user}                    | 401 401 401 404 | 404 unknown_user | 404 unknown_user | 200
-POST users/{user}/suspend           | 401 401 401 404 | 403 | 403 | 200
-POST users/{user}/resume            | 401 401 401 404 | 403 | 403 | 200
-POST users/{user}/setup             | 401 401 401 404 | 403 | 403 | 201
-DELETE users/{user}                 | 401 401 401 404 | 403 | 403 | 200
-GET keys                            | 401 401 401 404 | 200 | 200 | 200
-POST keys                           | 401 401 401 404 | 201 | 201 | 201
-DELETE keys/{key}                   | 401 401 401 404 | 404 | 404 | 200
-GET /v1/spaces                      | 401 401 401 403 | 403 | 403 | 200
-POST /v1/spaces                     | 401 401 401 403 | 403 | 403 | 201
-GET /v1/spaces/home                 | 401 401 401 404 | 200 | 200 | 200
-PATCH /v1/spaces/{space}            | 401 401 401 403 | 403 | 403 | 200
-DELETE /v1/spaces/{space}           | 401 401 401 403 | 403 | 403 | 200
-GET /livez                          | 200 200 200 200 | 200 | 200 | 200
-GET /setup                          | 200 200 200 200 | 200 | 200 | 200
-GET /readyz                         | 200 200 200 200 | 200 | 200 | 200
-GET /openapi.json                   | 200 200 200 200 | 200 | 200 | 200
+POST hello                          | 401 401 401 401 404 | 200 | 200 | 200
+POST push {open}                    | 401 401 401 401 404 | 200 forbidden | 200 | 200
+POST push {secret}                  | 401 401 401 401 404 | 200 forbidden | 200 forbidden | 200
+POST push .acl                   | 401 401 401 401 404 | 200 reserved_action | 200 reserved_action | 200 reserved_action
+GET pull                            | 401 401 401 401 404 | 200 | 200 | 200
+GET pull?items=secret.*,open.*      | 401 401 401 401 404 | 200 | 200 | 200
+GET live                            | 401 401 401 401 404 | 200 | 200 | 200
+GET docs                            | 401 401 401 401 404 | 200 | 200 | 200
+GET docs?items=secret.*             | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{open}                     | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}                   | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/{secret}?rev=1             | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/secret.nothing             | 401 401 401 401 404 | 404 | 404 | 404
+GET docs/.acl                       | 401 401 401 401 404 | 404 | 404 | 404
+PUT docs/{open}                     | 401 401 401 401 404 | 403 | 200 | 200
+PUT docs/{secret}                   | 401 401 401 401 404 | 403 | 403 | 200
+PUT docs/secret.new                 | 401 401 401 401 404 | 403 | 403 | 201
+PUT docs/.acl                       | 401 401 401 401 404 | 403 | 403 | 403 reserved_action
+PUT docs/{secret} typed             | 401 401 401 401 404 | 403 | 403 | 409 kind_mismatch
+PUT docs/{new} typed                | 401 401 401 401 404 | 403 | 201 | 201
+POST docs/{secret}/ops typed        | 401 401 401 401 404 | 403 | 403 | 409 kind_mismatch
+PATCH docs/{open}                   | 401 401 401 401 404 | 403 | 200 | 200
+PATCH docs/{secret}                 | 401 401 401 401 404 | 403 | 403 | 200
+DELETE docs/{open}                  | 401 401 401 401 404 | 403 | 200 | 200
+DELETE docs/{secret}                | 401 401 401 401 404 | 403 | 403 | 200
+GET docs/{open}/ops                 | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}/ops               | 401 401 401 401 404 | 200 | 200 | 200
+POST docs/{open}/ops                | 401 401 401 401 404 | 403 | 200 | 200
+POST docs/{secret}/ops              | 401 401 401 401 404 | 403 | 403 | 200
+POST docs/{open}/undo               | 401 401 401 401 404 | 403 | 200 | 200
+POST docs/{secret}/undo             | 401 401 401 401 404 | 403 | 403 | 200
+POST docs/{open}/redo               | 401 401 401 401 404 | 403 | 200 | 200
+POST docs/{secret}/redo             | 401 401 401 401 404 | 403 | 403 | 200
+POST docs/{open}/restore            | 401 401 401 401 404 | 403 | 200 | 200
+POST docs/{secret}/restore          | 401 401 401 401 404 | 403 | 403 | 200
+GET docs/{open}/revisions           | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}/revisions         | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/{open}/blame               | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}/blame             | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/{secret}/blame?path=/title | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/{open}/conflicts           | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}/conflicts         | 401 401 401 401 404 | 404 | 404 | 200
+GET docs/{open}/live                | 401 401 401 401 404 | 200 | 200 | 200
+GET docs/{secret}/live              | 401 401 401 401 404 | 404 | 404 | 200
+GET policies                        | 401 401 401 401 404 | 200 | 200 | 200
+PUT policies                        | 401 401 401 401 404 | 403 | 403 | 200
+GET acl                             | 401 401 401 401 404 | 403 | 403 | 200
+GET acl?user=writer                 | 401 401 401 401 404 | 403 | 403 | 200
+POST acl                            | 401 401 401 401 404 | 403 | 403 | 201
+DELETE acl?rule={rule}              | 401 401 401 401 404 | 403 | 403 | 200
+DELETE acl/{rule}                   | 401 401 401 401 404 | 403 | 403 | 200
+POST acl/explain                    | 401 401 401 401 404 | 200 | 200 | 200
+GET audit                           | 401 401 401 401 404 | 403 | 403 | 200
+POST auth/login                     | 200 200 200 200 200 | 200 | 200 | 200
+POST auth/refresh                   | 401 401 401 401 401 | 401 | 401 | 401
+POST auth/logout                    | 401 401 401 401 200 | 200 | 200 | 200
+POST auth/setup                     | 200 200 200 200 200 | 200 | 200 | 200
+GET auth/issuers                    | 200 200 200 200 200 | 200 | 200 | 200
+GET auth/me                         | 401 401 401 401 404 | 200 | 200 | 200
+POST auth/password                  | 401 401 401 401 404 | 403 | 403 | 403
+POST auth/totp                      | 401 401 401 401 404 | 403 | 403 | 403
+POST auth/totp/confirm              | 401 401 401 401 404 | 403 | 403 | 403
+DELETE auth/totp                    | 401 401 401 401 404 | 403 | 403 | 403
+GET auth/sessions                   | 401 401 401 401 404 | 200 | 200 | 200
+DELETE auth/sessions/abcdef         | 401 401 401 401 404 | 404 | 404 | 404
+POST auth/ticket                    | 401 401 401 401 404 | 200 | 200 | 200
+GET users                           | 401 401 401 401 404 | 200 | 200 | 200
+POST users                          | 401 401 401 401 404 | 403 | 403 | 201
+GET users/{user}                    | 401 401 401 401 404 | 404 unknown_user | 404 unknown_user | 200
+POST users/{user}/suspend           | 401 401 401 401 404 | 403 | 403 | 200
+POST users/{user}/resume            | 401 401 401 401 404 | 403 | 403 | 200
+POST users/{user}/setup             | 401 401 401 401 404 | 403 | 403 | 201
+DELETE users/{guarded}/totp         | 401 401 401 401 404 | 403 | 403 | 200
+DELETE users/{user}                 | 401 401 401 401 404 | 403 | 403 | 200
+GET keys                            | 401 401 401 401 404 | 200 | 200 | 200
+POST keys                           | 401 401 401 401 404 | 201 | 201 | 201
+DELETE keys/{key}                   | 401 401 401 401 404 | 404 | 404 | 200
+GET /v1/spaces                      | 401 401 401 401 403 | 403 | 403 | 200
+POST /v1/spaces                     | 401 401 401 401 403 | 403 | 403 | 201
+GET /v1/spaces/home                 | 401 401 401 401 404 | 200 | 200 | 200
+PATCH /v1/spaces/{space}            | 401 401 401 401 403 | 403 | 403 | 200
+DELETE /v1/spaces/{space}           | 401 401 401 401 403 | 403 | 403 | 200
+GET /livez                          | 200 200 200 200 200 | 200 | 200 | 200
+GET /setup                          | 200 200 200 200 200 | 200 | 200 | 200
+GET /readyz                         | 200 200 200 200 200 | 200 | 200 | 200
+GET /openapi.json                   | 200 200 200 200 200 | 200 | 200 | 200
 """
-"""In braces: something new each time. The first four columns are callers who have no business here."""
+"""In braces: something new each time. The first five columns are callers who have no business here."""
 
 TALK = """
-hello -                             | 401 401 401 404 | 200 | 200 | 200
-authenticate -                      | 401 401 401 404 | 200 | 200 | 200
-ping -                              | 401 401 401 404 | 200 | 200 | 200
-pong -                              | 401 401 401 404 | 200 | 200 | 200
-push {open}                         | 401 401 401 404 | 403 | 200 | 200
-push {secret}                       | 401 401 401 404 | 403 | 403 | 200
-pull -                              | 401 401 401 404 | 200 | 200 | 200
-live -                              | 401 401 401 404 | 200 | 200 | 200
-auth -                              | 401 401 401 404 | 200 | 200 | 200
-create_document {new}               | 401 401 401 404 | 403 | 200 | 200
-create_document {secret}            | 401 401 401 404 | 403 | 403 | 409 document_exists
-update_document {open}              | 401 401 401 404 | 403 | 200 | 200
-update_document {secret}            | 401 401 401 404 | 403 | 403 | 200
-delete_document {open}              | 401 401 401 404 | 403 | 200 | 200
-delete_document {secret}            | 401 401 401 404 | 403 | 403 | 200
-request_sync -                      | 401 401 401 404 | 200 | 200 | 200
-get_changes_since -                 | 401 401 401 404 | 200 | 200 | 200
-subscribe {open}                    | 401 401 401 404 | 200 | 200 | 200
-subscribe {secret}                  | 401 401 401 404 | 200 | 200 | 200
-unsubscribe {open}                  | 401 401 401 404 | 200 | 200 | 200
+hello -                             | 401 401 401 401 404 | 200 | 200 | 200
+authenticate -                      | 401 401 401 401 404 | 200 | 200 | 200
+ping -                              | 401 401 401 401 404 | 200 | 200 | 200
+pong -                              | 401 401 401 401 404 | 200 | 200 | 200
+push {open}                         | 401 401 401 401 404 | 403 | 200 | 200
+push {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
+pull -                              | 401 401 401 401 404 | 200 | 200 | 200
+live -                              | 401 401 401 401 404 | 200 | 200 | 200
+auth -                              | 401 401 401 401 404 | 200 | 200 | 200
+create_document {new}               | 401 401 401 401 404 | 403 | 200 | 200
+create_document {secret}            | 401 401 401 401 404 | 403 | 403 | 409 document_exists
+update_document {open}              | 401 401 401 401 404 | 403 | 200 | 200
+update_document {secret}            | 401 401 401 401 404 | 403 | 403 | 200
+delete_document {open}              | 401 401 401 401 404 | 403 | 200 | 200
+delete_document {secret}            | 401 401 401 401 404 | 403 | 403 | 200
+request_sync -                      | 401 401 401 401 404 | 200 | 200 | 200
+get_changes_since -                 | 401 401 401 401 404 | 200 | 200 | 200
+subscribe {open}                    | 401 401 401 401 404 | 200 | 200 | 200
+subscribe {secret}                  | 401 401 401 401 404 | 200 | 200 | 200
+unsubscribe {open}                  | 401 401 401 401 404 | 200 | 200 | 200
 """
 """Messages, with the item that they name."""
 
 MEANING = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
 """What a refusal is called, where a cell says no more than its status."""
-STRANGERS = "unknown_space"
-"""What 404 is for those of another space."""
+STRANGERS, LAPSED = "unknown_space", "token_expired"
+"""What 404 is for those of another space, and 401 for whoever shows an access token that has expired."""
 
 BODIES: dict[str, Any] = {
     "POST hello": {"type": "hello", "node": "n"},
@@ -220,8 +224,26 @@ class House:
         keys["expired"] = registry.create_key("expired", "writer", HOME, expires_ms=2)
         keys["stranger"] = registry.create_key("stranger", "writer", ELSEWHERE)
         registry.revoke_key(next(key.id for key in registry.keys() if key.user == "revoked"))  # noqa: SIM118
+        keys["lapsed"] = self._access_token(registry, "writer", expired_ms=40_000)
         registry.close()
         return {**keys, "administrator": self.server.key, "nobody": None}
+
+    def _access_token(self, registry: Registry, user: str, *, expired_ms: int) -> str:
+        """An access token, long expired, of a session that goes on."""
+        setup = self._done(self.root.ask("POST", f"users/{user}/setup")).json["setup_token"]
+        begun = self._done(self.root.ask("POST", "auth/setup", {"token": setup, "password": PASSWORD})).json
+        issuer = f"syncline:{registry.secret('issuer').hex()[:16]}"
+        tokens = AccessTokens(registry.database, lambda: begun["expires_ms"] - VALID_MS, issuer)
+        session = tokens.verify(begun["access_token"]).session
+        before = begun["expires_ms"] - 2 * VALID_MS - expired_ms
+        return AccessTokens(registry.database, lambda: before, issuer).issue(HOME, user, session)[0]
+
+    def _enrol(self, user: str) -> None:
+        """Gives a user a second factor."""
+        registry = Registry(self.server.data / "server.db", lambda: 60_000)
+        factors = SecondFactors(registry.database, lambda: 60_000, registry.secret("recovery codes"))
+        factors.confirm(HOME, user, pyotp.TOTP(factors.enrol(HOME, user).secret).at(60))
+        registry.close()
 
     def client(self, who: str) -> Client:
         return Client(self.server, HOME, key=self.keys[who], node=f"node-{who}")
@@ -242,6 +264,9 @@ class House:
             case "user" | "person":
                 body = {"name": name, "password": PASSWORD} if what == "person" else {"name": name}
                 self._done(self.root.ask("POST", "users", body))
+            case "guarded":
+                self._done(self.root.ask("POST", "users", {"name": name}))
+                self._enrol(name)
             case "setup":
                 return str(self._done(self.root.ask("POST", "users", {"name": name})).json["setup_token"])
             case "key":
@@ -289,6 +314,8 @@ class Row:
         number = int(status)
         if who == "stranger" and number == 404:
             return number, STRANGERS
+        if who == "lapsed" and number == 401 and self.asked != "POST auth/refresh":  # which looks at no access token
+            return number, LAPSED
         return number, code or MEANING.get(number)
 
 
@@ -298,7 +325,7 @@ def rows(text: str) -> list[Row]:
 
 ROUTES, TALKS = rows(ROWS), rows(TALK)
 PLACES = [
-    (method, address.path, re.compile(re.sub(r"\{\w+\}", "[^/]+", address.path)))
+    (method, address.path, re.compile(re.sub(r"\{\w+\}", "[^/]+", address.path.replace("{path:path}", ".*"))))
     for address in ADDRESSES
     for method in address.handlers
 ]

@@ -80,7 +80,8 @@ def test_who_is_there_or_was_is_not_made_again(admin):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", ""), ("DELETE", ""), ("POST", "/suspend"), ("POST", "/resume"), ("POST", "/setup")]
+    ("method", "path"),
+    [("GET", ""), ("DELETE", ""), ("POST", "/suspend"), ("POST", "/resume"), ("POST", "/setup"), ("DELETE", "/totp")],
 )
 def test_who_is_not_there(admin, method, path):
     admin.make_user("gone")

@@ -7,6 +7,8 @@ from typing import Any
 
 from syncline.errors import NotFound, UnknownUser
 from syncline.server.auth.passwords import Passwords
+from syncline.server.auth.second_factor import SecondFactors
+from syncline.server.auth.sessions import Sessions
 from syncline.server.auth.setup_tokens import SetupTokens
 from syncline.server.register.keys import Key
 from syncline.server.register.users import User
@@ -18,7 +20,10 @@ class LocalRegister:
 
     def __init__(self, registry: Registry, space: str, now_ms: Callable[[], int]) -> None:
         self._registry, self._space = registry, space
-        self._setup_tokens = SetupTokens(registry.database, now_ms, registry.secret("setup tokens"))
+        database = registry.database
+        self._setup_tokens = SetupTokens(database, now_ms, registry.secret("setup tokens"))
+        self._second_factors = SecondFactors(database, now_ms, registry.secret("recovery codes"))
+        self._sessions = Sessions(database, now_ms, registry.secret("sessions"))
 
     async def users(self) -> list[dict[str, Any]]:
         """The users of the space."""
@@ -53,6 +58,14 @@ class LocalRegister:
         change(self._space, name)
         return await self.user(name)
 
+    async def reset_totp(self, name: str) -> None:
+        """Takes away a second factor. Raises UnknownUser or NotFound."""
+        await self.user(name)
+        if not self._second_factors.is_on(self._space, name):
+            raise NotFound(f"{name} has no second factor.")
+        self._sessions.end_all(self._space, name)
+        self._second_factors.turn_off(self._space, name)
+
     async def keys(self) -> list[dict[str, Any]]:
         """The keys of all spaces."""
         return [_key(key) for key in self._registry.api_keys.all()]
@@ -77,6 +90,7 @@ def _user(user: User) -> dict[str, Any]:
         "created_ms": user.created,
         "suspended_ms": user.suspended,
         "has_password": user.has_password,
+        "second_factor": user.has_second_factor,
     }
 
 

@@ -29,10 +29,9 @@ def list_users(ask: Ask[list[dict[str, Any]]], json: Json = False) -> None:
     if json:
         emit({"users": users})
         return
-    shown = table("user", "state", "password", "created")
+    shown = table("user", "state", "password", "second factor", "created")
     for user in users:
-        password = "yes" if user["has_password"] else "no"
-        shown.add_row(Text(user["name"]), _state(user), password, local_time(user["created_ms"]))
+        shown.add_row(Text(user["name"]), _state(user), *_ways(user), local_time(user["created_ms"]))
     out.print(shown)
 
 
@@ -47,7 +46,7 @@ def show(ask: Ask[dict[str, Any]], name: Name, json: Json = False) -> None:
     shown: dict[str, str | Text] = {
         "user": Text(user["name"], style="bold"),
         "state": _state(user),
-        "password": "yes" if user["has_password"] else "no",
+        **dict(zip(("password", "second factor"), _ways(user), strict=True)),
         "created": local_time(user["created_ms"]),
     }
     out.print(facts(shown))
@@ -66,6 +65,14 @@ def create(ask: Ask[dict[str, Any]], name: Name, password_stdin: FromInput = Fal
 def setup(ask: Ask[dict[str, Any]], name: Name, json: Json = False) -> None:
     """Make a new setup token for a user, to set a password with; an earlier one is void."""
     _tell_setup(ask(lambda register: register.change_user(name, "setup")), "", json)
+
+
+@app.command("reset-totp")
+@administering
+def reset_totp(ask: Ask[None], name: Name, json: Json = False) -> None:
+    """Take away a second factor that was lost: the user's sessions end, and a password is enough to log in."""
+    ask(lambda register: register.reset_totp(name))
+    emit({"name": name, "second_factor": False}) if json else say(Text(f"{name} has no second factor any more."))
 
 
 @app.command()
@@ -98,6 +105,11 @@ def _state(user: dict[str, Any]) -> Text:
     if user["suspended_ms"] is None:
         return Text("active")
     return Text(f"suspended since {local_time(user['suspended_ms'])}", style="yellow")
+
+
+def _ways(user: dict[str, Any]) -> tuple[str, str]:
+    """Whether there is a password, and a second factor."""
+    return "yes" if user["has_password"] else "no", "on" if user["second_factor"] else "off"
 
 
 def _tell_setup(made: dict[str, Any], words: str, json: bool) -> None:

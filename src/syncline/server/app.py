@@ -80,6 +80,7 @@ DESCRIBED = (
     Address("users/{name}/resume", {"POST": users.resume_user}),
     Address("users/{name}/setup", {"POST": users.issue_setup_token}),
     Address("keys", {"GET": keys.list_keys, "POST": keys.create_key}),
+    Address("users/{name}/totp", {"DELETE": users.reset_totp}),
     Address("keys/{id}", {"DELETE": keys.revoke_key}),
     Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
     Address(

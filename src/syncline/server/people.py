@@ -37,6 +37,8 @@ from syncline.server.registry import Registry
 
 SETUP_USER = ".user.setup"
 """A new setup token: with it a user's password is set anew."""
+RESET_TOTP = ".user.resetTotp"
+"""The second factor is taken away from somebody who has lost it."""
 OWN = frozenset({READ, CREATE_KEY, REVOKE_KEY, REVOKE_SESSION})
 """What users may do about themselves, whatever the rules say; what their credential is limited to holds here too."""
 
@@ -128,6 +130,22 @@ class People:
         await self._find(name)
         await self._record(name, SETUP_USER)
         return await asyncio.to_thread(self._authenticator.accounts.setup_tokens.issue, self._space, name)
+
+    async def reset_totp(self, name: str) -> None:
+        """Takes away a user's second factor and ends their sessions. Raises Forbidden, UnknownUser or NotFound.
+
+        One's own is turned off with a code: a stolen session does not get rid of it. Only ``.root`` has nobody to ask.
+        """
+        self.check_may(name, RESET_TOTP)
+        if name == self._member.user != ROOT:
+            raise Forbidden("One's own is turned off with a code; without one, ask another administrator.")
+        await self._find(name)
+        factors = self._authenticator.accounts.second_factors
+        if not await asyncio.to_thread(factors.is_on, self._space, name):
+            raise NotFound(f"{name} has no second factor.")
+        await self._record(name, RESET_TOTP)
+        await self._authenticator.end_sessions(self._space, name)
+        await asyncio.to_thread(factors.turn_off, self._space, name)
 
     async def _ordinary(self, name: str, action: str) -> User:
         """A user about whom the member may do this. Raises BadRequest for ``.root``, who is nobody's to suspend."""

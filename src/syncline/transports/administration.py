@@ -72,6 +72,10 @@ class Administration(Requests):
         """``suspend``, ``resume``, or ``setup``, which gives a ``setup_token``."""
         return await self.ask("POST", f"{self._place}/users/{_segment(name)}/{how}", {})
 
+    async def reset_totp(self, name: str) -> None:
+        """Takes away a user's second factor. Raises NotFound if there is none."""
+        await self.ask("DELETE", f"{self._place}/users/{_segment(name)}/totp")
+
     # Keys
 
     async def keys(self) -> list[dict[str, Any]]:

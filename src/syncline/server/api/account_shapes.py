@@ -148,6 +148,7 @@ class ShownUser(msgspec.Struct):
     created_ms: int
     suspended_ms: int | None
     has_password: bool
+    second_factor: bool
 
 
 class Users(msgspec.Struct):

@@ -66,10 +66,17 @@ async def issue_setup_token(request: Request) -> None:
         await answer(request, shapes.SetupToken(name, await found.setup_token(name)), status=201)
 
 
+async def reset_totp(request: Request) -> None:
+    """``DELETE users/{name}/totp``: takes away a second factor that was lost; the user's sessions end."""
+    async with people(request) as found:
+        await found.reset_totp(_name(request))
+        await answer(request, {})
+
+
 def _name(request: Request) -> str:
     """The user in the path, one segment of it, percent-encoded."""
     return unquote(request.scope["path_params"]["name"], errors="replace")
 
 
 def _shown(user: User) -> shapes.ShownUser:
-    return shapes.ShownUser(user.name, user.created, user.suspended, user.has_password)
+    return shapes.ShownUser(user.name, user.created, user.suspended, user.has_password, user.has_second_factor)

@@ -15,11 +15,12 @@ from syncline.stores.sqlite.database import Database
 
 ADD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, NULL, NULL, NULL) RETURNING 1"
 WITHDRAW = "DELETE FROM users WHERE space = ? AND name = ? AND password IS NULL"
-FIND = "SELECT space, name, created, suspended, removed, password IS NOT NULL FROM users WHERE space = ? AND name = ?"
-LIST = """
-    SELECT space, name, created, suspended, removed, password IS NOT NULL FROM users
-    WHERE space = ? AND removed IS NULL ORDER BY name
+FIELDS = """
+    users.space, name, created, suspended, removed, password IS NOT NULL, confirmed IS NOT NULL
+    FROM users LEFT JOIN second_factors ON second_factors.space = users.space AND user = name
 """
+FIND = f"SELECT {FIELDS} WHERE users.space = ? AND name = ?"
+LIST = f"SELECT {FIELDS} WHERE users.space = ? AND removed IS NULL ORDER BY name"
 STATE = "SELECT suspended, removed FROM users WHERE space = ? AND name = ?"
 PASSWORD = "SELECT password FROM users WHERE space = ? AND name = ? AND suspended IS NULL AND removed IS NULL"
 SET_PASSWORD = "UPDATE users SET password = ? WHERE space = ? AND name = ?"
@@ -45,6 +46,7 @@ class User(NamedTuple):
     suspended: int | None
     removed: int | None
     has_password: bool
+    has_second_factor: bool
 
     @property
     def is_barred(self) -> bool:
@@ -157,5 +159,5 @@ def _check_ordinary(name: str) -> None:
 
 
 def _user(row: tuple[Any, ...]) -> User:
-    space, name, created, suspended, removed, has_password = row
-    return User(space, name, created, suspended, removed, bool(has_password))
+    space, name, created, suspended, removed, has_password, has_factor = row
+    return User(space, name, created, suspended, removed, bool(has_password), bool(has_factor))
