@@ -1,0 +1,145 @@
+// Events and entries: what is written, and what a log keeps of it. What strangers write is looked at by batch.js.
+
+import { fail } from '../errors.js'
+import { digest, encode, sizeOf } from './canonical.js'
+import { MAX_DEPTH, MAX_EVENT_BYTES } from './limits.js'
+
+/**
+ * The JSON value of an event: its fields in canonical order, the optional ones left out when absent.
+ * @typedef {object} EventValue
+ * @property {string} action
+ * @property {Record<string, number>} clock
+ * @property {string} id
+ * @property {string} item
+ * @property {Record<string, any>} [meta]
+ * @property {string} node
+ * @property {Record<string, any>[]} [ops]
+ * @property {any} [payload]
+ * @property {string} [user]
+ */
+
+/** What an item may be. */
+export const ITEM = /^[\w.~:/-]{1,256}$/
+export const ACTION = /^[\w.~:/-]{1,128}$/
+const META_TEXT = /^[^\0-\x1f\x7f]{1,256}$/u
+const META_TEXTS = ['group', 'salt', 'schema', 'traceparent', 'tx', 'undoes']
+
+/** @type {(keyof EventValue)[]} */
+const FIELDS = ['action', 'clock', 'id', 'item', 'meta', 'node', 'ops', 'payload', 'user']
+
+/** One immutable event. Optional fields are undefined when absent. */
+export class Event {
+  /** @param {EventValue} value from a log, or checked; fields of a newer version are kept in its body */
+  constructor(value) {
+    this.value = value
+    this.action = value.action
+    this.clock = value.clock
+    this.id = value.id
+    this.item = value.item
+    this.meta = value.meta
+    this.node = value.node
+    this.ops = value.ops
+    this.payload = value.payload
+    this.user = value.user
+    /** The author's own counter. */
+    this.n = value.clock[value.node]
+    /** The ops as documents/ops.js reads them, kept here by whoever reads them first. @type {any} */
+    this.changes = undefined
+    /** @type {string | undefined} */
+    this._body = undefined
+  }
+
+  /**
+   * The event that this program makes. Fails for what an app can get wrong: item, action, payload, meta, size.
+   * @param {EventValue} fields in any order; undefined is absent
+   */
+  static of(fields) {
+    const value = /** @type {any} */ ({})
+    for (const name of FIELDS) if (fields[name] !== undefined) value[name] = fields[name]
+    return check(new Event(value))
+  }
+
+  /** The canonical form (RFC 8785). */
+  get body() {
+    return (this._body ??= encode(this.value))
+  }
+
+  /** SHA-256 of the canonical form, in hexadecimal digits. */
+  get digest() {
+    return digest(this.body)
+  }
+
+  /** The transaction this event belongs to, if any. @returns {string | undefined} */
+  get tx() {
+    return this.meta?.tx
+  }
+
+  toJSON() {
+    return this.value
+  }
+}
+
+/** An event in a log: `seq`, the server's time `at` in milliseconds, and its `receipt`. */
+export class Entry {
+  /** @param {number} seq @param {number} at @param {string} receipt @param {Event} event */
+  constructor(seq, at, receipt, event) {
+    this.seq = seq
+    this.at = at
+    this.receipt = receipt
+    this.event = event
+  }
+
+  /** @param {{seq: number, at: number, receipt: string, event: EventValue}} value */
+  static read(value) {
+    return new Entry(value.seq, value.at, value.receipt, new Event(value.event))
+  }
+}
+
+/**
+ * The entries of a JSON array that `JSON.stringify` made of entries.
+ * @param {string} text
+ * @returns {Entry[]}
+ */
+export const decodeEntries = (text) => JSON.parse(text).map(Entry.read)
+
+/**
+ * The event itself, if its item, action, meta, size and depth are within their limits.
+ * @param {Event} event
+ */
+export function check(event) {
+  if (!ITEM.test(event.item)) refuse('item')
+  if (!ACTION.test(event.action)) refuse('action')
+  for (const name in event.meta) checkMeta(name, event.meta[name])
+  const { body } = event
+  if (body.length > MAX_EVENT_BYTES / 3 && sizeOf(body) > MAX_EVENT_BYTES) {
+    fail('event_too_large', `An event has at most ${MAX_EVENT_BYTES} bytes.`)
+  }
+  if (isDeeper(event.value, MAX_DEPTH)) fail('too_deep', `An event nests at most ${MAX_DEPTH} deep.`)
+  return event
+}
+
+/** @param {string} name @param {any} value */
+function checkMeta(name, value) {
+  if (!META_TEXTS.includes(name)) refuse('meta')
+  const isNumber = name === 'schema' && Number.isSafeInteger(value) && value >= 0
+  if (!isNumber && !(typeof value === 'string' && META_TEXT.test(value))) refuse('meta')
+}
+
+/**
+ * @param {string} field the one that is to blame
+ * @returns {never}
+ */
+export const refuse = (field) => fail('invalid_event', `${field}: this does not fit.`, { field })
+
+/**
+ * Whether objects and arrays nest deeper than `levels`.
+ * @param {any} value
+ * @param {number} levels
+ * @returns {boolean}
+ */
+function isDeeper(value, levels) {
+  if (typeof value !== 'object' || value === null) return false
+  if (!levels) return true
+  for (const key in value) if (isDeeper(value[key], levels - 1)) return true
+  return false
+}

@@ -1,0 +1,13 @@
+// The vectors of spec/vectors, run by Node. Each suite is also run in a page.
+
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+import { core } from './vectors/core.js'
+
+const FOLDER = new URL('../../spec/vectors/', import.meta.url)
+
+/** @param {string} name */
+const read = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
+
+for (const suite of [core]) suite(test, read)
