@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from syncline.errors import NotFound, SynclineError
 from syncline.server.api import (
     acl,
+    assets,
     audit,
     auth,
     documents,
@@ -79,8 +80,8 @@ DESCRIBED = (
     Address("users/{name}/suspend", {"POST": users.suspend_user}),
     Address("users/{name}/resume", {"POST": users.resume_user}),
     Address("users/{name}/setup", {"POST": users.issue_setup_token}),
-    Address("keys", {"GET": keys.list_keys, "POST": keys.create_key}),
     Address("users/{name}/totp", {"DELETE": users.reset_totp}),
+    Address("keys", {"GET": keys.list_keys, "POST": keys.create_key}),
     Address("keys/{id}", {"DELETE": keys.revoke_key}),
     Address("/v1/spaces", {"GET": spaces.list_spaces, "POST": spaces.create_space}, is_per_space=False),
     Address(
@@ -94,7 +95,11 @@ DESCRIBED = (
 ADDRESSES = (
     *DESCRIBED,
     Address("/openapi.json", {"GET": openapi.describing(DESCRIBED)}, is_per_space=False, is_public=True),
+    Address("/", {"GET": pages.show_home}, is_per_space=False, is_public=True),
     Address("/setup", {"GET": pages.show_setup}, is_per_space=False, is_public=True),
+    Address("/demo", {"GET": assets.enter_demo}, is_per_space=False, is_public=True),
+    Address("/demo/{path:path}", {"GET": assets.show_demo}, is_per_space=False, is_public=True),
+    Address("/sdk/{path:path}", {"GET": assets.show_sdk}, is_per_space=False, is_public=True),
 )
 SEGMENTED = ("/docs/", "/users/")
 WEBSOCKETS = ("/ws", "/v1/ws", "/v1/spaces/{space}/ws")

@@ -18,9 +18,18 @@ HTML = b"text/html; charset=utf-8"
 INLINE = re.compile(rb"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
+async def show_home(request: Request) -> None:
+    """``GET /``: what this server is, and where to go from here."""
+    await _show(request, "home.html")
+
+
 async def show_setup(request: Request) -> None:
     """``GET /setup``: the page on which a setup token, from the address's fragment, becomes a password."""
-    body, policy = _page("setup.html")
+    await _show(request, "setup.html")
+
+
+async def _show(request: Request, name: str) -> None:
+    body, policy = _page(name)
     await request.answer(
         body,
         kind=HTML,

@@ -1,0 +1,45 @@
+// What changed, for people: two texts with what went and what came marked, and a patch as a list of lines.
+
+import { el } from './dom.js'
+
+/** Splits two texts into what is alike at both ends and what differs between. @param {string} one @param {string} other */
+export function split(one, other) {
+  const limit = Math.min(one.length, other.length)
+  let start = 0
+  while (start < limit && one[start] === other[start]) start++
+  if (isInsidePair(one, start) || isInsidePair(other, start)) start--
+  let end = 0
+  while (end < limit - start && one[one.length - 1 - end] === other[other.length - 1 - end]) end++
+  if (isInsidePair(one, one.length - end) || isInsidePair(other, other.length - end)) end--
+  return { start, gone: one.slice(start, one.length - end), come: other.slice(start, other.length - end), end }
+}
+
+const isInsidePair = (text, index) => /[\uDC00-\uDFFF]/.test(text[index] ?? '') && /[\uD800-\uDBFF]/.test(text[index - 1] ?? '')
+
+/** A text with the difference to the one before it marked. @param {string} before @param {string} after */
+export function marked(before, after) {
+  const { start, gone, come, end } = split(before, after)
+  return [
+    after.slice(0, start),
+    gone ? el('del', {}, gone) : null,
+    come ? el('ins', {}, come) : null,
+    after.slice(after.length - end),
+  ].filter((part) => part !== null && part !== '')
+}
+
+const shown = (value) => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/**
+ * Lines for what differs between two states: the names in `labels`, in their order.
+ * @param {Record<string, any> | null} before
+ * @param {Record<string, any> | null} after
+ * @param {Record<string, (value: any) => string>} labels how each key's value reads
+ */
+export function lines(before, after, labels) {
+  return Object.entries(labels).flatMap(([key, read]) => {
+    const [one, other] = [before, after].map((state) => (state && Object.hasOwn(state, key) ? read(state[key]) : ''))
+    return one === other ? [] : [line(key, marked(shown(one), shown(other)))]
+  })
+}
+
+const line = (name, what) => el('li', {}, el('span', { class: 'name' }, name), el('span', { class: 'what' }, ...what))

@@ -1,0 +1,50 @@
+// Who is here: one face for each person, from the presences that are told over the connection.
+
+import { byId, el } from './dom.js'
+
+const HUES = ['#0b6a66', '#8a3ffc', '#b3411e', '#1f5fbf', '#a3246b', '#5b6b00', '#7a4b16', '#3d4ed1']
+
+/** A colour for a name, always the same. @param {string} name */
+export function colourOf(name) {
+  let sum = 0
+  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) >>> 0
+  return HUES[sum % HUES.length]
+}
+
+const initials = (name) => name.split(/\s+/).map((word) => [...word][0] ?? '').slice(0, 2).join('').toUpperCase()
+
+export class People {
+  /**
+   * @param {any} notes
+   * @param {string} name what others see of this one
+   * @param {(peers: any[]) => void} [tell] called with everybody else, whenever that changes
+   */
+  constructor(notes, name, tell = () => {}) {
+    this.presence = notes.presence
+    this.name = name
+    this.tell = tell
+    this.presence.watch(() => this._show())
+    this.say({})
+    this._show()
+  }
+
+  /** Where this one is. @param {object} place @param {string | null} [item] the document it is about */
+  say(place, item = null) {
+    this.presence.set({ name: this.name, ...place }, { item })
+  }
+
+  _show() {
+    const peers = this.presence.peers().filter((peer) => typeof peer.state?.name === 'string')
+    const names = [...new Set([this.name, ...peers.map((peer) => peer.state.name.slice(0, 40))])]
+    byId('people').replaceChildren(...names.slice(0, 6).map((name) => this._face(name)))
+    this.tell(peers)
+  }
+
+  _face(name) {
+    const face = el('li', { title: name === this.name ? `${name} (you)` : name, role: 'listitem' },
+      el('span', { 'aria-hidden': 'true' }, initials(name)),
+      el('span', { class: 'hidden' }, name === this.name ? `${name}, you` : name))
+    face.style.setProperty('--who', colourOf(name))
+    return face
+  }
+}

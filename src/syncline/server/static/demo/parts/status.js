@@ -1,0 +1,23 @@
+// The badge: whether the server hears us, and how much waits for it.
+
+import { byId, el } from './dom.js'
+
+const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
+
+/** Keeps the badge true. @param {any} notes */
+export function showStatus(notes) {
+  const show = () => paint(notes.status())
+  notes.watchStatus(show)
+  show()
+}
+
+function paint({ state, pending, refused, error }) {
+  const badge = byId('status')
+  const words = WORDS[state] ?? 'Offline'
+  badge.dataset.state = words === 'Offline' ? 'offline' : state
+  badge.title = error?.message ?? ''
+  badge.replaceChildren(
+    el('span', {}, words),
+    ...(pending ? [el('span', { class: 'waiting' }, `${pending} waiting`)] : []),
+    ...(refused ? [el('span', { class: 'waiting' }, `${refused} refused`)] : []))
+}

@@ -1,0 +1,132 @@
+// The list of tasks: rows are made once and kept up to date; only what changed is touched.
+
+import { Text } from '../../sdk/syncline.js'
+import { byId, el, newId, say } from '../parts/dom.js'
+import { drag } from './drag.js'
+import { between, inOrder } from './order.js'
+import { Row } from './row.js'
+
+const EMPTY = { all: 'Nothing to do yet. Add the first task above.', open: 'All done.', done: 'Nothing is done yet.' }
+
+export class TaskList {
+  /**
+   * @param {any} notes
+   * @param {import('../parts/undo.js').Steps} steps
+   * @param {(item: string) => void} open
+   */
+  constructor(notes, steps, open) {
+    Object.assign(this, { notes, steps, open })
+    this.element = byId('tasks')
+    this.filter = 'all'
+    /** @type {Map<string, Row>} */
+    this.rows = new Map()
+    notes.watch('task.*', (docs) => this._onChange(docs))
+    this._onChange(this._docs())
+  }
+
+  _docs() {
+    return this.notes.query('task.*').sort(inOrder)
+  }
+
+  /** Shows all tasks, only the open ones, or only those that are done. @param {string} filter */
+  show(filter) {
+    this.filter = filter
+    this._arrange()
+  }
+
+  add(title) {
+    const last = this._docs().at(-1)?.plain.order ?? ''
+    const task = { title, done: false, order: between(last, null), notes: new Text('') }
+    const item = `task.${newId()}`
+    this.steps.do([item], () => this.notes.create(item, task))
+    this.rows.get(item)?.element.scrollIntoView({ block: 'nearest' })
+  }
+
+  check = (item, isDone) => this._put(item, 'done', isDone)
+
+  rename = (item, title) => this._put(item, 'title', title)
+
+  drop = (item) => {
+    const title = this.notes.document(item).plain?.title
+    const next = this.rows.get(item)?.element.nextElementSibling?.querySelector('.drop') ?? byId('title')
+    this.steps.do([item], () => this.notes.document(item).delete())
+    next.focus()
+    say(`“${title}” is deleted. Undo brings it back.`)
+  }
+
+  /** Moves a task among those that show. */
+  move = (item, by) => {
+    const docs = this._visible()
+    const from = docs.findIndex((doc) => doc.item === item)
+    const to = from + by
+    if (to < 0 || to >= docs.length) return
+    docs.splice(to, 0, ...docs.splice(from, 1))
+    this._place(item, docs)
+    say(`Place ${to + 1} of ${docs.length}.`)
+  }
+
+  drag = (event, row) => drag(event, row, () => {
+    const items = [...this.element.children].map((child) => child.dataset.item)
+    this._place(row.dataset.item, items.map((each) => this.notes.document(each)))
+  })
+
+  /** Gives a task the place that it has in this list. */
+  _place(item, docs) {
+    const index = docs.findIndex((doc) => doc.item === item)
+    const [above, below] = [docs[index - 1], docs[index + 1]].map((doc) => doc?.plain.order)
+    this._put(item, 'order', between(above ?? '', below ?? null))
+  }
+
+  _put(item, key, value) {
+    this.steps.do([item], () => this.notes.document(item).put(key, value))
+  }
+
+  _visible() {
+    return this._docs().filter(({ plain }) => this.filter === 'all' || Boolean(plain.done) === (this.filter === 'done'))
+  }
+
+  _onChange(docs) {
+    for (const doc of docs) {
+      if (doc.exists) this._row(doc.item).show(doc.plain)
+      else this.rows.delete(doc.item)
+      if (doc.exists) this._mark(doc)
+    }
+    this._arrange()
+  }
+
+  _row(item) {
+    let row = this.rows.get(item)
+    if (!row) this.rows.set(item, (row = new Row(item, this)))
+    return row
+  }
+
+  async _mark(doc) {
+    const { values } = await doc.conflicts()
+    const told = el('span', { 'data-mark': 'conflict', title: 'Changed in two places at once' },
+      el('span', { 'aria-hidden': 'true' }, '⚠'), el('span', { class: 'hidden' }, 'Conflict'))
+    this.rows.get(doc.item)?.mark(values.length ? [told] : [])
+  }
+
+  /** Puts the rows into their order, and leaves alone those that stand right: the focus stays where it is. */
+  _arrange() {
+    const docs = this._visible()
+    const wanted = docs.map(({ item }) => this._row(item).element)
+    const isWanted = new Set(wanted)
+    for (const child of [...this.element.children]) if (!isWanted.has(child)) child.remove()
+    let at = this.element.firstElementChild
+    for (const element of wanted) {
+      if (element === at) at = at.nextElementSibling
+      else this.element.insertBefore(element, at)
+    }
+    this._count(docs.length)
+  }
+
+  _count(visible) {
+    const tasks = this._docs()
+    const open = tasks.filter(({ plain }) => !plain.done).length
+    byId('count').textContent = tasks.length ? `${open} of ${tasks.length} to do` : ''
+    const empty = byId('empty')
+    empty.hidden = visible > 0
+    empty.textContent = EMPTY[tasks.length ? this.filter : 'all']
+  }
+}
