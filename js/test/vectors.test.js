@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { core } from './vectors/core.js'
+import { documents } from './vectors/documents.js'
 
 const FOLDER = new URL('../../spec/vectors/', import.meta.url)
 
 /** @param {string} name */
 const read = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
 
-for (const suite of [core]) suite(test, read)
+for (const suite of [core, documents]) suite(test, read)

@@ -7,6 +7,7 @@
  * @typedef {import('../events.js').Event} Event
  * @typedef {import('./fold.js').Observer} Observer
  * @typedef {import('./objects.js').Birth} Birth
+ * @typedef {typeof import('./objects.js').Obj} Class
  * @typedef {import('./objects.js').Slot} Slot
  * @typedef {import('./ops.js').Op} Op
  *
@@ -17,7 +18,7 @@
 import { MAX_DEPTH } from '../limits.js'
 import { Fold } from './fold.js'
 import * as names from './names.js'
-import { CLASSES, inOrderOfRank, isSame, List, MapObject, Obj, Ref, Standing, TextObject, Top, winner } from './objects.js'
+import { CLASSES, inOrderOfRank, isSame, List, MapObject, Ref, Standing, TextObject, Top, winner } from './objects.js'
 import { changesOf } from './ops.js'
 import { contradicts, MERGE, SERVER_WINS } from './policies.js'
 import { EVENT, Events } from './sequence.js'
@@ -106,7 +107,7 @@ export class Document {
   make(kind, name, birth) {
     let found = this.objects.get(name)
     if (!found) {
-      found = new /** @type {typeof Obj} */ (CLASSES.get(kind))(name, birth, this.events)
+      found = new /** @type {Class} */ (CLASSES.get(kind))(name, birth, this.events)
       this.objects.set(name, found)
     }
     return found

@@ -297,4 +297,6 @@ export class SetObject extends Obj {
 }
 
 /** @type {Map<string, typeof Obj>} */
-export const CLASSES = new Map([[MAP, MapObject], [LIST, List], [TEXT, TextObject], [COUNTER, CounterObject], [SET, SetObject]])
+export const CLASSES = new Map(/** @type {any} */ ([
+  [MAP, MapObject], [LIST, List], [TEXT, TextObject], [COUNTER, CounterObject], [SET, SetObject],
+]))

@@ -260,7 +260,7 @@ export class Sequence {
    * @returns {Generator<[place: number, element: any, isVisible: boolean]>}
    */
   *[Symbol.iterator]() {
-    for (const run of this._runs()) {
+    for (const run of this.lines()) {
       let place = run.first
       for (const element of run.content) {
         yield [place, element, Boolean(run.state)]
@@ -631,7 +631,8 @@ export class Sequence {
     }
   }
 
-  *_runs() {
+  /** The runs as they are. */
+  *lines() {
     for (let run = this._head.next; run; run = run.next) yield run
   }
 
@@ -640,7 +641,7 @@ export class Sequence {
    * @param {ArrayLike<number>} ranks
    */
   *_ranked(ranks) {
-    for (const run of this._runs()) {
+    for (const run of this.lines()) {
       const number = numberOf(run.first)
       const k = run.first % EVENT
       if (run.stride === 1 || ranks[number + run.count - 1] - ranks[number] === run.count - 1) {

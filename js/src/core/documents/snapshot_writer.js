@@ -1,0 +1,191 @@
+/**
+ * Writing a snapshot: what of a document is kept, in which order. The form is described in `snapshots`.
+ *
+ * @typedef {import('./document.js').Document} Document
+ * @typedef {import('./objects.js').Slot} Slot
+ * @typedef {import('./sequence.js').Run} Run
+ */
+
+import { encode } from '../canonical.js'
+import { VERSION, writeIds, writeRuns } from './columns.js'
+import * as names from './names.js'
+import { CounterObject, Element, List, MapObject, Ref, SetObject, Standing, TextObject } from './objects.js'
+import { GONE, numberOf, ORIGINAL, standingIn } from './sequence.js'
+import { inOrder } from './values.js'
+
+/** Writes one document. */
+export class Writer {
+  /** @param {Document} document */
+  constructor(document) {
+    const kept = [...document.objects.values()].filter(isKept)
+    this._document = document
+    this._made = kept.filter(isByEvent).sort((one, other) => names.compare(one.name, other.name))
+    this._placed = kept.filter((each) => !isByEvent(each)).sort((one, other) => (one.name < other.name ? -1 : 1))
+    /** @type {Map<string, number>} */
+    this._rows = new Map(this._made.map((each, row) => [each.name, row]))
+    this._ids = [...idsIn(document, kept)].sort()
+    this._index = new Map(this._ids.map((id, index) => [id, index]))
+    this._ranks = document.events.ids.map((id) => this._index.get(id) ?? -1)
+    /** @type {any[]} */
+    this._texts = []
+  }
+
+  /** The canonical text. */
+  write() {
+    const { clock, isMade, deletes, overruled, top } = this._document
+    const rest = [
+      [...deletes].sort(names.compare).map((name) => this._name(name)),
+      [...overruled].sort().map((id) => this._index.get(id)),
+      this._slot(top.slots.get('') ?? [], ''),
+      this._made.map((each) => this._row(each)),
+      Object.fromEntries(this._placed.map((each) => [each.name, this._content(each)])),
+    ]
+    const head = encode([VERSION, table(clock), isMade])
+    const ids = JSON.stringify(writeIds(this._ids))
+    return `${head.slice(0, -1)},${ids},${encode(rest).slice(1, -1)},${JSON.stringify(this._texts)}]`
+  }
+
+  /** @param {string} name */
+  _name(name) {
+    return [/** @type {number} */ (this._index.get(names.eventOf(name))), names.kOf(name)]
+  }
+
+  /** @param {any} target */
+  _row(target) {
+    const { parent, place } = target.birth
+    const above = parent === this._document.top ? null : (this._rows.get(parent.name) ?? parent.name)
+    const where = place instanceof Element ? this._name(this._document.nameOf(place.place)) : place
+    return [...this._name(target.name), target.kind, above, where, this._content(target)]
+  }
+
+  /** @param {any} target */
+  _content(target) {
+    const { name } = target
+    if (target instanceof MapObject) return table(target.slots, (slot) => this._slot(slot, name))
+    if (target instanceof List) return this._list(target)
+    if (target instanceof TextObject) return this._text(target)
+    if (target instanceof SetObject) return table(target.members, (slot) => this._slot(slot, name).map((put) => put.slice(1)))
+    const plain = Number(target.plain)
+    const once = table(target.once, (each) => [...this._name(each.name), each.by])
+    return [Number.isSafeInteger(plain) ? plain : String(target.plain), once]
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {string} own the name of what holds the slot
+   */
+  _slot(slot, own) {
+    return [...slot].sort((one, other) => names.compare(one.name, other.name)).map((put) => this._put(put, own))
+  }
+
+  /**
+   * @param {Standing} put
+   * @param {string} own
+   * @returns {any[]}
+   */
+  _put({ name, origin, value }, own) {
+    const written = value instanceof Ref ? [this._rows.get(value.name) ?? value.name] : value
+    if (origin !== name) return [written, ...this._name(name), ...this._name(origin)]
+    return name === own ? [written] : [written, ...this._name(name)]
+  }
+
+  /** @param {TextObject} target */
+  _text(target) {
+    const states = [ORIGINAL, GONE]
+    const runs = [...target.sequence.runs(this._ranks)]
+    const columns = writeRuns(runs, states)
+    const others = states.slice(2).map((state) => standingIn(state).sort(names.compare).map((name) => (name ? this._name(name) : [])))
+    return this._texts.push([columns, runs.map((run) => run.content).join(''), others]) - 1
+  }
+
+  /** @param {List} target */
+  _list(target) {
+    const places = [...target.sequence]
+    const indexes = new Map(places.map(([place], index) => [place, index]))
+    const entries = places.map(([place, element]) =>
+      element.place === place ? this._element(element, indexes) : indexes.get(element.place),
+    )
+    return [writeRuns([...target.sequence.runs(this._ranks)], [ORIGINAL, GONE]), entries]
+  }
+
+  /**
+   * @param {Element} element
+   * @param {Map<number, number>} indexes
+   */
+  _element({ place, puts, homes }, indexes) {
+    const own = this._document.nameOf(place)
+    const written = this._slot(puts, own)
+    if (homes.length === 1 && homes[0].name === own) return [written]
+    const stood = homes.map(({ name, origin, value }) => new Standing(name, origin, indexes.get(value)))
+    return [written, this._slot(stood, own)]
+  }
+}
+
+/**
+ * An object of a map's members, in canonical order.
+ * @template T
+ * @param {Map<string, T>} members
+ * @param {(member: T) => any} write
+ */
+const table = (members, write = (member) => member) =>
+  Object.fromEntries(inOrder(members).map(([key, member]) => [key, write(member)]))
+
+/**
+ * Whether an object has to be remembered: one that is named by its place and holds nothing may be made anew.
+ * @param {any} target
+ */
+export const isKept = (target) => isByEvent(target) || holdsAnything(target)
+
+/**
+ * Whether an object was made by an event, rather than named by its place.
+ * @param {any} target
+ */
+const isByEvent = ({ name }) => names.maker(name) !== null && !name.includes('/')
+
+/** @param {any} target */
+function holdsAnything(target) {
+  if (target instanceof List || target instanceof TextObject) return !target.sequence.isEmpty
+  if (target instanceof CounterObject) return target.plain !== 0n || target.once.size > 0
+  return (target.slots ?? target.members).size > 0
+}
+
+/**
+ * The ids of all events that a snapshot names.
+ * @param {Document} document
+ * @param {any[]} kept
+ */
+function idsIn(document, kept) {
+  const ids = new Set(document.overruled)
+  /** @param {string} name */
+  const add = (name) => ids.add(names.eventOf(name))
+  document.deletes.forEach(add)
+  for (const target of [document.top, ...kept]) {
+    if (isByEvent(target)) add(target.name)
+    for (const each of target.once?.values() ?? []) add(each.name)
+    for (const slot of slotsOf(target)) for (const put of slot) [put.name, put.origin].forEach(add)
+    if (target.sequence) addIdsOf(target.sequence.lines(), document.events, ids)
+  }
+  return ids
+}
+
+/**
+ * @param {Iterable<Run>} runs
+ * @param {Document['events']} events
+ * @param {Set<string>} ids
+ */
+function addIdsOf(runs, events, ids) {
+  for (const { first, stride, count, state } of runs) {
+    const number = numberOf(first)
+    for (let at = 0; at < (stride === 1 ? 1 : count); at++) ids.add(events.id(number + at))
+    if (state !== ORIGINAL) for (const name of standingIn(state)) if (name) ids.add(names.eventOf(name))
+  }
+}
+
+/**
+ * @param {any} target
+ * @returns {Iterable<Slot>}
+ */
+function slotsOf(target) {
+  if (target instanceof List) return [...target.elements.values()].flatMap(({ puts, homes }) => [puts, homes])
+  return (target.slots ?? target.members)?.values() ?? []
+}
