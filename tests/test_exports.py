@@ -1,5 +1,6 @@
 """What is public is written down: `__all__` is complete, in order, and every name in it explains itself."""
 
+import ast
 import importlib
 import inspect
 from pathlib import Path
@@ -46,3 +47,18 @@ def test_every_name_exists(module):
 
 def test_every_public_name_has_a_docstring(module):
     assert [name for name in module.__all__ if not explains_itself(getattr(module, name, None))] == []
+
+
+def imported_for_types(module) -> dict[str, str]:
+    """The names that a type checker sees, each with its module."""
+    tree = ast.parse(inspect.getsource(module))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    return {alias.name: node.module for node in block.body for alias in node.names}
+
+
+@pytest.mark.parametrize("name", ["syncline", "syncline.server", "syncline.sync"])
+def test_names_that_are_imported_when_asked_for_come_from_where_their_types_do(name):
+    module = importlib.import_module(name)
+    assert {each: f"{name}.{home}" for each, home in module._HOME.items()} == imported_for_types(module)
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        module.nonsense  # noqa: B018

@@ -11,34 +11,36 @@ with syncline.open("notes.db", server="http://localhost:8080", token=token) as n
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from syncline.core.clocks import VectorClock
-from syncline.core.documents.values import Counter, ORSet, Text
-from syncline.core.events import Entry, Event
-from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
-from syncline.errors import SynclineError
-from syncline.replica import Draft, Refused, Replica, Status
-from syncline.replica.documents import DocumentReplica, LiveDocument
-from syncline.replica.documents.upcasts import upcast
-from syncline.stores import EventStore, ReplicaStore
-from syncline.sync import (
-    ConflictResolver,
-    FirstWriteWins,
-    KeepBoth,
-    LastWriteWins,
-    ManualReview,
-    ResolveByRules,
-    Rule,
-    SignIn,
-    SyncedReplica,
-    SyncManager,
-    SyncOptions,
-    SyncResult,
-    open,
-    signed_in,
-)
-from syncline.transports import Transport
+if TYPE_CHECKING:
+    from syncline.core.clocks import VectorClock
+    from syncline.core.documents.values import Counter, ORSet, Text
+    from syncline.core.events import Entry, Event
+    from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
+    from syncline.errors import SynclineError
+    from syncline.replica import Draft, Refused, Replica, Status
+    from syncline.replica.documents import DocumentReplica, LiveDocument
+    from syncline.replica.documents.upcasts import upcast
+    from syncline.stores import EventStore, ReplicaStore
+    from syncline.sync import (
+        ConflictResolver,
+        FirstWriteWins,
+        KeepBoth,
+        LastWriteWins,
+        ManualReview,
+        ResolveByRules,
+        Rule,
+        SignIn,
+        SyncedReplica,
+        SyncManager,
+        SyncOptions,
+        SyncResult,
+        open,
+        signed_in,
+    )
+    from syncline.transports import Transport
 
 __all__ = [
     "ConflictResolver",
@@ -79,5 +81,58 @@ __all__ = [
     "upcast",
 ]
 
-__version__ = _version("syncline")
-"""The version of this package."""
+_HOME = {
+    "ConflictResolver": "sync",
+    "Counter": "core.documents.values",
+    "DocumentReplica": "replica.documents",
+    "Draft": "replica",
+    "Entry": "core.events",
+    "Event": "core.events",
+    "EventStore": "stores",
+    "FirstWriteWins": "sync",
+    "KeepBoth": "sync",
+    "LastWriteWins": "sync",
+    "LiveDocument": "replica.documents",
+    "ManualReview": "sync",
+    "ORSet": "core.documents.values",
+    "Ordering": "core.versions",
+    "Refused": "replica",
+    "Replica": "replica",
+    "ReplicaStore": "stores",
+    "ResolveByRules": "sync",
+    "Rule": "sync",
+    "SequenceVersion": "core.versions",
+    "SignIn": "sync",
+    "StampVersion": "core.versions",
+    "Status": "replica",
+    "SyncManager": "sync",
+    "SyncOptions": "sync",
+    "SyncResult": "sync",
+    "SyncedReplica": "sync",
+    "SynclineError": "errors",
+    "Text": "core.documents.values",
+    "Transport": "transports",
+    "VectorClock": "core.clocks",
+    "Version": "core.versions",
+    "open": "sync",
+    "signed_in": "sync",
+    "upcast": "replica.documents.upcasts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for is imported then, so that nobody waits for what they do not use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        found: Any = version("syncline")
+    elif name in _HOME:
+        found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

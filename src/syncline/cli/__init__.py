@@ -1,4 +1,4 @@
-"""The command line: ``syncline <verb>``. One module for each group of verbs; this one puts them together.
+"""The command line: ``syncline <verb>``. One module for each group of verbs; this one names them all.
 
 Results go to stdout, everything else (progress, notes, errors) to stderr. With ``--json`` stdout holds one JSON
 document or JSON Lines and nothing else. The exit codes are a promise (``docs/cli.md`` has them too):
@@ -16,40 +16,37 @@ document or JSON Lines and nothing else. The exit codes are a promise (``docs/cl
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from syncline.cli import (
-    acl,
-    audit,
-    bench,
-    chosen,
-    config,
-    context,
-    document_history,
-    documents,
-    export,
-    imports,
-    init,
-    keys,
-    log,
-    login,
-    pull,
-    push,
-    serve,
-    spaces,
-    status,
-    tail,
-    users,
-    version,
-    whoami,
-)
+from syncline.cli.chosen import choose
 from syncline.cli.failures import Verbs
+from syncline.cli.loading import Loaded
 
 __all__ = ["app", "main"]
 
+PANELS = {
+    "Run": "serve init status bench version",
+    "Sign in": "login logout whoami context",
+    "Read and write a log": "log tail pull push export import",
+    "Documents": "doc",
+    "Administer": "spaces users keys acl audit config",
+}
+MODULES = {"logout": "login", "import": "imports", "doc": "document_history"}
+
+
+class Syncline(Verbs):
+    """The group of all verbs."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Loaded(PANELS, MODULES)  # type: ignore[assignment]  # nobody adds to them
+
+
 app = typer.Typer(
     name="syncline",
-    cls=Verbs,
+    cls=Syncline,
     help="Local-first sync: a server, and what a terminal can do with its log.",
     epilog="Most verbs take --json. syncline login, or else SYNCLINE_SERVER, SYNCLINE_SPACE and SYNCLINE_TOKEN, name a "
     "server once for all.",
@@ -57,35 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SERVER, ACCESS, LOG = "Run", "Sign in", "Read and write a log"
-DOCUMENTS, ADMINISTRATION = "Documents", "Administer"
-
-app.callback()(chosen.choose)
-
-app.command(rich_help_panel=SERVER)(serve.serve)
-app.command(rich_help_panel=SERVER)(init.init)
-app.command(rich_help_panel=SERVER)(status.status)
-app.command(rich_help_panel=SERVER)(bench.bench)
-app.command(rich_help_panel=SERVER)(version.version)
-app.command(rich_help_panel=ACCESS)(login.login)
-app.command(rich_help_panel=ACCESS)(login.logout)
-app.command(rich_help_panel=ACCESS)(whoami.whoami)
-app.add_typer(context.app, rich_help_panel=ACCESS)
-app.command(rich_help_panel=LOG)(log.log)
-app.command(rich_help_panel=LOG)(tail.tail)
-app.command(rich_help_panel=LOG)(pull.pull)
-app.command(rich_help_panel=LOG)(push.push)
-app.command(rich_help_panel=LOG)(export.export)
-app.command("import", rich_help_panel=LOG)(imports.import_)
-documents.app.add_typer(document_history.app)
-app.add_typer(documents.app, rich_help_panel=DOCUMENTS)
-app.add_typer(spaces.app, rich_help_panel=ADMINISTRATION)
-app.add_typer(users.app, rich_help_panel=ADMINISTRATION)
-app.add_typer(keys.app, rich_help_panel=ADMINISTRATION)
-app.add_typer(acl.app, rich_help_panel=ADMINISTRATION)
-app.command(rich_help_panel=ADMINISTRATION)(audit.audit)
-app.add_typer(config.app, rich_help_panel=ADMINISTRATION)
+app.callback()(choose)
 
 
 def main() -> None:

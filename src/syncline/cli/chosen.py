@@ -7,13 +7,14 @@ credentials are used.
 from __future__ import annotations
 
 import os
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from syncline.sync.contexts import Context, Contexts
-from syncline.sync.credentials import Token
-from syncline.sync.sign_in import SignIn
+
+if TYPE_CHECKING:
+    from syncline.sync.sign_in import SignIn
 
 DEFAULT_SERVER = "http://localhost:8080"
 DEFAULT_SPACE = "default"
@@ -51,10 +52,14 @@ def chosen() -> Chosen | None:
     return Chosen(name, book.find(name)) if name else None
 
 
-def credentials(server: str | None, token: str | None) -> Token:
+def credentials(server: str | None, token: str | None) -> SignIn | str | None:
     """What a server is shown: the token that was given, or else what its context has."""
     found = chosen() if token is None else None
-    return SignIn(found.name) if found is not None and found.is_for(server) else token
+    if found is None or not found.is_for(server):
+        return token
+    from syncline.sync.sign_in import SignIn  # an HTTP client, which nobody else waits for
+
+    return SignIn(found.name)
 
 
 def check_url(url: str | None) -> str | None:
@@ -86,6 +91,26 @@ def token_of(ctx: typer.Context, param: typer.CallbackParam, token: str | None) 
     """A command's token, if one was given. ``credentials`` finds another one when it is needed."""
     _note(ctx, param)
     return token or None
+
+
+Server = Annotated[
+    str,
+    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=server_of, help="The server."),
+]
+Space = Annotated[
+    str, typer.Option("--space", envvar="SYNCLINE_SPACE", metavar="NAME", callback=space_of, help="The space.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="SYNCLINE_TOKEN",
+        metavar="KEY",
+        callback=token_of,
+        help="An API key; else what syncline login left.",
+        show_default=False,
+    ),
+]
 
 
 def origin(ctx: typer.Context, name: str) -> str:

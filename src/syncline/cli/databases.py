@@ -12,19 +12,19 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from syncline.cli.chosen import DEFAULT_SPACE, credentials, server_of
+from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials, server_of
 from syncline.cli.failures import REFUSED
 from syncline.cli.files import looking_at
-from syncline.cli.remote import Space, Token
 from syncline.cli.terminal import complain, note
 from syncline.errors import StoreLocked, Unavailable
 from syncline.replica.documents import DocumentReplica
-from syncline.sync import SyncedReplica
-from syncline.sync import open as open_replica
+
+if TYPE_CHECKING:
+    from syncline.sync import SyncedReplica
 
 Command = Callable[..., None]
 
@@ -59,6 +59,8 @@ class Place(NamedTuple):
 
     def open(self) -> SyncedReplica:
         """The replica, to be written. Raises StoreLocked if another program has it open."""
+        from syncline.sync import open as open_replica  # networks, which who only reads does not wait for
+
         token = credentials(self.server, self.token)
         return open_replica(self.database, server=self.server, space=self.space, token=token, transport="http")
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from syncline.cli import assignments, times
 from syncline.cli.databases import editing, reading
-from syncline.cli.documents import At, Item, Wire, found, part
+from syncline.cli.documents import At, Item, Wire, app, found, part
 from syncline.cli.entries import NODE_SHOWN
 from syncline.cli.failures import NOTHING, misused
 from syncline.cli.shown import PLACE, difference, named, short, show, summary, tell
@@ -23,8 +23,6 @@ from syncline.core.patches import diff as patch_between
 from syncline.core.stamps import Stamp
 from syncline.errors import NotFound
 from syncline.replica.documents import DocumentReplica, LiveDocument
-
-app = typer.Typer()
 
 Revision = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="A revision.", show_default=False)]
 Seq = Annotated[int | None, typer.Option(min=1, help="A seq of the space's log.", show_default=False)]

@@ -12,7 +12,10 @@ import typer
 
 from syncline.cli.chosen import DEFAULT_SERVER as DEFAULT_SERVER
 from syncline.cli.chosen import DEFAULT_SPACE as DEFAULT_SPACE
-from syncline.cli.chosen import credentials, server_of, space_of, token_of
+from syncline.cli.chosen import Server as Server
+from syncline.cli.chosen import Space as Space
+from syncline.cli.chosen import Token as Token
+from syncline.cli.chosen import credentials
 from syncline.core import patterns
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import Hello, Page, Pull, Welcome
@@ -37,24 +40,6 @@ def _check_items(values: list[str] | None) -> list[str]:
         raise typer.BadParameter(error.message) from None
 
 
-Server = Annotated[
-    str,
-    typer.Option("--server", "-s", envvar="SYNCLINE_SERVER", metavar="URL", callback=server_of, help="The server."),
-]
-Space = Annotated[
-    str, typer.Option("--space", envvar="SYNCLINE_SPACE", metavar="NAME", callback=space_of, help="The space.")
-]
-Token = Annotated[
-    str | None,
-    typer.Option(
-        "--token",
-        envvar="SYNCLINE_TOKEN",
-        metavar="KEY",
-        callback=token_of,
-        help="An API key; else what syncline login left.",
-        show_default=False,
-    ),
-]
 Items = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,7 +65,7 @@ class Remote(NamedTuple):
         self, transport: Callable[[str], Transport] = HttpTransport
     ) -> AsyncIterator[tuple[Transport, Welcome]]:
         """A conversation, after its hello."""
-        token = await self._token()
+        token = await self.bearer()
         carrier = transport(self.server)
         try:
             yield carrier, await carrier.hello(Hello(node=new_node(), space=self.space, token=token))
@@ -100,10 +85,11 @@ class Remote(NamedTuple):
     @asynccontextmanager
     async def administer(self) -> AsyncIterator[Administration]:
         """Requests beside the log."""
-        async with Administration(self.server, await self._token(), self.space) as administration:
+        async with Administration(self.server, await self.bearer(), self.space) as administration:
             yield administration
 
-    async def _token(self) -> str | None:
+    async def bearer(self) -> str | None:
+        """What the server is shown: the token that was given, or else what the sign-in has."""
         source = credentials(self.server, self.token)
         answer = await asyncio.to_thread(source) if callable(source) else source
         assert answer is None or isinstance(answer, str)  # a sign-in's is one

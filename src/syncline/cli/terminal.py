@@ -13,7 +13,6 @@ import msgspec
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -97,6 +96,8 @@ def local_time(ms: int | None) -> str:
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar on stderr while the block runs, if that is a terminal; call what it gives with how much is done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # few need it
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),

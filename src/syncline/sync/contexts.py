@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from syncline.errors import BadSettings, Overloaded, StoreLocked
-from syncline.stores.sqlite.database import hold
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PATIENCE_SECONDS = 30.0
@@ -107,6 +106,8 @@ class Contexts:
     @contextmanager
     def _turn(self, what: str) -> Iterator[None]:
         """One writer at a time, by a lock that ends with its process."""
+        from syncline.stores.sqlite.database import hold  # a database, which readers do not wait for
+
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         limit = time.monotonic() + PATIENCE_SECONDS
         while True:
