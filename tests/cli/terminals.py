@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,18 +44,19 @@ class Done(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """What somebody types when a question has come that ends so."""
+    """What somebody types when a question has come that ends so; a function is asked with what was shown before."""
 
     question: str
-    answer: str
+    answer: str | Callable[[str], str]
     is_hidden: bool = False
 
-    def type(self, terminal: int) -> None:
+    def type(self, terminal: int, shown: str) -> None:
         limit = time.monotonic() + DEADLINE
         while self.is_hidden and termios.tcgetattr(terminal)[3] & termios.ECHO:
             assert time.monotonic() < limit, f"{self.question} would be answered for all to see"
             time.sleep(0.005)
-        os.write(terminal, self.answer.encode() + b"\n")
+        answer = self.answer if isinstance(self.answer, str) else self.answer(shown)
+        os.write(terminal, answer.encode() + b"\n")
 
 
 class Terminal:
@@ -117,7 +119,7 @@ class Terminal:
                 shown += part
                 if waiting and shown[asked:].decode(errors="replace").rstrip().endswith(waiting[0].question):
                     asked = len(shown)
-                    waiting.pop(0).type(terminal)
+                    waiting.pop(0).type(terminal, shown.decode(errors="replace"))
         os.close(terminal)
         os.waitpid(pid, 0)
         return shown.decode()

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from syncline.cli.chosen import DEFAULT_SERVER, DEFAULT_SPACE, VARIABLE, check_url, chosen, is_same
 from syncline.cli.device import sign_in_by_device
 from syncline.cli.failures import misused
+from syncline.cli.questions import FromInput, asked, password
 from syncline.cli.terminal import Json, emit, note, say
 from syncline.errors import SecondFactorRequired, SynclineError, Unavailable
 from syncline.sync.contexts import Book, Context, Contexts
@@ -51,7 +52,6 @@ Device = Annotated[
 Issuer = Annotated[
     str | None, typer.Option("--issuer", metavar="URL", show_default=False, help="Which provider, if there are more.")
 ]
-FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def login(
@@ -78,11 +78,12 @@ def login(
     if device:
         context = asyncio.run(sign_in_by_device(before, issuer))
     elif setup:
-        password = _password(password_stdin, "New password", is_new=True)
-        context = asyncio.run(_set_up(before, setup, password))
+        new = password("New password", from_input=password_stdin, is_new=True)
+        context = asyncio.run(_set_up(before, setup, new))
     else:
-        before = replace(before, user=before.user or _asked("User", "--user"))
-        context = _log_in(before, _password(password_stdin, f"Password of {before.user}"), code)
+        before = replace(before, user=before.user or asked("User", "--user"))
+        given = password(f"Password of {before.user}", from_input=password_stdin)
+        context = _log_in(before, given, code)
     _tell(_keep(context), context, json)
 
 
@@ -155,7 +156,7 @@ def _log_in(before: Context, password: str, code: str | None) -> Context:
     except SecondFactorRequired:
         if code or not sys.stdin.isatty():
             raise
-        return asyncio.run(_password_login(before, password, _asked("Code", "--code")))
+        return asyncio.run(_password_login(before, password, asked("Code", "--code")))
 
 
 async def _password_login(before: Context, password: str, code: str | None) -> Context:
@@ -184,23 +185,6 @@ async def _end(context: Context) -> bool:
 
 def _label() -> str:
     return f"syncline on {platform.node() or 'a machine without a name'}"
-
-
-# Asking
-
-
-def _password(from_input: bool, question: str, *, is_new: bool = False) -> str:
-    if from_input:
-        return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
-        misused("A password is asked for on a terminal; here --password-stdin reads it.")
-    return str(typer.prompt(question, hide_input=True, err=True, confirmation_prompt=is_new))
-
-
-def _asked(what: str, flag: str) -> str:
-    if not sys.stdin.isatty():
-        misused(f"Say it with {flag}: nobody can be asked here.")
-    return str(typer.prompt(what, err=True))
 
 
 def _tell(name: str, context: Context, json: bool) -> None:

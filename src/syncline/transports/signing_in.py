@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -64,6 +65,32 @@ class SigningIn(Requests):
     async def issuers(self) -> list[KnownIssuer]:
         """The OpenID providers whose tokens the server accepts."""
         return _convert((await self.ask("GET", "v1/auth/issuers")).get("issuers"), list[KnownIssuer])
+
+    # One's own account, for whoever signed in with a password
+
+    async def change_password(self, old: str, new: str) -> None:
+        """Another password; other sessions end. Raises InvalidCredentials, WeakPassword or Forbidden."""
+        await self.ask("POST", "v1/auth/password", {"old": old, "new": new})
+
+    async def enrol(self) -> dict[str, Any]:
+        """Begins a second factor: ``secret`` and ``uri``. Raises BadRequest if there is one, or Forbidden."""
+        return await self.ask("POST", "v1/auth/totp")
+
+    async def confirm(self, code: str) -> list[str]:
+        """Turns the second factor on, by a first code; the recovery codes. Raises InvalidCredentials or BadRequest."""
+        return list((await self.ask("POST", "v1/auth/totp/confirm", {"code": code}))["recovery_codes"])
+
+    async def turn_off(self, code: str) -> None:
+        """Turns the second factor off, by a code. Raises InvalidCredentials or TooManyAttempts."""
+        await self.ask("DELETE", "v1/auth/totp", {"code": code})
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """The sessions that go on, the one used last first."""
+        return list((await self.ask("GET", "v1/auth/sessions"))["sessions"])
+
+    async def end_session(self, id: str) -> None:
+        """Ends a session. Raises NotFound."""
+        await self.ask("DELETE", f"v1/auth/sessions/{quote(id, safe='')}")
 
     async def _grant(self, verb: str, body: dict[str, str]) -> Grant:
         return _convert(await self.ask("POST", f"v1/auth/{verb}", body), Grant)
