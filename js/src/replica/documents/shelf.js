@@ -1,0 +1,90 @@
+/** One document in memory: its state, the snapshot it began with, and the events since. */
+
+import { Document } from '../../core/documents/document.js'
+import { decode } from '../../core/documents/snapshots.js'
+
+/** @typedef {import('../../core/events.js').Event} Event */
+/** @typedef {import('../../core/documents/revisions.js').Placed} Placed */
+/** @typedef {import('../../stores/index.js').Kept} Kept */
+
+/**
+ * The state of an item without events.
+ * @param {string} item
+ * @returns {Kept}
+ */
+export const nothing = (item) => ({
+  item, text: '', seq: 0, at: 0, revision: 0, group: null, count: 0, number: 0, since: 0,
+})
+
+export class Shelf {
+  /** @param {Kept} kept */
+  constructor(kept) {
+    this.kept = kept
+    this.document = kept.text ? decode(kept.item, kept.text) : new Document(kept.item)
+    this.revision = kept.revision
+    this.group = kept.group
+    /** @type {Placed[]} confirmed events, then pending ones */
+    this.stretch = []
+    this.pending = 0
+    /** Whether no entry came between pending events and their confirmation. */
+    this.isInOrder = true
+  }
+
+  /**
+   * Folds the next event.
+   * @param {Placed} placed
+   * @param {string} policy
+   */
+  fold(placed, policy) {
+    const hasChanged = this.document.fold(placed.event, { policy })
+    this.add(placed, hasChanged)
+    return hasChanged
+  }
+
+  /**
+   * Takes note of an event that was folded. A visible change is a revision, as are neighbours of one group.
+   * @param {Placed} placed
+   * @param {boolean} hasChanged
+   */
+  add(placed, hasChanged) {
+    this.stretch.push(placed)
+    if (placed.seq && this.pending) this.isInOrder = false
+    if (!placed.seq) this.pending++
+    const group = groupOf(placed.event)
+    if (hasChanged && !this.goesOn(placed.event)) this.revision++
+    this.group = hasChanged || group === this.group ? group : null
+  }
+
+  /**
+   * Whether an event belongs to the last revision, as its neighbour in a group.
+   * @param {Event} event
+   */
+  goesOn(event) {
+    return this.group !== null && groupOf(event) === this.group
+  }
+
+  /**
+   * A pending event has its entry now: the first of them, or they are no longer in order. False if it is not here.
+   * @param {Placed} placed
+   */
+  confirm(placed) {
+    const first = this.stretch.length - this.pending
+    const { id } = placed.event
+    const where = this.stretch[first]?.event.id === id ? first : this.stretch.findIndex((each) => each.event.id === id)
+    if (where < 0) return false
+    if (this.stretch[where].seq) return true // it has come before
+    if (where !== first) this.isInOrder = false
+    this.stretch[where] = placed
+    this.pending--
+    return true
+  }
+}
+
+/**
+ * The group of an event, told apart from others' groups; null if it is in none.
+ * @param {Event} event
+ */
+export function groupOf(event) {
+  const group = event.meta?.group
+  return group ? `${event.node}/${group}` : null
+}

@@ -1,0 +1,322 @@
+// What a replica keeps: what is needed now in memory (`Contents`), and all of it on a disk that several tabs share.
+//
+// A change is atomic and builds on the version of the last commit. If another tab has committed meanwhile it is not
+// carried out (`stale`): whoever wanted it takes over what the others did first.
+
+import { Event, decodeEntries } from '../core/events.js'
+import { NIL_ID } from '../core/stamps.js'
+
+/** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('../core/access/rules.js').Rule} Rule */
+
+/** In place of an item, in what a page or a change forgets: all of them. */
+export const EVERYTHING = '*'
+
+/**
+ * What a replica knows of itself.
+ * @typedef {object} ReplicaState
+ * @property {number} version the number of the last commit
+ * @property {string} node
+ * @property {number} n the node's counter: how many events it has made
+ * @property {string} stamp the greatest id made or seen
+ * @property {string | null} user
+ * @property {string | null} epoch
+ * @property {number} seq of the last entry applied
+ * @property {string | null} cursor
+ * @property {number} skewMs what must be added to the local clock, when it is known to be far off
+ * @property {[seq: number, cursor: string][]} cursors older ones, ascending, thinned
+ * @property {boolean} copied whether another replica uses this node's id: it is replaced before the next push
+ * @property {number | null} syncedAt when it last agreed with its server, in milliseconds of the local clock
+ * @property {string} forgotten the greatest id of this node's that was forgotten or has settled: up to it, what is not
+ *   in memory need not be a copy's
+ * @property {string} confirmed the greatest id of an entry
+ * @property {Rule[] | null} rules what its user might do when it last met its server
+ */
+
+/**
+ * A local event that is not an entry yet. `pending` (to be pushed), `acked` (its entry is on its way), `refused` (with
+ * an error object), or `orphan` (was an entry of a log that was rolled back). `seq` is where a log holds or held it.
+ * @typedef {object} Outboxed
+ * @property {Event} event
+ * @property {'pending' | 'acked' | 'refused' | 'orphan'} status
+ * @property {number | null} seq
+ * @property {Record<string, any> | null} error
+ */
+
+/**
+ * An item's last snapshot, of confirmed entries alone.
+ * @typedef {object} Kept
+ * @property {string} item
+ * @property {string} text what these entries come to; what is in it is up to the replica
+ * @property {number} seq of the last entry in it
+ * @property {number} at the log's time of that entry
+ * @property {number} revision the number of the last revision
+ * @property {string | null} group the group that revision may go on with
+ * @property {number} count how many entries of the item are in it
+ * @property {number} number how many pieces of history lie before it
+ * @property {number} since how many entries came after the last snapshot that history keeps
+ */
+
+/**
+ * A piece of an item's history: the entries between two snapshots, and the one before them if enough lies between.
+ * @typedef {{ item: string, number: number, text: string, base: Kept | null }} Piece
+ */
+
+/**
+ * One atomic change. Its parts are carried out in the order in which they stand here.
+ * @typedef {object} Change
+ * @property {number} [rewind] entries above this seq become orphans, or pending again if they are its own user's
+ * @property {readonly string[]} [forget] items whose entries and orphans are deleted; EVERYTHING: all entries
+ * @property {readonly Entry[]} [entries] entries to keep, in any order; each settles the local event of its id
+ * @property {readonly string[]} [drop] ids that leave the outbox
+ * @property {readonly Outboxed[]} [outbox] local events to add, or whose status changes
+ * @property {readonly { kept: Kept, piece: Piece | null }[]} [settled] items whose entries have become a snapshot
+ * @property {number} [until] up to this version the records of the log have settled
+ * @property {ReplicaState} [state] the new state, if it changes; its version is counted by the store
+ * @property {Map<string, string>} [renamed] the new ids of events that got one
+ */
+
+/**
+ * What a change did, for whoever keeps something derived of it. `anew`: items whose events changed otherwise than at
+ * their end; null means all. `noted` and `recorded` leave those out.
+ * @typedef {{ anew: Set<string> | null, noted: Entry[], recorded: Event[], settled: Kept[] }} Difference
+ */
+
+/**
+ * @param {string} node
+ * @returns {ReplicaState}
+ */
+export const newState = (node) => ({
+  version: 0, node, n: 0, stamp: NIL_ID, user: null, epoch: null, seq: 0, cursor: null, skewMs: 0, cursors: [],
+  copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null,
+})
+
+/**
+ * A random node id of 20 hexadecimal digits.
+ * @param {() => number} random 32 random bits
+ */
+export const newNode = (random = randomBits) =>
+  [random(), random(), random()].map((bits) => bits.toString(16).padStart(8, '0')).join('').slice(-20)
+
+/** 32 random bits. */
+export const randomBits = () => crypto.getRandomValues(new Uint32Array(1))[0]
+
+/**
+ * A local event to be pushed.
+ * @param {Event} event
+ * @returns {Outboxed}
+ */
+export const pending = (event) => ({ event, status: 'pending', seq: null, error: null })
+
+/**
+ * Whether a local event counts as part of its item: it will be, or is, in the server's log.
+ * @param {Outboxed | undefined} outboxed
+ */
+export const isOnItsWay = (outboxed) => outboxed?.status === 'pending' || outboxed?.status === 'acked'
+
+/** @typedef {{ id: string, text: string, status: Outboxed['status'], seq: number | null, error: Outboxed['error'] }} OutboxRow */
+
+/**
+ * @param {Outboxed} outboxed
+ * @returns {OutboxRow}
+ */
+export const outboxRow = ({ event, status, seq, error }) => ({ id: event.id, text: event.body, status, seq, error })
+
+/**
+ * @param {OutboxRow} row
+ * @returns {Outboxed}
+ */
+const readOutboxRow = ({ text, status, seq, error }) => ({ event: new Event(JSON.parse(text)), status, seq, error })
+
+/**
+ * A change as other tabs are told of it: text for whatever has methods.
+ * @param {Change} change
+ */
+export const pack = ({ entries, outbox, settled, ...rest }) => ({
+  ...rest,
+  entries: entries && JSON.stringify(entries),
+  outbox: outbox?.map(outboxRow),
+  settled: settled?.map(({ kept }) => ({ kept, piece: null })),
+})
+
+/** @typedef {ReturnType<typeof pack>} Packed */
+
+/**
+ * @param {Packed} packed
+ * @returns {Change}
+ */
+export const unpack = ({ entries, outbox, ...rest }) => ({
+  ...rest,
+  entries: entries && decodeEntries(entries),
+  outbox: outbox?.map(readOutboxRow),
+})
+
+/** What is in memory, as of a commit. Whoever holds it may keep it: it is changed by `apply` alone. */
+export class Contents {
+  /** @param {ReplicaState} state */
+  constructor(state) {
+    this.state = state
+    /** Local events by id, in the order of their ids, which is that of their n. @type {Map<string, Outboxed>} */
+    this.outbox = new Map()
+    /** The last snapshot of each item. @type {Map<string, Kept>} */
+    this.documents = new Map()
+    /** The entries that have not settled, in order of seq. @type {Entry[]} */
+    this.log = []
+    this.counts = { pending: 0, acked: 0, refused: 0, orphan: 0 }
+  }
+
+  /**
+   * What the rows of a disk say.
+   * @param {{ state: ReplicaState, outbox: OutboxRow[], documents: Kept[], log: { text: string }[] }} rows
+   */
+  static of({ state, outbox, documents, log }) {
+    const contents = new Contents(state)
+    for (const row of outbox) contents._put(readOutboxRow(row))
+    for (const kept of documents) contents.documents.set(kept.item, kept)
+    contents._merge(log.flatMap(({ text }) => decodeEntries(text)).filter((entry) => !contents.hasSettled(entry)))
+    return contents
+  }
+
+  /** One that can be changed without this one. */
+  copy() {
+    const copy = new Contents(this.state)
+    copy.outbox = new Map(this.outbox)
+    copy.documents = new Map(this.documents)
+    copy.log = [...this.log]
+    copy.counts = { ...this.counts }
+    copy._last = this._last
+    return copy
+  }
+
+  /** Whether an entry is not above its item's snapshot. @param {Entry} entry */
+  hasSettled(entry) {
+    return entry.seq <= (this.documents.get(entry.event.item)?.seq ?? 0)
+  }
+
+  /** Whether an event is in the outbox, or among the entries that have not settled. @param {string} id */
+  holds(id) {
+    return this.outbox.has(id) || this.log.some((entry) => entry.event.id === id)
+  }
+
+  /**
+   * Carries out a change.
+   * @param {Change} change
+   * @returns {Difference}
+   */
+  apply({ rewind, forget = [], entries = [], drop = [], outbox = [], settled = [], state }) {
+    /** @type {{ anew: Set<string>, noted: Entry[], recorded: Event[] }} */
+    const news = { anew: new Set(), noted: [], recorded: [] }
+    if (rewind !== undefined) this._rewind(rewind, news.anew)
+    if (forget.length) this._forget(new Set(forget), news.anew)
+    this._keep(entries, news)
+    for (const id of drop) {
+      const gone = this._take(id)
+      if (isOnItsWay(gone)) news.anew.add(gone.event.item)
+    }
+    for (const outboxed of outbox) this._change(outboxed, news)
+    for (const { kept } of settled) this.documents.set(kept.item, kept)
+    if (settled.length) this.log = this.log.filter((entry) => !this.hasSettled(entry))
+    if (state) this.state = state
+    return difference(news, settled.map(({ kept }) => kept))
+  }
+
+  /** @param {number} seq @param {Set<string>} anew */
+  _rewind(seq, anew) {
+    for (const { seq: was, event } of this.log.filter((entry) => entry.seq > seq)) {
+      this._put({ event, status: event.user === this.state.user ? 'pending' : 'orphan', seq: was, error: null })
+    }
+    this.log = this.log.filter((entry) => entry.seq <= seq)
+    anew.add(EVERYTHING)
+  }
+
+  /** @param {Set<string>} items @param {Set<string>} anew */
+  _forget(items, anew) {
+    const isGone = (/** @type {string} */ item) => items.has(EVERYTHING) || items.has(item)
+    const forget = (/** @type {string} */ item) => isGone(item) && anew.add(item)
+    for (const item of this.documents.keys()) if (forget(item)) this.documents.delete(item)
+    this.log = this.log.filter((entry) => !forget(entry.event.item))
+    for (const [id, { event, status }] of this.outbox) {
+      if (status === 'orphan' && items.has(event.item)) this._take(id)
+    }
+  }
+
+  /** @param {readonly Entry[]} entries @param {{ anew: Set<string>, noted: Entry[] }} news */
+  _keep(entries, { anew, noted }) {
+    if (!entries.length) return
+    const late = []
+    let last = this.log.at(-1)?.seq ?? 0
+    for (const entry of entries) {
+      this._take(entry.event.id)
+      if (entry.seq <= this.state.seq && entry.event.item[0] === '.') anew.add(EVERYTHING)
+      if (entry.seq <= last) late.push(entry)
+      else {
+        this.log.push(entry)
+        noted.push(entry)
+        last = entry.seq
+      }
+    }
+    if (late.length) for (const entry of this._merge(late)) anew.add(entry.event.item)
+  }
+
+  /**
+   * Puts entries where they belong; those that were not there.
+   * @param {Entry[]} entries
+   */
+  _merge(entries) {
+    const bySeq = new Map(this.log.map((entry) => [entry.seq, entry]))
+    const fresh = entries.filter((entry) => {
+      const held = bySeq.get(entry.seq)
+      return !held || JSON.stringify(held) !== JSON.stringify(entry)
+    })
+    for (const entry of fresh) bySeq.set(entry.seq, entry)
+    this.log = [...bySeq.values()].sort((a, b) => a.seq - b.seq)
+    return fresh
+  }
+
+  /** @param {Outboxed} outboxed @param {{ anew: Set<string>, recorded: Event[] }} news */
+  _change(outboxed, { anew, recorded }) {
+    const { event } = outboxed
+    const before = this.outbox.get(event.id)
+    this._put(outboxed)
+    if (!before) isOnItsWay(outboxed) && recorded.push(event)
+    else if (isOnItsWay(before) !== isOnItsWay(outboxed) || before.event.body !== event.body) anew.add(event.item)
+  }
+
+  /** @param {Outboxed} outboxed */
+  _put(outboxed) {
+    const { id } = outboxed.event
+    const isNew = !this.outbox.has(id)
+    if (!isNew) this.counts[/** @type {Outboxed} */ (this.outbox.get(id)).status]--
+    this.outbox.set(id, outboxed)
+    this.counts[outboxed.status]++
+    if (isNew && id < this._last) this.outbox = new Map([...this.outbox].sort(([a], [b]) => (a < b ? -1 : 1)))
+    else if (isNew) this._last = id
+  }
+
+  /** The greatest id that ever was in the outbox. */
+  _last = ''
+
+  /** @param {string} id @returns {any} */
+  _take(id) {
+    const outboxed = this.outbox.get(id)
+    if (outboxed) this.counts[outboxed.status]--
+    this.outbox.delete(id)
+    return outboxed
+  }
+}
+
+/**
+ * @param {{ anew: Set<string>, noted: Entry[], recorded: Event[] }} news
+ * @param {Kept[]} settled
+ * @returns {Difference}
+ */
+function difference({ anew, noted, recorded }, settled) {
+  for (const item of anew) if (item === EVERYTHING || item[0] === '.') return { anew: null, noted: [], recorded: [], settled }
+  if (!anew.size) return { anew, noted, recorded, settled }
+  return {
+    anew,
+    noted: noted.filter((entry) => !anew.has(entry.event.item)),
+    recorded: recorded.filter((event) => !anew.has(event.item)),
+    settled,
+  }
+}
