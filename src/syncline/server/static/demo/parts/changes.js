@@ -27,18 +27,18 @@ export function marked(before, after) {
   ].filter((part) => part !== null && part !== '')
 }
 
-const shown = (value) => (typeof value === 'string' ? value : JSON.stringify(value))
-
 /**
- * Lines for what differs between two states: the names in `labels`, in their order.
+ * Lines for what differs between two states: the keys in `labels`, in their order.
  * @param {Record<string, any> | null} before
- * @param {Record<string, any> | null} after
- * @param {Record<string, (value: any) => string>} labels how each key's value reads
+ * @param {Record<string, any>} after
+ * @param {Record<string, ((value: any) => string) | null>} labels how each key's value reads; null: only that it changed
  */
 export function lines(before, after, labels) {
   return Object.entries(labels).flatMap(([key, read]) => {
-    const [one, other] = [before, after].map((state) => (state && Object.hasOwn(state, key) ? read(state[key]) : ''))
-    return one === other ? [] : [line(key, marked(shown(one), shown(other)))]
+    const [one, other] = [before?.[key], after[key]]
+    if (one === other || (!read && !before)) return []
+    const texts = [one, other].map((value) => (value === undefined || !read ? '' : read(value)))
+    return [line(key, read ? marked(texts[0], texts[1]) : ['changed'])]
   })
 }
 

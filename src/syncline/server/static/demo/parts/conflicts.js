@@ -3,17 +3,26 @@
 import { el } from './dom.js'
 
 /**
+ * The keys of a document that have several values: of those that people read.
+ * @param {any} doc
+ * @param {Record<string, ((value: any) => string) | null>} labels how each key's value reads
+ */
+export async function disagreements(doc, labels) {
+  const { values } = await doc.conflicts()
+  return values.filter(({ path }) => path.length === 1 && labels[path[0]])
+}
+
+/**
  * The panel of a document's conflicts, empty if there are none; `stop` ends it.
  * @param {any} doc
- * @param {Record<string, (value: any) => string>} labels how each key's value reads
+ * @param {Parameters<typeof disagreements>[1]} labels
  * @param {(key: string, value: any) => void} choose
  */
 export function conflictsPanel(doc, labels, choose) {
   const panel = el('section', { 'aria-live': 'polite' })
   const load = async () => {
-    const { values } = await doc.conflicts()
-    const known = values.filter(({ path }) => path.length === 1 && labels[path[0]])
-    panel.replaceChildren(...known.map((conflict) => conflictBox(doc, conflict, labels, choose)))
+    const found = await disagreements(doc, labels)
+    panel.replaceChildren(...found.map((conflict) => conflictBox(doc, conflict, labels, choose)))
   }
   const stop = doc.watch(load)
   load()

@@ -8,7 +8,7 @@ const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle
 /**
  * The panel of a document's history; `stop` ends it.
  * @param {any} doc
- * @param {Record<string, (value: any) => string>} labels which keys are told of, and how they read
+ * @param {Parameters<typeof lines>[2]} labels which keys are told of, and how they read
  * @param {(number: number) => void} [restore] brings a revision back
  */
 export function historyPanel(doc, labels, restore = (number) => doc.restore(number)) {
@@ -29,7 +29,7 @@ export function historyPanel(doc, labels, restore = (number) => doc.restore(numb
     const text = `Step ${index + 1} of ${revisions.length}, ${when.format(revision.at)}`
     slider.setAttribute('aria-valuetext', text)
     told.replaceChildren(el('strong', {}, revision.user ?? 'You'), ` ${sayAction(revision)} · ${text}`)
-    changes.replaceChildren(...lines(before?.plain ?? null, after.plain, labels))
+    changes.replaceChildren(...lines(before?.plain ?? null, after.plain ?? {}, labels))
     back.disabled = index === revisions.length - 1
   }
   const load = async () => {

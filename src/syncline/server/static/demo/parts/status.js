@@ -18,6 +18,8 @@ function paint({ state, pending, refused, error }) {
   badge.title = error?.message ?? ''
   badge.replaceChildren(
     el('span', {}, words),
-    ...(pending ? [el('span', { class: 'waiting' }, `${pending} waiting`)] : []),
-    ...(refused ? [el('span', { class: 'waiting' }, `${refused} refused`)] : []))
+    ...(pending ? [count(pending, 'waiting')] : []),
+    ...(refused ? [count(refused, 'refused')] : []))
 }
+
+const count = (number, word) => el('span', { class: 'waiting' }, String(number), el('span', { class: 'word' }, ` ${word}`))

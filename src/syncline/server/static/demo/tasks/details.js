@@ -9,8 +9,8 @@ import { TextField } from '../parts/text_field.js'
 export const LABELS = {
   title: (value) => String(value),
   done: (value) => (value ? 'done' : 'open'),
-  order: (value) => `place ${value}`,
   notes: (value) => String(value),
+  order: null,
 }
 
 /**

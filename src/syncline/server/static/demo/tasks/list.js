@@ -2,6 +2,8 @@
 
 import { Text } from '../../sdk/syncline.js'
 import { byId, el, newId, say } from '../parts/dom.js'
+import { disagreements } from '../parts/conflicts.js'
+import { LABELS } from './details.js'
 import { drag } from './drag.js'
 import { between, inOrder } from './order.js'
 import { Row } from './row.js'
@@ -101,10 +103,10 @@ export class TaskList {
   }
 
   async _mark(doc) {
-    const { values } = await doc.conflicts()
+    const found = await disagreements(doc, LABELS)
     const told = el('span', { 'data-mark': 'conflict', title: 'Changed in two places at once' },
       el('span', { 'aria-hidden': 'true' }, '⚠'), el('span', { class: 'hidden' }, 'Conflict'))
-    this.rows.get(doc.item)?.mark(values.length ? [told] : [])
+    this.rows.get(doc.item)?.mark(found.length ? [told] : [])
   }
 
   /** Puts the rows into their order, and leaves alone those that stand right: the focus stays where it is. */
