@@ -40,6 +40,7 @@ def test_what_people_read_can_be_pasted(terminal):
     url = text.partition("ready at ")[2].split()[0]
     assert f'server="{url}"' in text
     assert f"curl {url}/v1/pull" in text
+    assert f"A demo is at {url}/demo/\n" in text
     assert "with syncline.open(" in text
     assert max(len(line.rstrip()) for line in shown) <= 80
 

@@ -97,6 +97,7 @@ def _announce(app: App, port: int, *, json: bool) -> None:
         emit({"url": url, "data": service.settings.data, **secrets, "version": syncline.__version__})
         return
     say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
+    say(Text.assemble("A demo is at ", (f"{url}/demo/", "cyan")))
     say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
     if service.settings.demo:
         say(DEMO)
