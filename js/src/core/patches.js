@@ -408,17 +408,24 @@ function likeness(left, right) {
  * @param {any[]} after
  */
 function matches(before, after) {
+  const [head, tail] = ends(before, after)
+  const [start, end] = [before.length - tail, after.length - tail]
+  const middle = common(before.slice(head, start).map(encode), after.slice(head, end).map(encode))
+  return [[0, 0, head], ...middle.map(([one, other, n]) => [head + one, head + other, n]), [start, end, tail]]
+}
+
+/**
+ * How many members two arrays, or units two texts, have in common at the beginning, and of the others at the end.
+ * @param {ArrayLike<any>} before
+ * @param {ArrayLike<any>} after
+ */
+export function ends(before, after) {
   const most = Math.min(before.length, after.length)
   let head = 0
   while (head < most && equal(before[head], after[head])) head++
-  let start = before.length
-  let end = after.length
-  while (Math.min(start, end) > head && equal(before[start - 1], after[end - 1])) {
-    start--
-    end--
-  }
-  const middle = common(before.slice(head, start).map(encode), after.slice(head, end).map(encode))
-  return [[0, 0, head], ...middle.map(([one, other, n]) => [head + one, head + other, n]), [start, end, before.length - start]]
+  let tail = 0
+  while (tail < most - head && equal(before[before.length - 1 - tail], after[after.length - 1 - tail])) tail++
+  return [head, tail]
 }
 
 /**

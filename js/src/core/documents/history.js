@@ -32,28 +32,28 @@ export class History {
   /** @param {Iterable<Event>} events */
   constructor(events) {
     /** @type {Map<string, Event[]>} */
-    this.events = new Map()
+    this._events = new Map()
     /** @type {Map<string, string>} the edit that each edit, undo and redo is about */
-    this.roots = new Map()
+    this._roots = new Map()
     /** @type {Map<string, string[]>} the undos and redos of each edit */
-    this.chains = new Map()
-    for (const event of events) this.add(event)
+    this._chains = new Map()
+    for (const event of events) this._add(event)
   }
 
   /** @param {Event} event */
-  add(event) {
+  _add(event) {
     const key = keyOf(event)
     const target = undoneBy(event)
-    const events = this.events.get(key)
+    const events = this._events.get(key)
     if (events) {
       events.push(event)
       return
     }
-    this.events.set(key, [event])
-    const root = target ? (this.roots.get(target) ?? target) : key
-    this.roots.set(key, root)
-    const chain = this.chains.get(root) ?? []
-    this.chains.set(root, target ? [...chain, key] : chain)
+    this._events.set(key, [event])
+    const root = target ? (this._roots.get(target) ?? target) : key
+    this._roots.set(key, root)
+    const chain = this._chains.get(root) ?? []
+    this._chains.set(root, target ? [...chain, key] : chain)
   }
 
   /**
@@ -61,9 +61,9 @@ export class History {
    * @param {string | null} user
    */
   undo(user) {
-    for (const [key, root] of [...this.roots].reverse()) {
-      const standing = key === root && this.isBy(key, user) ? this.standing(root) : []
-      if (standing.length) return this.step(root, standing[standing.length - 1], [root, ...this.chain(root)])
+    for (const [key, root] of [...this._roots].reverse()) {
+      const standing = key === root && this._isBy(key, user) ? this._standing(root) : []
+      if (standing.length) return this._step(root, standing[standing.length - 1], [root, ...this._chain(root)])
     }
     return null
   }
@@ -73,32 +73,32 @@ export class History {
    * @param {string | null} user
    */
   redo(user) {
-    for (const [key, root] of [...this.roots].reverse()) {
-      if (!this.isBy(key, user)) continue
+    for (const [key, root] of [...this._roots].reverse()) {
+      if (!this._isBy(key, user)) continue
       if (root === key) return null
-      if (this.events.has(root) && !this.standing(root).length) {
-        return this.step(root, this.undos(root)[this.undos(root).length - 1], this.chain(root))
+      if (this._events.has(root) && !this._standing(root).length) {
+        return this._step(root, this._undos(root)[this._undos(root).length - 1], this._chain(root))
       }
     }
     return null
   }
 
   /** @param {string} key */
-  of(key) {
-    return this.events.get(key) ?? []
+  _of(key) {
+    return this._events.get(key) ?? []
   }
 
   /** @param {string} root */
-  chain(root) {
-    return this.chains.get(root) ?? []
+  _chain(root) {
+    return this._chains.get(root) ?? []
   }
 
   /**
    * @param {string} key
    * @param {string | null} user
    */
-  isBy(key, user) {
-    const events = this.of(key)
+  _isBy(key, user) {
+    const events = this._of(key)
     return (events[0].user ?? null) === user && events.some((event) => event.ops)
   }
 
@@ -108,19 +108,19 @@ export class History {
    * @param {string[]} leftOut
    * @returns {Step}
    */
-  step(root, undoes, leftOut) {
-    const order = new Map([...this.roots.keys()].map((key, place) => [key, place]))
+  _step(root, undoes, leftOut) {
+    const order = new Map([...this._roots.keys()].map((key, place) => [key, place]))
     /** @param {string} key */
     const isLater = (key) => Number(order.get(key)) > Number(order.get(root))
     const undone = new Set(leftOut)
-    for (const [other, chain] of this.chains) {
-      const isLaterEdit = isLater(other) && this.roots.get(other) === other
-      if (isLaterEdit && !this.standing(other).length) undone.add(other)
-      const isBack = other !== root && !isLater(other) && chain.every(isLater) && this.isRedone(other)
+    for (const [other, chain] of this._chains) {
+      const isLaterEdit = isLater(other) && this._roots.get(other) === other
+      if (isLaterEdit && !this._standing(other).length) undone.add(other)
+      const isBack = other !== root && !isLater(other) && chain.every(isLater) && this._isRedone(other)
       if (isLaterEdit || isBack) chain.forEach((key) => undone.add(key))
     }
-    const touched = [root, ...this.chain(root)].flatMap((key) => this.of(key))
-    const ids = [...undone].flatMap((key) => this.of(key).map(({ id }) => id))
+    const touched = [root, ...this._chain(root)].flatMap((key) => this._of(key))
+    const ids = [...undone].flatMap((key) => this._of(key).map(({ id }) => id))
     return { undoes, once: undoes, leftOut: new Set(ids), touched }
   }
 
@@ -128,23 +128,23 @@ export class History {
    * Whether an edit was undone and is redone: if all that came after another edit, it changed nothing.
    * @param {string} root
    */
-  isRedone(root) {
-    return this.standing(root).some((key) => key !== root)
+  _isRedone(root) {
+    return this._standing(root).some((key) => key !== root)
   }
 
   /**
    * The edit itself and its redos, as far as no undo had seen them.
    * @param {string} root
    */
-  standing(root) {
-    const undos = this.undos(root)
-    const tokens = [root, ...this.chain(root).filter((key) => !undos.includes(key))]
-    return tokens.filter((token) => !undos.some((undo) => this.saw(undo, token)))
+  _standing(root) {
+    const undos = this._undos(root)
+    const tokens = [root, ...this._chain(root).filter((key) => !undos.includes(key))]
+    return tokens.filter((token) => !undos.some((undo) => this._saw(undo, token)))
   }
 
   /** @param {string} root */
-  undos(root) {
-    return this.chain(root).filter((key) => this.isUndo(root, key))
+  _undos(root) {
+    return this._chain(root).filter((key) => this._isUndo(root, key))
   }
 
   /**
@@ -153,17 +153,17 @@ export class History {
    * @param {string} key
    * @returns {boolean}
    */
-  isUndo(root, key) {
-    const target = undoneBy(this.of(key)[0])
-    return target === root || (target !== undefined && this.events.has(target) && !this.isUndo(root, target))
+  _isUndo(root, key) {
+    const target = undoneBy(this._of(key)[0])
+    return target === root || (target !== undefined && this._events.has(target) && !this._isUndo(root, target))
   }
 
   /**
    * @param {string} key
    * @param {string} other
    */
-  saw(key, other) {
-    const { clock } = this.of(key)[0]
-    return this.of(other).every((event) => (clock[event.node] ?? 0) >= event.n)
+  _saw(key, other) {
+    const { clock } = this._of(key)[0]
+    return this._of(other).every((event) => (clock[event.node] ?? 0) >= event.n)
   }
 }

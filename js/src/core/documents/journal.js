@@ -29,8 +29,8 @@ export class Journal {
     /** @type {Step[]} */
     this.steps = []
     /** Those elements that have a step. @type {Set<Element>} */
-    this.stepped = new Set()
-    this.target = target
+    this._stepped = new Set()
+    this._target = target
     /** The list as it was, once steps are not kept any more, because too many would have to be rewritten. */
     this.was = /** @type {Element[] | null} */ (null)
   }
@@ -38,7 +38,7 @@ export class Journal {
   /** The elements of the list as it was. */
   before() {
     if (this.was) return this.was
-    const elements = [...this.target.visible()]
+    const elements = [...this._target.visible()]
     for (const { element, at, now } of [...this.steps].reverse()) {
       if (now !== NOWHERE) elements.splice(now, 1)
       if (at !== NOWHERE) elements.splice(at, 0, element)
@@ -53,15 +53,15 @@ export class Journal {
   add(step) {
     if (this.was) return
     this.steps.push(step)
-    if (!this.stepped.has(step.element)) {
-      this.stepped.add(step.element)
+    if (!this._stepped.has(step.element)) {
+      this._stepped.add(step.element)
       return
     }
     const least = Math.max(this.steps.length - 1 - LOOKBACK, 0)
     let last = this.steps.length - 2
     while (last >= least && this.steps[last].element !== step.element) last--
     if (last < least) this.was = this.before()
-    else this.join(last)
+    else this._join(last)
   }
 
   /**
@@ -69,7 +69,7 @@ export class Journal {
    * end; the steps in between are told as they are without the first.
    * @param {number} last
    */
-  join(last) {
+  _join(last) {
     const [first] = this.steps.splice(last, 1)
     const { now } = /** @type {Step} */ (this.steps.pop())
     let { element, at: there, now: here } = first
@@ -78,7 +78,7 @@ export class Journal {
       ;[step, there, here] = past(this.steps[place], there, here)
       this.steps[place] = step
     }
-    if (there === now) this.stepped.delete(element)
+    if (there === now) this._stepped.delete(element)
     else this.steps.push({ element, at: there, now })
   }
 }
