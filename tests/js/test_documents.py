@@ -1,0 +1,67 @@
+"""Random histories, folded in Python and in JavaScript: the same values, conflicts and bytes.
+
+2,000 histories on all processors (``make suite``), 100 on one. For a night, and for one seed:
+
+    HISTORIES=100000 pytest -n logical tests/js/test_documents.py
+    HISTORY=17 pytest tests/js/test_documents.py
+"""
+
+import os
+import random
+
+import pytest
+
+from syncline.core import canonical
+from syncline.core.documents import snapshots
+from syncline.core.documents.document import Document
+from tests.core.documents.histories import ITEM, history
+from tests.js.driving import NODE, driver
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node here")
+
+BLOCKS = 20
+COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
+
+
+@pytest.fixture(scope="module")
+def node():
+    with driver() as process:
+        yield process
+
+
+def seeds(block: int) -> range:
+    if "HISTORY" in os.environ:
+        return range(int(os.environ["HISTORY"]), int(os.environ["HISTORY"]) + (block == 0))
+    return range(block * COUNT // BLOCKS, (block + 1) * COUNT // BLOCKS)
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_histories(node, block):
+    for seed in seeds(block):
+        try:
+            check(node, seed)
+        except AssertionError as error:
+            error.add_note(f"HISTORY={seed} pytest tests/js/test_documents.py")
+            raise
+
+
+def check(node, seed):
+    past, dice = history(seed), random.Random(seed)
+    order = past.order(dice)
+    start = dice.randint(0, len(order))
+    document = Document(ITEM)
+    changed = [document.fold(past.events[place], policy=past.policies[place]) for place in order]
+    events = [canonical.decode(event.body, max_depth=64) for event in past.events]
+    answer = node.ask("fold", item=ITEM, events=events, policies=past.policies, order=order, start=start)
+    assert answer["told"] == told(document)
+    assert answer["changed"] == changed
+    assert answer["middle"] == snapshots.encode(past.fold(order[:start])).decode()
+    assert answer["later"] == told(document)
+    assert node.ask("load", item=ITEM, snapshot=answer["told"]["snapshot"]) == told(document)
+
+
+def told(document):
+    conflicts = [[path, name, [list(other) for other in others]] for path, name, others in document.conflicts()]
+    shown = {"value": document.value(), "plain": document.plain(), "conflicts": conflicts}
+    texts = {name: canonical.encode(value).decode() for name, value in shown.items()}
+    return {**texts, "overruled": sorted(document.overruled), "snapshot": snapshots.encode(document).decode()}
