@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from syncline.core import canonical, messages
 from syncline.core.access.rules import Rule
 from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES
+from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES, MAX_PRESENCE_MESSAGE_BYTES
 from syncline.core.messages import (
     Ack,
     Auth,
@@ -267,6 +267,14 @@ def test_a_state_has_a_size():
         decode_request(most.replace(b'"}', b'e"}'))
     with pytest.raises(TooLarge):
         decode_request(presence("[" + " " * MAX_PRESENCE_BYTES + "]"))
+
+
+def test_a_presence_has_a_size():
+    text = presence("1").ljust(MAX_PRESENCE_MESSAGE_BYTES)
+    assert state_of(text) == b"1"
+    decode_request(text)
+    with pytest.raises(TooLarge):
+        decode_request(text + b" ")
 
 
 def test_a_state_has_a_size_when_it_is_written_out():

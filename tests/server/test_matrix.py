@@ -6,6 +6,7 @@ hidden: neither a value nor the name of a document that they did not name themse
 
 import json
 import re
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -136,6 +137,8 @@ push {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
 pull -                              | 401 401 401 401 404 | 200 | 200 | 200
 live -                              | 401 401 401 401 404 | 200 | 200 | 200
 auth -                              | 401 401 401 401 404 | 200 | 200 | 200
+presence {open}                     | 401 401 401 401 404 | 200 | 200 | 200
+presence {secret}                   | 401 401 401 401 404 | 200 | 200 | 200
 create_document {new}               | 401 401 401 401 404 | 403 | 200 | 200
 create_document {secret}            | 401 401 401 401 404 | 403 | 403 | 409 document_exists
 update_document {open}              | 401 401 401 401 404 | 403 | 200 | 200
@@ -186,6 +189,7 @@ MESSAGES: dict[str, Any] = {
     "pull": {"ref": 1},
     "live": {},
     "auth": {"ref": 1},
+    "presence": {"ref": 1, "item": "{item}", "state": "here"},
     "create_document": {"document": {"id": "{item}", "content": {"title": "Rye"}}},
     "update_document": {"patch": {"document_id": "{item}", "patch": [{"op": "add", "path": "/x", "value": 1}]}},
     "delete_document": {"document_id": "{item}"},
@@ -417,7 +421,7 @@ def talk(house: House, row: Row, who: str) -> Seen:
     hello = {"type": "hello", "node": f"node-{who}", "space": HOME, "token": key}
     if row.method == "authenticate":
         hello = {"type": "authenticate", "space": HOME, "auth_token": key}
-    with house.server.websocket() as ws:
+    with house.server.websocket() as ws, somebody_hidden(house, item) if row.method == "presence" else nullcontext():
         ws.send(json.dumps(hello))
         came = [ws.recv(DEADLINE)]
         if code_of(came[0]) or row.method in ("hello", "authenticate"):
@@ -434,6 +438,18 @@ def talk(house: House, row: Row, who: str) -> Seen:
         while '"ref":99' not in came[-1]:
             came.append(ws.recv(DEADLINE))
         return Seen(0, code_of(came[0]), "".join(came), item)
+
+
+@contextmanager
+def somebody_hidden(house: House, item: str):
+    """Somebody is here, with something to hide."""
+    with house.server.session(HOME, "node-hidden", house.server.key) as ws:
+        for place in (UNNAMED, item) if item.startswith("secret") else (UNNAMED,):
+            ws.send(json.dumps({"type": "presence", "key": place[-9:], "item": place, "state": SECRET}))
+        ws.send(json.dumps({"type": "ping", "ref": 98}))
+        while '"ref":98' not in ws.recv(DEADLINE):
+            pass
+        yield
 
 
 def code_of(text: str) -> str | None:

@@ -24,6 +24,7 @@ from syncline.core.limits import (
     MAX_PAGE_ENTRIES,
     MAX_PRESENCE_BYTES,
     MAX_PRESENCE_KEY_LENGTH,
+    MAX_PRESENCE_MESSAGE_BYTES,
     Limits,
 )
 from syncline.errors import BadJson, BadRequest, InternalError, SynclineError, TooLarge, from_wire
@@ -229,7 +230,9 @@ def decode_request(text: bytes) -> Request:
     """
     try:
         request: Request = _request.decode(text)
-        if not isinstance(request, Presence) and _encode(request) != text:
+        if isinstance(request, Presence):
+            _check_size(text, MAX_PRESENCE_MESSAGE_BYTES)
+        elif _encode(request) != text:
             _check_strictly(text, request)
         return checked(request)
     except msgspec.ValidationError as error:
@@ -265,12 +268,12 @@ def _check_presence(presence: Presence) -> None:
         raise BadRequest(f"key: must be 0 to {MAX_PRESENCE_KEY_LENGTH} characters, none of them control characters.")
     if presence.item is not None and not ITEM.fullmatch(presence.item):
         raise BadRequest(f"item: {presence.item[:80]!r} is not an item of 1 to {MAX_ITEM_LENGTH} characters.")
-    _check_size(presence.state)
+    _check_size(bytes(presence.state), MAX_PRESENCE_BYTES)
 
 
-def _check_size(state: Raw | bytes) -> None:
-    if len(bytes(state)) > MAX_PRESENCE_BYTES:
-        raise TooLarge(f"state: a presence has at most {MAX_PRESENCE_BYTES:,} bytes.")
+def _check_size(part: bytes, limit: int) -> None:
+    if len(part) > limit:
+        raise TooLarge(f"A presence has at most {MAX_PRESENCE_BYTES:,} bytes.")
 
 
 def state_of(presence: bytes) -> bytes | None:
@@ -282,7 +285,7 @@ def state_of(presence: bytes) -> bytes | None:
     if state is None:
         return None
     body = canonical.encode(state)
-    _check_size(body)
+    _check_size(body, MAX_PRESENCE_BYTES)
     return body
 
 

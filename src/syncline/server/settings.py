@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time a WebSocket may take to say hello."""
     idle_seconds: float = limits.IDLE_SECONDS
     """Time after which a silent connection is closed."""
+    away_seconds: float = limits.AWAY_SECONDS
+    """Time of silence after which it is not shown any more who is at the other end of a WebSocket."""
     shutdown_seconds: float = 10.0
     """Time that requests under way have to end when the server stops."""
     address_requests_per_second: float = 50_000
@@ -193,6 +195,7 @@ def _check(settings: Settings) -> None:
         "body_seconds",
         "hello_seconds",
         "idle_seconds",
+        "away_seconds",
         "shutdown_seconds",
         "burst_seconds",
         "max_open_spaces",

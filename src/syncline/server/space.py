@@ -22,6 +22,7 @@ from syncline.server.authority import Authority, Committed
 from syncline.server.documents import Documents
 from syncline.server.hub import Hub
 from syncline.server.limits import rate
+from syncline.server.presence import Presences
 from syncline.stores import EventStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteEventStore
@@ -81,6 +82,8 @@ class Space:
         self._past_lock = Lock()
         self._authority = Authority(store, crew.writers, self._announce, now_ms, access)
         self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
+        self.presences = Presences()
+        self._reviewed = self.access  # as of when it was looked who may see whose presence
         self.connections = 0
         """How many sessions and streams are open just now."""
         self.set_terms(terms)
@@ -90,6 +93,9 @@ class Space:
     def _announce(self, rows: Sequence[Row], head: Head) -> None:
         self.documents.note(rows, head)
         self.hub.announce(rows, head)
+        if self.access is not self._reviewed:
+            self._reviewed = self.access
+            self.presences.review()
 
     @property
     def access(self) -> Access:
@@ -114,6 +120,7 @@ class Space:
         per_second = terms.quotas.events_per_second
         self.rate = Buckets(rate(per_second, terms.burst_seconds)) if per_second else None
         self.hub.wake()  # whoever follows looks again whether it may
+        self.presences.wake()
 
     def check_resumed(self, user: str) -> None:
         """Raises SpaceSuspended if the space is suspended, unless it is one of the server's own voices that asks."""
@@ -150,6 +157,7 @@ class Space:
         """Ends all followers for this reason; pushes go on, unless it is that the space was deleted."""
         self.end = end
         self.hub.wake()
+        self.presences.wake()
 
     def check_exists(self) -> None:
         """Raises SpaceDeleted if it was deleted."""

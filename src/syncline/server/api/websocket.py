@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from syncline.core.messages import Authenticated, ErrorMessage, Live, Welcome, encode
 from syncline.core.session import (
+    Announce,
     Authenticate,
     Close,
     Commit,
@@ -21,6 +22,7 @@ from syncline.core.session import (
 )
 from syncline.core.session import Send as SendText
 from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
+from syncline.server.attendance import Attendance
 from syncline.server.auth.identity import Identity
 from syncline.server.http import Receive, Scope, Send, address_of, headers_of, ticket_of
 from syncline.server.member import Member
@@ -94,6 +96,8 @@ class _Conversation:
         self._path_space = scope.get("path_params", {}).get("space")
         self._space = self._user = ""  # for the audit, until they are known
         self._member: Member
+        self._node = ""
+        self._attendance: Attendance | None = None
         self._follower: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -106,6 +110,8 @@ class _Conversation:
                 text = await self._next_text()
                 if text is None:
                     return
+                if self._attendance is not None:
+                    self._attendance.heard()
                 async with self._busy:
                     if not self._is_over:
                         await self._carry_out(self._session.receive(text))
@@ -127,6 +133,8 @@ class _Conversation:
                 if task is not None:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
+            if self._attendance is not None:
+                await self._attendance.leave()
             await self._dialect.leave()
 
     def look_again(self) -> None:
@@ -178,7 +186,7 @@ class _Conversation:
                 await self._send_text(encode(ErrorMessage.of(error, ref)))
 
     async def _carry_out_one(self, deed: Deed) -> None:
-        if self._session.is_open and not isinstance(deed, SendText | Close):
+        if self._session.is_open and not isinstance(deed, SendText | Announce | Close):
             self._service.limits.knock(address_of(self._scope))
             self._member.meter.request()
         match deed:
@@ -190,6 +198,8 @@ class _Conversation:
                 await self._send_text(await self._member.pull(pull))
             case Follow(live):
                 self._follower = asyncio.create_task(self._follow(live))
+            case Announce():
+                self._attend().announce(deed)
             case Authenticate(hello):
                 await self._carry_out(self._session.welcome(await self._admit(hello.token, hello.space, hello.node)))
             case Reauthenticate(ref, token):
@@ -212,8 +222,15 @@ class _Conversation:
         self._member.meter.request()
         self._stack.enter_context(self._member.connected())
         self._note_expiry(identity)
+        self._node = node
         self._dialect.enter(self._member, node)
         return await self._member.welcome(node)
+
+    def _attend(self) -> Attendance:
+        if self._attendance is None:
+            away_seconds = self._service.settings.away_seconds
+            self._attendance = Attendance(self._member, self._node, self._send_text, self._end, away_seconds)
+        return self._attendance
 
     async def _renew(self, ref: int, token: str) -> Authenticated:
         """Goes on with other credentials of the same user, or raises and goes on as before."""
