@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { core } from './vectors/core.js'
+import { sessions } from './vectors/sessions.js'
 import { documents } from './vectors/documents.js'
 
 const FOLDER = new URL('../../spec/vectors/', import.meta.url)
@@ -11,4 +12,4 @@ const FOLDER = new URL('../../spec/vectors/', import.meta.url)
 /** @param {string} name */
 const read = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
 
-for (const suite of [core, documents]) suite(test, read)
+for (const suite of [core, sessions, documents]) suite(test, read)

@@ -91,13 +91,13 @@ function checkNumber(literal) {
 }
 
 /**
- * The texts of the elements of a JSON array.
+ * The texts of the elements of a JSON array, or of the members of an object, each with its key.
  * @param {string} text that is one
  */
 export function split(text) {
   const parts = []
   let level = 0
-  let start = text.indexOf('[') + 1
+  let start = text.search(/[[{]/) + 1
   for (const { 0: token, index = 0 } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
     if (token === '[' || token === '{') level++
     else if (token === ']' || token === '}') level--

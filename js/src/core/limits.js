@@ -2,7 +2,6 @@
 
 export const MAX_EVENT_BYTES = 65_536
 export const MAX_DEPTH = 64
-export const MAX_NODE_LENGTH = 64
 export const MAX_KEY_LENGTH = 1_024
 export const MAX_CLOCK_NODES = 1_000
 export const KEPT_CLOCK_NODES = 64
@@ -18,7 +17,7 @@ export const MAX_BODY_BYTES = 1_048_576
 export const MAX_PAGE_ENTRIES = 10_000
 export const MAX_ITEM_PATTERNS = 100
 export const MAX_PRESENCE_BYTES = 4_096
-export const MAX_PRESENCE_KEY_LENGTH = 64
+export const MAX_PRESENCE_MESSAGE_BYTES = 8_192
 export const MAX_WAIT_SECONDS = 55
 
 export const PING_SECONDS = 5

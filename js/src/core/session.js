@@ -1,0 +1,327 @@
+// A replica's half of a sync session, as a state machine without I/O. (A server's half is in server_session.js.)
+//
+// The shell asks `ClientSession.next` for the next step and carries it out: a message goes over the transport, its
+// answer comes back through `receive`, which returns what the replica must do.
+//
+// Invariants:
+//
+// - one request is under way at a time, so pending events arrive in the order they were made;
+// - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an event
+//   which the server already holds is settled and never stored again under another id;
+// - everything is pulled before anything is pushed, so that what a restored log has lost goes back before what is new
+//   (or the node's counter would not rise), and that a replica need not remember many acknowledgements;
+// - an event leaves `pending` by an answer of the server alone.
+
+import { SynclineError, fail, fromWire } from '../errors.js'
+import { sizeOf } from './canonical.js'
+import { MAX_PUSH_EVENTS } from './limits.js'
+import { DEFAULT_LIMITS, PROTOCOL, errorOf, pushOf } from './messages.js'
+import { driftLimit } from './stamps.js'
+
+/** @typedef {import('./events.js').Event} Event */
+/** @typedef {import('./messages.js').Ack} Ack */
+/** @typedef {import('./messages.js').Answer} Answer */
+/** @typedef {import('./messages.js').Auth} Auth */
+/** @typedef {import('./messages.js').Hello} Hello */
+/** @typedef {import('./messages.js').Page} Page */
+/** @typedef {import('./messages.js').Peer} Peer */
+/** @typedef {import('./messages.js').Pull} Pull */
+/** @typedef {import('./messages.js').Push} Push */
+/** @typedef {import('./messages.js').Welcome} Welcome */
+
+/**
+ * What is done to the replica.
+ *
+ * - greet: take note of what the server said of itself and of this replica
+ * - settle: events have their answers, a seq, or the error that refused them
+ * - apply: store a page, which was asked for with these item patterns
+ * - rewind: the log does not know the cursor, go back to an older one
+ * - restamp: give the pending events new ids from `nowMs` on; after a copy was noticed, under a new node id
+ * - mark_copied: another replica uses this node id, and this event cannot be stored under its own
+ * @typedef {{type: 'greet', welcome: Welcome}
+ *   | {type: 'settle', answers: [Event, number | SynclineError][]}
+ *   | {type: 'apply', page: Page, items: readonly string[]}
+ *   | {type: 'rewind'}
+ *   | Restamp
+ *   | {type: 'mark_copied', event: Event}} Effect
+ * @typedef {{type: 'restamp', nowMs: number}} Restamp
+ */
+
+/**
+ * What is done by the shell.
+ *
+ * - wait: do nothing for some seconds, the server has had too much of a time; the next step is the same again
+ * - meet: take note of who is here; it comes at any moment, and answers nothing
+ * @typedef {{type: 'wait', seconds: number} | {type: 'meet', peers: Peer[]}} Notice
+ */
+
+/**
+ * What a session has to know of its replica before each step.
+ * @typedef {{node: string, cursor: string | null, copied: boolean, pending: readonly Event[]}} Local
+ */
+
+/**
+ * @typedef {object} SessionOptions
+ * @property {string} space
+ * @property {string | null} [token] the credentials that `hello` shows; they may be found out until then
+ * @property {readonly string[]} [items]
+ * @property {boolean} [push] whether to push
+ * @property {boolean} [pull] whether to pull
+ * @property {number} [batchSize] events in one push, at most
+ */
+
+/** @typedef {Hello | Push | Pull | Auth} Step */
+
+const WAIT_SECONDS = 1 // for a replica that was told to wait, but not how long
+const SPLIT_CODES = ['bad_json', 'bad_request', 'too_large', 'too_many_events']
+
+export class ClientSession {
+  /** @param {SessionOptions} options */
+  constructor({ space, token = null, items = [], push = true, pull = true, batchSize = MAX_PUSH_EVENTS }) {
+    this.token = token
+    /** For how long the credentials are good from when the server said so; null: for as long as the session. @type {number | null} */
+    this.lastsMs = null
+    this.live = false
+    this.caughtUp = false
+    /** Why events are held back: the last error of each code. @type {Map<string, SynclineError>} */
+    this.postponed = new Map()
+    /** After how long, at the earliest, the server wants to see again what is held back; 0: it did not say. */
+    this.heldSeconds = 0
+    this._space = space
+    this._items = items
+    this._mayPush = push
+    this._mayPull = pull
+    this._batchSize = batchSize
+    this._limits = DEFAULT_LIMITS
+    /** @type {number | null} */
+    this._serverMs = null
+    this._isJustTold = false // the server's time was told a moment ago
+    this._hasRestamped = false
+    /** @type {Set<string>} */
+    this._heldItems = new Set()
+    /** @type {string | null} */
+    this._fresh = null
+    /** @type {Step | null} */
+    this._request = null
+    /** @type {readonly Event[]} */
+    this._pushed = []
+  }
+
+  /** Whether the next step depends on what is pending: not before everything is pulled, if it may be. */
+  get wantsPending() {
+    return this.caughtUp || this.live || !this._mayPull
+  }
+
+  /** Whether pending events wait for `release`. */
+  get holdsBack() {
+    return this._heldItems.size > 0
+  }
+
+  /** Shows other credentials of the same user on the open session, with the next step. @param {string} token */
+  renew(token) {
+    this.token = this._fresh = token
+  }
+
+  /** Lets the items be pushed again whose events had a retryable answer. */
+  release() {
+    this._heldItems.clear()
+    this.postponed.clear()
+    this.heldSeconds = 0
+    this._hasRestamped = false
+  }
+
+  /**
+   * The next step; null when there is nothing to do until something is recorded or arrives.
+   * @param {Local} local
+   * @returns {Step | Restamp | null}
+   */
+  next(local) {
+    if (this._request) return null
+    this._pushed = []
+    const step = this._step(local)
+    if (step?.type !== 'restamp') this._request = step
+    return step
+  }
+
+  /** @param {Local} local @returns {Step | Restamp | null} */
+  _step(local) {
+    if (this._serverMs === null) {
+      return { type: 'hello', protocol: PROTOCOL, node: local.node, space: this._space, token: this.token }
+    }
+    if (this._fresh !== null) {
+      const token = this._fresh
+      this._fresh = null
+      return { type: 'auth', ref: 0, token }
+    }
+    /** @type {Pull} */
+    const pull = { type: 'pull', ref: 0, cursor: local.cursor, limit: this._limits.page_entries, items: this._items }
+    if (!this.wantsPending) return pull
+    const pending = this._mayPush ? local.pending.filter((event) => !this._heldItems.has(event.item)) : []
+    if (pending.length && (local.copied || (this._isJustTold && this._isAhead(pending, this._serverMs)))) {
+      if (!this.caughtUp) return pull
+      this._hasRestamped = true
+      this._isJustTold = false
+      return { type: 'restamp', nowMs: this._serverMs }
+    }
+    this._isJustTold = false
+    if (!pending.length) return null
+    this._pushed = this._batch(pending)
+    return pushOf(this._pushed)
+  }
+
+  /** @param {Event[]} pending @param {number} serverMs */
+  _isAhead(pending, serverMs) {
+    const limit = driftLimit(serverMs, this._limits.drift_ms)
+    return pending.some((event) => event.id >= limit)
+  }
+
+  /** As many events as one push may carry; a transaction goes whole, even if it is larger than that. @param {Event[]} pending */
+  _batch(pending) {
+    const most = Math.min(this._batchSize, this._limits.push_events)
+    /** @type {Map<string, Event[]>} */
+    const groups = new Map()
+    for (const event of pending) push(groups, groupOf(event), event)
+    const batch = []
+    let size = 64
+    for (const group of groups.values()) {
+      for (const event of group) size += sizeOf(event.body) + 1
+      if (batch.length && (batch.length + group.length > most || size > this._limits.body_bytes)) break
+      batch.push(...group)
+    }
+    return batch
+  }
+
+  /**
+   * What the replica must do about an answer. Fails with the server's error if the session cannot go on.
+   * @param {Answer} answer
+   * @returns {(Effect | Notice)[]}
+   */
+  receive(answer) {
+    if (answer.type === 'peers') return [{ type: 'meet', peers: answer.peers }]
+    const request = this._request
+    // a live page answers no push
+    if (!this.live || answer.type !== 'page' || request?.type === 'pull') this._request = null
+    switch (answer.type) {
+      case 'welcome':
+        this._serverMs = answer.time
+        this._limits = answer.limits
+        this._isJustTold = true
+        this._takeExpiry(answer)
+        return [{ type: 'greet', welcome: answer }]
+      case 'authenticated':
+        this._takeExpiry(answer)
+        return []
+      case 'ack':
+        return this._settle(answer)
+      case 'page':
+        if (this.live && request?.type === 'pull' && answer.forget.includes('*')) {
+          fail('connection_lost', 'All begins from the start, which the live pages would not.')
+        }
+        this.caughtUp = !answer.more
+        return [{ type: 'apply', page: answer, items: this._items }]
+      case 'error':
+        return this._failed(request, errorOf(answer))
+    }
+    return []
+  }
+
+  /** @param {{time: number, expires: number | null}} told */
+  _takeExpiry({ time, expires }) {
+    this.lastsMs = expires === null ? null : expires - time
+  }
+
+  /** @param {Ack} ack @returns {Effect[]} */
+  _settle({ results }) {
+    const pushed = this._pushed
+    if (results.length !== pushed.length) fail('bad_request', 'Another number of events was answered than pushed.')
+    this.caughtUp = false
+    /** @type {[Event, number | SynclineError][]} */
+    const answers = []
+    /** @type {Effect[]} */
+    const effects = [{ type: 'settle', answers }]
+    errorsOf(pushed, results).forEach((error, place) => {
+      const event = pushed[place]
+      if (!error) answers.push([event, results[place].seq ?? 0])
+      else if (error.code === 'node_conflict') effects.push({ type: 'mark_copied', event })
+      else if (error.code === 'clock_drift' && !this._hasRestamped) {
+        this._serverMs = error.details.time // the next step finds the event ahead of this
+        this._isJustTold = true
+      } else if (mayPass(error)) this._holdBack(event, error) // the server's clock itself may be behind
+      else answers.push([event, error])
+    })
+    return effects
+  }
+
+  /** @param {Event} event @param {SynclineError} error */
+  _holdBack(event, error) {
+    this._heldItems.add(event.item)
+    this.heldSeconds = Math.max(this.heldSeconds, retrySeconds(error))
+    this.postponed.set(error.code, error)
+  }
+
+  /** @param {Step | null} request @param {SynclineError} error @returns {(Effect | Notice)[]} */
+  _failed(request, error) {
+    const { code } = error
+    if (code === 'cursor_reset' || code === 'bad_cursor') {
+      this.caughtUp = this.live = false
+      return [{ type: 'rewind' }]
+    }
+    if (request?.type === 'push' && SPLIT_CODES.includes(code)) {
+      const pushed = this._pushed
+      if (new Set(pushed.map(groupOf)).size === 1) {
+        return [{ type: 'settle', answers: pushed.map((event) => [event, error]) }]
+      }
+      this._batchSize = pushed.length >> 1 // find the event that the server cannot read
+      return []
+    }
+    if (code === 'rate_limited') return [{ type: 'wait', seconds: retrySeconds(error) || WAIT_SECONDS }]
+    throw error
+  }
+}
+
+/** Events that are stored together or not at all. @param {Event} event */
+const groupOf = (event) => event.tx ?? event.id
+
+/** @param {Map<string, Event[]>} groups @param {string} name @param {Event} event */
+function push(groups, name, event) {
+  const group = groups.get(name)
+  if (group) group.push(event)
+  else groups.set(name, [event])
+}
+
+/**
+ * How long the server wants to be left in peace; 0 if it did not say.
+ * @param {SynclineError} error
+ */
+export function retrySeconds(error) {
+  const seconds = error.details.retry_after
+  return typeof seconds === 'number' ? Math.max(0, seconds) : 0
+}
+
+/**
+ * Each event's error. A transaction has one fate: refused if one of its events is, or else postponed if one is.
+ * @param {readonly Event[]} pushed
+ * @param {import('./messages.js').Result[]} results
+ */
+function errorsOf(pushed, results) {
+  const errors = results.map(({ error }) => error && fromWire(error))
+  /** @type {Map<string | undefined, SynclineError>} */
+  const fates = new Map()
+  errors.forEach((error, place) => {
+    const { tx } = pushed[place]
+    if (error && error.code !== 'tx_refused' && (!fates.has(tx) || !mayPass(error))) fates.set(tx, error)
+  })
+  return errors.map((error, place) => {
+    const { tx } = pushed[place]
+    return error && tx ? shared(error, fates.get(tx) ?? error) : error
+  })
+}
+
+/** @param {SynclineError} error @param {SynclineError} fate */
+function shared(error, fate) {
+  if (mayPass(fate)) return fate
+  return mayPass(error) ? new SynclineError('tx_refused', 'Another event of the same transaction was refused.') : error
+}
+
+/** Whether the event may be stored yet, as it is or under another id. @param {SynclineError} error */
+const mayPass = ({ retryable, code }) => retryable || code === 'node_conflict' || code === 'clock_drift'
