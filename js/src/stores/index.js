@@ -55,6 +55,7 @@ export const EVERYTHING = '*'
  * @property {number} count how many entries of the item are in it
  * @property {number} number how many pieces of history lie before it
  * @property {number} since how many entries came after the last snapshot that history keeps
+ * @property {string} [entries] all entries up to here, where the replica has to have them at hand
  */
 
 /**
@@ -78,8 +79,8 @@ export const EVERYTHING = '*'
 
 /**
  * What a change did, for whoever keeps something derived of it. `anew`: items whose events changed otherwise than at
- * their end; null means all. `noted` and `recorded` leave those out.
- * @typedef {{ anew: Set<string> | null, noted: Entry[], recorded: Event[], settled: Kept[] }} Difference
+ * their end; null means all. `noted` and `recorded` leave those out. `isReread`: other tabs have to read the disk.
+ * @typedef {{ anew: Set<string> | null, noted: Entry[], recorded: Event[], settled: Kept[], isReread?: boolean }} Difference
  */
 
 /**
@@ -147,7 +148,7 @@ export const pack = ({ entries, outbox, settled, ...rest }) => ({
  */
 export const unpack = ({ entries, outbox, ...rest }) => ({
   ...rest,
-  entries: entries && decodeEntries(entries),
+  entries: entries === undefined ? entries : decodeEntries(entries),
   outbox: outbox?.map(readOutboxRow),
 })
 
@@ -173,7 +174,7 @@ export class Contents {
     const contents = new Contents(state)
     for (const row of outbox) contents._put(readOutboxRow(row))
     for (const kept of documents) contents.documents.set(kept.item, kept)
-    contents._merge(log.flatMap(({ text }) => decodeEntries(text)).filter((entry) => !contents.hasSettled(entry)))
+    contents.merge(log.flatMap(({ text }) => decodeEntries(text)).filter((entry) => !contents.hasSettled(entry)))
     return contents
   }
 
@@ -255,14 +256,14 @@ export class Contents {
         last = entry.seq
       }
     }
-    if (late.length) for (const entry of this._merge(late)) anew.add(entry.event.item)
+    if (late.length) for (const entry of this.merge(late)) anew.add(entry.event.item)
   }
 
   /**
    * Puts entries where they belong; those that were not there.
    * @param {Entry[]} entries
    */
-  _merge(entries) {
+  merge(entries) {
     const bySeq = new Map(this.log.map((entry) => [entry.seq, entry]))
     const fresh = entries.filter((entry) => {
       const held = bySeq.get(entry.seq)

@@ -1,0 +1,431 @@
+// How what is recorded gets to the disk, in one order with what other tabs of the same store commit.
+
+import { encode } from '../core/canonical.js'
+import { StampClock } from '../core/stamps.js'
+import { SynclineError } from '../errors.js'
+import { isOnItsWay, pack, pending, randomBits, unpack } from '../stores/index.js'
+import { lastOf, remade, saw } from './effects.js'
+
+/** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('../core/events.js').Event} Event */
+/** @typedef {import('../stores/index.js').Change} Change */
+/** @typedef {import('../stores/index.js').Difference} Difference */
+/** @typedef {import('../stores/index.js').Kept} Kept */
+/** @typedef {import('../stores/index.js').Packed} Packed */
+/** @typedef {import('../stores/index.js').Piece} Piece */
+/** @typedef {import('../stores/store.js').Store} Store */
+/** @typedef {import('./tabs.js').Tabs} Tabs */
+/** @typedef {Record<string, any>} ErrorObject */
+
+/**
+ * What a replica takes from outside; all of it may be left out.
+ * @typedef {object} Sources
+ * @property {() => number} [nowMs] milliseconds since 1970
+ * @property {() => number} [random] 32 random bits
+ * @property {string} [user] whose replica this is, if that is known before its first welcome
+ * @property {Tabs | null} [tabs] the other tabs with the same store; without them it is alone, and leads
+ */
+
+const PATIENCE_MS = 100 // for a message that is on its way from another tab
+const TICK_MS = 10_000
+const SETTLED_AT_ONCE = 256 // entries
+
+/**
+ * What a replica has recorded and what is on the disk.
+ *
+ * Subclasses that derive something of the log override these hooks. Each is called synchronously, when `store` and
+ * `onTheirWay()` tell the new state already; none may record, commit or throw.
+ *
+ * - `noted(entries)`: entries came to the end of their items (`{ seq, at, event }`, in order of seq). Each settles the
+ *   local event of its id, whatever that event's status was.
+ * - `recorded(events)`: local events came to the end of their items, in order: recorded here (called before `record`
+ *   returns) or by another tab. If a draft brought an `id` of its own (see `reserve`), its event has that id, unless
+ *   something else was recorded since; then what was drafted under it must be folded again.
+ * - `rewritten(items)`: everything derived of these items (null: of all) must be read again: from `store.documents`,
+ *   `store.log`, `onTheirWay()`. They are in none of the other calls about the same change. Events that waited to be
+ *   committed may have another n, and another id, after this.
+ * - `settled(kepts)`: snapshots took the place of entries: `store.documents` has them, and `store.log` holds no entry
+ *   up to their seqs any more. Nothing shows anything else.
+ * - `snapshot(item, entries)`: the next `{ kept, piece }` of an item: of its entries in `store.log` (given, in order)
+ *   on top of `store.documents.get(item)`, without pending events. Called in the tab that leads, when the log settles.
+ * - `clockIn(kept)`: the item's vector clock in a snapshot, as a JSON object.
+ *
+ * For a change they are called in this order: `rewritten`, `noted`, `recorded`, `settled`.
+ */
+export class Commits {
+  /**
+   * @param {Store} store
+   * @param {Sources} [sources]
+   */
+  constructor(store, { nowMs = Date.now, random = randomBits, user, tabs = null } = {}) {
+    this.store = store
+    this.tabs = tabs
+    this._nowMs = nowMs
+    this._random = random
+    this._givenUser = user ?? null
+    this._node = store.state.node
+    this._n = store.state.n
+    /** The greatest id made or seen. */
+    this._stamp = store.state.stamp
+    this._clock = new StampClock(this._node, this._stamp)
+    /** Events that are in memory alone, in order. @type {Event[]} */
+    this._fresh = []
+    /** Refused events that leave the inbox with the next commit. @type {Set<string>} */
+    this._dropped = new Set()
+    /** How many events and drops there were, and how many of them are committed. */
+    this._asked = 0
+    this._done = 0
+    /** @type {{ asked: number, resolve: () => void }[]} */
+    this._savers = []
+    /** @type {Promise<void> | null} */
+    this._saving = null
+    this._isSettling = false
+    this._isClosed = false
+    /** Why the last commit failed, if it did. @type {ErrorObject | null} */
+    this._diskError = null
+    /** One commit after the other. @type {Promise<unknown>} */
+    this._queue = Promise.resolve()
+    /** What other tabs committed and this one has not carried out yet, by version. @type {Map<number, Packed | null>} */
+    this._heard = new Map()
+    this._wake = () => {}
+    this._ticking = /** @type {any} */ (setInterval(() => this._tick(), TICK_MS))
+    this._ticking.unref?.() // in Node, where it would keep the program alive
+    tabs?.on('commit', ({ version, change }) => this._hear(version, change))
+    tabs?.on('version', (version) => this._hear(version))
+  }
+
+  // Hooks, see above
+
+  /** @param {Entry[]} _entries */
+  noted(_entries) {}
+
+  /** @param {Event[]} _events */
+  recorded(_events) {}
+
+  /** @param {Set<string> | null} _items */
+  rewritten(_items) {}
+
+  /** @param {Kept[]} _kepts */
+  settled(_kepts) {}
+
+  /**
+   * @param {string} item
+   * @param {Entry[]} entries
+   * @returns {{ kept: Kept, piece: Piece | null }}
+   */
+  snapshot(item, entries) {
+    const old = this.store.documents.get(item)
+    const { count = 0, number = 0, since = 0 } = old ?? {}
+    const { seq, at } = entries[entries.length - 1]
+    const clock = new Map(Object.entries(old ? this.clockIn(old) : {}))
+    for (const { event } of entries) saw(clock, event)
+    const more = { count: count + entries.length, number: number + 1, since: since + entries.length }
+    const kept = { item, text: encode(Object.fromEntries(clock)), seq, at, revision: 0, group: null, ...more }
+    return { kept, piece: { item, number, text: JSON.stringify(entries), base: null } }
+  }
+
+  /** @param {Kept} kept @returns {Record<string, number>} */
+  clockIn(kept) {
+    return JSON.parse(kept.text)
+  }
+
+  /** Tells watchers. @param {Event[]} _events */
+  _tell(_events) {}
+
+  // What is recorded
+
+  /** Whose replica this is; null before it first met its server, unless that was told. */
+  get user() {
+    return this.store.state.user ?? this._givenUser
+  }
+
+  /** The local events that count as part of their items, in order. */
+  onTheirWay() {
+    const events = []
+    for (const each of this.store.outbox.values()) if (isOnItsWay(each)) events.push(each.event)
+    return events.concat(this._fresh)
+  }
+
+  /** The greatest n and id are these now. @param {{ n: number, id: string }} event */
+  _count({ n, id }) {
+    this._n = n
+    this._stamp = id
+  }
+
+  /** Resolves when all that was recorded until now is on the disk. Never rejects; `status()` tells of a full disk. */
+  saved() {
+    if (this._done === this._asked) return Promise.resolve()
+    void this._save()
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve) => this._savers.push({ asked: this._asked, resolve }))
+    )
+  }
+
+  /** Commits what is recorded with the next microtask, and what is recorded meanwhile after that. */
+  _save() {
+    return (this._saving ??= Promise.resolve().then(async () => {
+      try {
+        while (this._done < this._asked) await this._saveOnce()
+      } catch (error) {
+        this._failed(error)
+      }
+      this._saving = null
+    }))
+  }
+
+  async _saveOnce() {
+    let asked = 0
+    let count = 0
+    await this._commit(
+      () => {
+        asked = this._asked
+        count = this._fresh.length
+        return this._unsaved()
+      },
+      () => void this._fresh.splice(0, count),
+    )
+    this._done = asked
+    this._diskError = null
+    for (const saver of this._savers) if (saver.asked <= asked) saver.resolve()
+    this._savers = this._savers.filter((saver) => saver.asked > asked)
+    this._tell([])
+  }
+
+  /** What is in memory alone, as a change; null if another tab has committed it, or dropped it. */
+  _unsaved() {
+    const { state, outbox } = this.store
+    for (const id of this._dropped) if (outbox.get(id)?.status !== 'refused') this._dropped.delete(id)
+    if (!this._fresh.length && !this._dropped.size) return null
+    const own = { ...state, user: this.user, n: this._n, stamp: this._stamp }
+    return { drop: [...this._dropped], outbox: this._fresh.map(pending), state: own }
+  }
+
+  /** A commit came to nothing: what is in memory alone stays there, and is tried again. @param {any} error */
+  _failed(error) {
+    this._diskError = (error instanceof SynclineError ? error : new SynclineError('internal', String(error))).toWire()
+    this._tell([])
+  }
+
+  /** What is done from time to time: what failed is tried again, and what may have got lost between tabs is found. */
+  _tick() {
+    if (this._done < this._asked) void this._save()
+    if (this.tabs?.isLeader) this.refresh().catch((error) => this._failed(error))
+  }
+
+  // Commits
+
+  /**
+   * Commits what `make` says when all commits before are done; makes it again if another tab was faster. `then` is
+   * called when the store has it, before the hooks; whoever gives it has told of what it records already.
+   * @param {() => Change | null} make
+   * @param {() => void} [then]
+   */
+  _commit(make, then) {
+    return this._next(async () => {
+      for (;;) {
+        const change = make()
+        if (!change) return
+        const difference = await this.store.commit(change)
+        if (difference) {
+          then?.()
+          const { version } = this.store.state
+          this.tabs?.send('commit', { version, change: difference.isReread ? null : pack(change) })
+          this._took(change, difference, Boolean(then))
+          return this._drain()
+        }
+        await this._catchUp(this.store.behind)
+      }
+    })
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  _next(work) {
+    const done = this._queue.then(work)
+    this._queue = done.catch(() => {})
+    return done
+  }
+
+  /**
+   * Takes note of what a change did. `isTold`: what it recorded has been told of.
+   * @param {Change} change
+   * @param {Difference} difference
+   * @param {boolean} [isTold]
+   */
+  _took(change, { anew, noted, recorded, settled }, isTold = false) {
+    const moved = this._rebase(change.renamed)
+    const items = anew && new Set([...anew, ...moved])
+    const fresh = isTold ? [] : recorded
+    this._note(items, noted.filter(({ event }) => !moved.has(event.item)), fresh.filter(({ item }) => !moved.has(item)))
+    if (settled.length) this.settled(settled)
+    this._tell([...(change.entries ?? []).map(({ event }) => event), ...fresh])
+  }
+
+  /**
+   * Calls the hooks about what is in the log and the outbox.
+   * @param {Set<string> | null} items @param {Entry[]} entries @param {Event[]} events
+   */
+  _note(items, entries, events) {
+    if (items === null || items.size) this.rewritten(items)
+    if (entries.length) this.noted(entries)
+    if (events.length) this.recorded(events)
+  }
+
+  /**
+   * Puts what is in memory alone on top of what is committed now: with a new n if another tab has used it, and with a
+   * new id if that is not above the others' any more, or if events that it may name were renamed. Nobody else has seen
+   * it yet. Returns the items of what has changed.
+   * @param {Map<string, string>} [renamed]
+   */
+  _rebase(renamed) {
+    const { node, n, stamp, user } = this.store.state
+    const [first] = this._fresh
+    const isMoved = first && (first.n !== n + 1 || first.node !== node || renamed || (user && !first.user))
+    const names = new Map(renamed)
+    if (node !== this._node) this._clock = new StampClock(node)
+    this._node = node
+    this._n = n
+    this._clock.last = this._stamp = stamp
+    if (isMoved) this._fresh = this._fresh.map((event) => this._moved(event, names, Boolean(renamed)))
+    else if (first) {
+      this._n += this._fresh.length
+      this._clock.receive(this._fresh[this._fresh.length - 1].id)
+    }
+    this._stamp = this._clock.last
+    return new Set(isMoved ? this._fresh.map((event) => event.item) : [])
+  }
+
+  /** @param {Event} event @param {Map<string, string>} names @param {boolean} isRenamed */
+  _moved(event, names, isRenamed) {
+    const { node, skewMs } = this.store.state
+    if (!isRenamed && event.id > this._clock.last) this._clock.last = event.id
+    else names.set(event.id, this._clock.next(this._nowMs() + skewMs, this._random()))
+    const last = event.node === node ? 0 : lastOf(this.store, this, event)
+    return remade(event, { node, n: ++this._n, last, user: this.user, names })
+  }
+
+  // What other tabs commit
+
+  /**
+   * Another tab has committed a change (null: one to be read from the disk), or it says how far the disk is.
+   * @param {number} version @param {Packed | null} [change]
+   */
+  _hear(version, change) {
+    if (change !== undefined) this._heard.set(version, change)
+    this._drain()
+    if (this.store.state.version >= version || change === null) this._wake()
+    if (this.store.state.version < version) this._next(() => this._catchUp(version)).catch((error) => this._failed(error))
+  }
+
+  /** Carries out what others committed, as far as nothing is missing between. */
+  _drain() {
+    for (;;) {
+      const next = this.store.state.version + 1
+      const packed = this._heard.get(next)
+      if (!packed) break
+      const change = unpack(packed)
+      this._took(change, this.store.take(change, next))
+    }
+    for (const version of this._heard.keys()) if (version <= this.store.state.version) this._heard.delete(version)
+  }
+
+  /**
+   * Comes to a version that is on the disk: by the messages of others, or by reading it if one does not come.
+   * @param {number} version
+   */
+  async _catchUp(version) {
+    this._drain()
+    const isBehind = () => this.store.state.version < version
+    if (isBehind() && this.tabs && this._heard.get(this.store.state.version + 1) !== null) {
+      await new Promise((resolve) => {
+        this._wake = () => resolve(clearTimeout(timer))
+        const timer = setTimeout(resolve, PATIENCE_MS)
+      })
+    }
+    if (isBehind()) await this._reread()
+  }
+
+  async _reread() {
+    await this.store.reread()
+    this._fresh = this._fresh.filter(({ id }) => !this.store.holds(id)) // a commit that failed may have been carried out
+    this._took({}, { anew: null, noted: [], recorded: [], settled: [] })
+    this._drain()
+  }
+
+  /** Finds out whether other tabs committed something that this one has not heard of, and tells how far the disk is. */
+  async refresh() {
+    const version = await this.store.head()
+    await this._next(() => this._catchUp(version))
+    this.tabs?.send('version', version)
+  }
+
+  // Settling
+
+  /** Makes snapshots and history of the entries that have not settled, some at a time, between other commits. */
+  async settle() {
+    if (this._isSettling) return
+    this._isSettling = true
+    const until = this.store.state.version
+    const items = new Set(this.store.log.map(({ event }) => event.item))
+    try {
+      while (items.size) await this._settleSome(items, until)
+    } catch (error) {
+      this._failed(error) // nothing is lost: it settles another time
+    }
+    this._isSettling = false
+  }
+
+  /** @param {Set<string>} items @param {number} until */
+  async _settleSome(items, until) {
+    /** @type {string[]} */
+    let done = []
+    const make = () => {
+      const some = this._some(items)
+      done = [...some.keys()]
+      return this._settling(some, done.length === items.size ? until : undefined)
+    }
+    await this._commit(make, () => {})
+    for (const item of done) items.delete(item)
+  }
+
+  /** The entries of the first of these items. @param {Set<string>} items */
+  _some(items) {
+    /** @type {Map<string, Entry[]>} */
+    const found = new Map()
+    let count = 0
+    for (const item of items) found.set(item, [])
+    for (const entry of this.store.log) found.get(entry.event.item)?.push(entry)
+    for (const [item, entries] of found) {
+      if (count >= SETTLED_AT_ONCE) found.delete(item)
+      count += entries.length
+    }
+    return found
+  }
+
+  /** @param {Map<string, Entry[]>} some @param {number | undefined} until @returns {Change} */
+  _settling(some, until) {
+    const { state } = this.store
+    const settled = []
+    let { forgotten } = state
+    for (const [item, entries] of some) {
+      if (entries.length) settled.push(this.snapshot(item, entries))
+      for (const { event } of entries) if (event.node === state.node && event.id > forgotten) forgotten = event.id
+    }
+    return { settled, until, state: { ...state, forgotten } }
+  }
+
+  /** Commits what is recorded, if there is room on the disk, and closes the store. */
+  async close() {
+    if (this._isClosed) return
+    this._isClosed = true
+    clearInterval(this._ticking)
+    if (this._done < this._asked) void this._save()
+    await this._saving
+    await this._queue
+    this.tabs?.close()
+    this.store.close()
+  }
+}

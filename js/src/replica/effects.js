@@ -1,0 +1,278 @@
+// What a replica does about what a session says: for each effect the one atomic `Change` of its store.
+
+import { thin } from '../core/cursors.js'
+import { Event } from '../core/events.js'
+import { MAX_DRIFT_MS } from '../core/limits.js'
+import { matcher } from '../core/patterns.js'
+import { StampClock } from '../core/stamps.js'
+import { fail } from '../errors.js'
+import { EVERYTHING, newNode, pending } from '../stores/index.js'
+import { READ, may } from './foresight.js'
+
+/** @typedef {import('../core/messages.js').Page} Page */
+/** @typedef {import('../core/messages.js').Welcome} Welcome */
+/** @typedef {import('../core/session.js').Effect} Effect */
+/** @typedef {import('../errors.js').SynclineError} SynclineError */
+/** @typedef {import('../stores/index.js').Change} Change */
+/** @typedef {import('../stores/index.js').Kept} Kept */
+/** @typedef {import('../stores/index.js').Outboxed} Outboxed */
+/** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
+/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'documents' | 'log' | 'holds'>} Held */
+
+/**
+ * What is not in the store: the local time, randomness, and what snapshots hold.
+ * @typedef {object} Around
+ * @property {() => number} now milliseconds since 1970
+ * @property {() => number} random 32 random bits
+ * @property {(kept: Kept) => Record<string, number>} clockIn
+ * @property {string | null} user
+ */
+
+const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
+
+/**
+ * The change an effect means; null if there is nothing to do. Fails if this cannot be this replica's log or user.
+ * @param {Effect} effect
+ * @param {Held} store
+ * @param {Around} around
+ * @returns {Change | null}
+ */
+export function changeFor(effect, store, around) {
+  switch (effect.type) {
+    case 'greet':
+      return greet(store, effect.welcome, around)
+    case 'settle':
+      return settle(store, effect.answers)
+    case 'apply':
+      return apply(store, effect.page, effect.items, around.now())
+    case 'rewind':
+      return rewind(store)
+    case 'restamp':
+      return restamp(store, effect.nowMs, around)
+    case 'mark_copied':
+      return markCopied(store, effect.event)
+  }
+}
+
+/** @param {Held} store @param {Outboxed['status']} status */
+const withStatus = ({ outbox }, status) => [...outbox.values()].filter((each) => each.status === status)
+
+/** @param {Outboxed} outboxed @returns {Outboxed} */
+const again = (outboxed) => ({ ...outboxed, status: 'pending' })
+
+/**
+ * Adopts what the server says. Events recorded before the first welcome get their user now; events that were
+ * acknowledged beyond the server's head were lost with it and are pushed again.
+ *
+ * A replica is one user's for good: what it holds is what that user may read, what is pending is that user's word.
+ * @param {Held} store @param {Welcome} welcome @param {Around} around
+ */
+function greet(store, { epoch, head, time, user, own, rules }, around) {
+  const { state } = store
+  if (state.epoch !== null && state.epoch !== epoch) fail('epoch_changed', 'The server has another log; a person has to decide.')
+  if (around.user !== null && around.user !== user) fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
+  const named = state.user !== null ? [] : withStatus(store, 'pending').filter(({ event }) => event.user === undefined)
+  const lost = withStatus(store, 'acked').filter(({ seq }) => (seq ?? 0) > head)
+  return {
+    outbox: [
+      ...named.map((each) => ({ ...each, event: new Event({ ...each.event.value, user }) })),
+      ...lost.map(again),
+    ],
+    state: {
+      ...state,
+      user,
+      epoch,
+      skewMs: skew(time, around.now()),
+      copied: state.copied || isStrange(store, own ? [own] : [], state.forgotten),
+      rules: rules ?? null,
+    },
+  }
+}
+
+/**
+ * Whether this node would know one of its own events, and does not.
+ * @param {Held} store @param {string[]} ids @param {string} forgotten
+ */
+const isStrange = (store, ids, forgotten) => ids.some((id) => id > forgotten && !store.holds(id))
+
+/**
+ * What to add to the local clock: nothing unless it is so far off that ids could be refused.
+ * @param {number} serverMs @param {number} nowMs
+ */
+const skew = (serverMs, nowMs) => (Math.abs(serverMs - nowMs) > MAX_DRIFT_MS / 2 ? serverMs - nowMs : 0)
+
+/**
+ * Refused events go to the inbox, with every pending event that names one of them, and its whole transaction.
+ * @param {Held} store @param {readonly (readonly [Event, number | SynclineError])[]} answers
+ */
+function settle(store, answers) {
+  /** @type {Map<string | undefined, SynclineError>} by event or by transaction */
+  const reasons = new Map()
+  for (const [{ id }, answer] of answers) if (typeof answer !== 'number') reasons.set(id, answer)
+  /** @type {Outboxed[]} */
+  const outbox = []
+  let waiting = reasons.size ? withStatus(store, 'pending') : []
+  for (let left = -1; left !== waiting.length; ) {
+    left = waiting.length // a transaction's first events may go because of its last one, and others with them
+    waiting = waiting.filter(({ event }) => {
+      const error = reasons.get(event.id) ?? reasons.get(event.tx) ?? event.body.match(ID)?.map((id) => reasons.get(id)).find(Boolean)
+      if (!error) return true
+      for (const name of [event.id, event.tx]) if (name) reasons.set(name, error)
+      outbox.push({ event, status: 'refused', seq: null, error: error.toWire() })
+      return false
+    })
+  }
+  return outbox.length ? { outbox } : null
+}
+
+/**
+ * Stores a page. An entry of this node that it never made shows that its data was copied.
+ * @param {Held} store @param {Page} page @param {readonly string[]} items @param {number} nowMs
+ * @returns {Change}
+ */
+function apply(store, page, items, nowMs) {
+  const { forget, late, more } = page
+  const before = otherView(store, page)
+  const entries = [...late, ...page.entries]
+  const ids = entries.map(({ event }) => event.id)
+  const mine = entries.filter(({ event }) => event.node === before.node).map(({ event }) => event.id)
+  const last = page.entries.length ? page.entries[page.entries.length - 1].seq : before.seq
+  const isOvertaken = last < before.seq // by a live page: the cursor would lead back
+  const seq = isOvertaken ? before.seq : last
+  const cursor = isOvertaken ? before.cursor : page.cursor
+  const state = {
+    ...before,
+    seq,
+    cursor,
+    cursors: withCursor(before.cursors, seq, cursor),
+    stamp: greatest([before.stamp, ...ids]),
+    confirmed: greatest([before.confirmed, ...ids]),
+    copied: before.copied || isStrange(store, mine, before.forgotten),
+    syncedAt: more ? before.syncedAt : nowMs,
+  }
+  const change = { forget, entries, state }
+  return more ? change : withoutOverdue(store, change, new Set(ids), matcher(items))
+}
+
+/** @param {string[]} ids */
+const greatest = (ids) => ids.reduce((a, b) => (a > b ? a : b))
+
+/**
+ * The state that a page goes on from, if it forgets items or brings some that became visible.
+ *
+ * Older cursors tell nothing then of what is held; and what was this node's own may come again as if it were strange.
+ * @param {Held} store @param {Page} page
+ */
+function otherView({ state, log }, { forget, late }) {
+  if (!forget.length && !late.length) return state
+  const isAll = forget.includes(EVERYTHING)
+  const isGone = matcher(forget)
+  const gone = forget.length ? log.filter(({ event }) => event.node === state.node && isGone(event.item)) : []
+  const forgotten = greatest([state.forgotten, ...gone.map(({ event }) => event.id)])
+  return { ...state, cursors: [], forgotten, seq: isAll ? 0 : state.seq }
+}
+
+/**
+ * Settles acknowledged events whose entries should have come by now, or never will.
+ *
+ * What may not be read never comes: it is let go of, since the log has it. The others were lost by the log, and are
+ * pushed again.
+ * @param {Held} store @param {Change & { state: ReplicaState }} change
+ * @param {Set<string>} arrived @param {(item: string) => boolean} isInView
+ */
+function withoutOverdue(store, change, arrived, isInView) {
+  const { state } = change
+  const waiting = withStatus(store, 'acked').filter(({ event }) => !arrived.has(event.id))
+  const isHidden = (/** @type {Outboxed} */ { event }) => may(state, event.item, READ) === false
+  const drop = waiting.filter(isHidden).map(({ event }) => event.id)
+  const lost = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
+  return { ...change, drop, outbox: lost.map(again), state: { ...state, forgotten: greatest([state.forgotten, ...drop]) } }
+}
+
+/** @param {ReplicaState['cursors']} cursors @param {number} seq @param {string | null} cursor */
+function withCursor(cursors, seq, cursor) {
+  if (cursor === null) return cursors
+  const known = new Map(cursors).set(seq, cursor)
+  return thin([...known.keys()].sort((a, b) => a - b)).map((each) => /** @type {[number, string]} */ ([each, known.get(each)]))
+}
+
+/**
+ * Back to the next older cursor. What came after it is kept until it comes again, or is pushed again.
+ * @param {Held} store
+ */
+function rewind(store) {
+  const { state } = store
+  const cursors = state.cursors.filter(([, cursor]) => cursor !== state.cursor)
+  const [seq, cursor] = cursors[cursors.length - 1] ?? [0, null]
+  return { rewind: seq, outbox: withStatus(store, 'acked').map(again), state: { ...state, seq, cursor, cursors } }
+}
+
+/**
+ * New ids for the pending events, in their order, and a new node id if this one was copied.
+ *
+ * What a log has held (it has a seq) keeps its id, because others may give it back too.
+ * @param {Held} store @param {number} nowMs @param {Around} around
+ */
+function restamp(store, nowMs, around) {
+  const { state } = store
+  const waiting = withStatus(store, 'pending')
+  const fresh = waiting.filter(({ seq }) => seq === null)
+  const kept = waiting.filter(({ seq }) => seq !== null).map(({ event }) => event.id)
+  const node = state.copied ? newNode(around.random) : state.node
+  const clock = new StampClock(node, greatest([state.forgotten, state.confirmed, ...kept]))
+  const renamed = new Map(fresh.map(({ event }) => [event.id, clock.next(nowMs, around.random())]))
+  let n = state.copied ? 0 : state.n
+  const outbox = fresh.map(({ event }) => {
+    const last = state.copied ? lastOf(store, around, event) : 0
+    return pending(remade(event, { node, n: ++n, last, user: event.user, names: renamed }))
+  })
+  const skewMs = skew(nowMs, around.now())
+  return { drop: [...renamed.keys()], outbox, renamed, state: { ...state, node, n, stamp: clock.last, copied: false, skewMs } }
+}
+
+/**
+ * The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is.
+ * @param {Held} store @param {Event} event
+ */
+function markCopied(store, { id }) {
+  const lost = store.outbox.get(id)
+  return { outbox: lost?.status === 'pending' ? [pending(lost.event)] : [], state: { ...store.state, copied: true } }
+}
+
+/**
+ * The counter of the last confirmed event of an event's node on its item; 0 if there is none.
+ * @param {Pick<Held, 'documents' | 'log'>} store @param {Pick<Around, 'clockIn'>} around @param {Event} event
+ */
+export function lastOf({ documents, log }, around, { item, node }) {
+  const kept = documents.get(item)
+  let last = kept ? around.clockIn(kept)[node] ?? 0 : 0
+  for (const { event } of log) if (event.item === item && event.node === node) last = Math.max(last, event.n)
+  return last
+}
+
+/**
+ * An event that nobody else has seen, made again: under another number of a node (which has seen `last` of the node it
+ * was of), and with the new ids of what its ops and meta name.
+ * @param {Event} event
+ * @param {{ node: string, n: number, last: number, user: string | null | undefined, names: Map<string, string> }} as
+ */
+export function remade(event, { node, n, last, user, names }) {
+  const { [event.node]: _, ...clock } = event.clock
+  const known = last ? { ...clock, [event.node]: last } : clock
+  const value = { ...event.value, id: names.get(event.id) ?? event.id, node, clock: { ...known, [node]: n } }
+  if (user) value.user = user
+  if (names.size) for (const field of /** @type {const} */ (['ops', 'meta'])) {
+    if (value[field]) value[field] = JSON.parse(JSON.stringify(value[field]).replace(ID, (id) => names.get(id) ?? id))
+  }
+  return new Event(value)
+}
+
+/**
+ * Notes an event in an item's clock, whose nodes stand in the order in which they last wrote.
+ * @param {Map<string, number>} clock @param {Event} event
+ */
+export function saw(clock, { node, n }) {
+  const before = clock.get(node) ?? 0
+  clock.delete(node)
+  clock.set(node, Math.max(before, n))
+}

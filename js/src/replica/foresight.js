@@ -1,0 +1,24 @@
+// What a server would say, as far as its rules are known: a hint, and never a refusal. A member is told its own rules
+// at the beginning of each conversation. They may have changed since: what may be stored is decided when it is pushed.
+
+import { Rules } from '../core/access/rules.js'
+
+/** @typedef {import('../core/access/rules.js').Rule} Rule */
+
+export const READ = '.read'
+
+/** The rules of a state, which are replaced as a whole. @type {WeakMap<readonly Rule[], Rules>} */
+const compiled = new WeakMap()
+
+/**
+ * Whether a user might do an action with an item under the rules known last; null if none are known.
+ * @param {{ rules: readonly Rule[] | null, user: string | null }} state
+ * @param {string} item
+ * @param {string} action
+ */
+export function may({ rules, user }, item, action) {
+  if (!rules || user === null) return null
+  const known = compiled.get(rules) ?? new Rules(rules)
+  compiled.set(rules, known)
+  return known.may(user, item, action)
+}

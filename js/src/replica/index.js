@@ -1,0 +1,418 @@
+// The local half: record events offline, read them, and carry out what a sync session says.
+//
+// What is recorded is in memory at once and on the disk soon after (`saved`). Several tabs may share the disk; what one
+// of them commits, the others carry out in memory. Nothing here waits for a network.
+
+import { Event } from '../core/events.js'
+import { KEPT_CLOCK_NODES, MAX_PUSH_EVENTS } from '../core/limits.js'
+import { matcher } from '../core/patterns.js'
+import { fail } from '../errors.js'
+import { newNode } from '../stores/index.js'
+import { Commits } from './commits.js'
+import { changeFor, remade, saw } from './effects.js'
+import { may } from './foresight.js'
+
+/** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('../core/messages.js').Page} Page */
+/** @typedef {import('../core/session.js').Effect} Effect */
+/** @typedef {import('../core/session.js').Local} Local */
+/** @typedef {import('../errors.js').SynclineError} SynclineError */
+/** @typedef {import('../stores/index.js').Outboxed} Outboxed */
+/** @typedef {import('./commits.js').ErrorObject} ErrorObject */
+/** @typedef {import('./commits.js').Sources} Sources */
+/** @typedef {import('./drafts.js').Draft} Draft */
+/** @typedef {import('./drafts.js').Refused} Refused */
+
+/**
+ * How a replica stands to its server, and to its disk.
+ * @typedef {object} Status
+ * @property {string} state `offline`, `connecting`, `syncing`, `live` or `needs_auth`
+ * @property {number} pending events that no server has answered
+ * @property {number} refused events in the refused inbox
+ * @property {number} unsaved events, and drops from the inbox, that are not on the disk yet
+ * @property {number | null} lastSynced when both last agreed, in milliseconds of the local clock
+ * @property {ErrorObject | null} error why the last attempt failed, if it did; `storage_full` while the disk is full
+ * @property {boolean} isLeader whether this tab speaks with the server
+ * @property {boolean | null} persisted whether the browser promised to keep the data; null: not asked, or it cannot
+ */
+
+const SETTLE_ABOVE = 2_000 // entries in memory that have not settled
+const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
+const CACHED_CLOCKS = 1_000
+
+/** One replica of one space. Its hooks are those of `Commits`, and `readClock`. */
+export class Replica extends Commits {
+  /**
+   * @param {import('../stores/store.js').Store} store
+   * @param {Sources} [sources]
+   */
+  constructor(store, sources) {
+    super(store, sources)
+    /** What this replica has seen of items; the nodes in the order in which they last wrote. @type {Map<string, Map<string, number>>} */
+    this._clocks = new Map()
+    /** Acknowledged events whose entries have not come yet, and entries that came before. @type {Map<string, number>} */
+    this._acked = new Map()
+    /** @type {Set<string>} */
+    this._early = new Set()
+    /** @type {Set<{ wants: (item: string) => boolean, call: (events: Event[]) => void }>} */
+    this._watchers = new Set()
+    /** @type {Set<(status: Status) => void>} */
+    this._statusWatchers = new Set()
+    /** @type {{ state: string, error: ErrorObject | null }} */
+    this._connection = { state: 'offline', error: null }
+    /** @type {Promise<void> | undefined} */
+    this._asking = undefined
+    /** @type {boolean | null} */
+    this._persisted = null
+    this._listen()
+  }
+
+  _listen() {
+    const { tabs } = this
+    tabs?.on('connection', (connection) => this._connect(connection))
+    tabs?.on('hello', () => tabs.isLeader && tabs.send('connection', this._connection))
+    tabs?.onLead(() => {
+      this.setConnection('offline')
+      this.refresh().catch((error) => this._failed(error))
+    })
+    tabs?.send('hello')
+  }
+
+  // Writing
+
+  /**
+   * Records one event. Fails if it could never be accepted. It is durable when `saved()` says so.
+   * @param {string} item
+   * @param {string} action
+   * @param {any} [payload]
+   * @param {Partial<Draft>} [more] `ops` and `meta`
+   */
+  record(item, action, payload, more) {
+    return this.recordMany([{ ...more, item, action, payload }])[0]
+  }
+
+  /**
+   * Records several events, which are on the disk together. `together`: so does the server store all of them or none.
+   * @param {readonly Draft[]} drafts
+   * @param {{ together?: boolean }} [options]
+   */
+  recordMany(drafts, { together = false } = {}) {
+    if (this._isClosed) fail('store_closed', 'The replica was closed.')
+    if (together && drafts.length > MAX_PUSH_EVENTS) {
+      fail('invalid_event', `At most ${MAX_PUSH_EVENTS} events can be stored together.`)
+    }
+    const tx = together ? newNode(this._random) : undefined
+    const before = { n: this._n, id: this._stamp }
+    try {
+      const events = drafts.map((draft) => this._make(draft, tx))
+      if (events.length) this._record(events)
+      return events
+    } catch (error) {
+      this._count(before)
+      this._clocks.clear()
+      throw error
+    }
+  }
+
+  /** @param {Event[]} events */
+  _record(events) {
+    for (const event of events) this._fresh.push(event)
+    this._asked += events.length
+    this._asking ??= this._askToPersist()
+    void this._save()
+    this.recorded(events)
+    this._tell(events)
+  }
+
+  async _askToPersist() {
+    this._persisted = await this.store.persist()
+    this._tell([])
+  }
+
+  /** An id for an event that is being drafted, above all that were recorded or reserved. */
+  reserve() {
+    return this._clock.next(this._nowMs() + this.store.state.skewMs, this._random())
+  }
+
+  /** @param {Draft} draft @param {string} [tx] */
+  _make({ item, action, payload, ops, meta, id = this.reserve() }, tx) {
+    const seen = this._seen(item)
+    const clock = clockWith(seen, this.node, this._n + 1)
+    const user = this.user ?? undefined
+    const fields = { id, item, action, node: this.node, clock, payload, ops, user, meta: tx ? { ...meta, tx } : meta }
+    let event = Event.of(fields)
+    if (id <= this._stamp) event = this._makeAgain(event) // see `recorded`
+    this._count(event)
+    saw(seen, event)
+    return event
+  }
+
+  /** @param {Event} event */
+  _makeAgain(event) {
+    return remade(event, { node: this.node, n: event.n, last: 0, user: event.user, names: new Map([[event.id, this.reserve()]]) })
+  }
+
+  // Reading
+
+  /** This replica's node id. */
+  get node() {
+    return this.store.state.node
+  }
+
+  /** The events no server has answered, in the order they were recorded. */
+  pending() {
+    return this._unanswered(Infinity).concat(this._fresh)
+  }
+
+  /** The pending events on the disk. @param {number} limit */
+  _unanswered(limit) {
+    const events = []
+    for (const { event, status } of this.store.outbox.values()) {
+      if (events.length >= limit) break
+      if (status === 'pending' && !this._acked.has(event.id)) events.push(event)
+    }
+    return events
+  }
+
+  /** @param {string} item */
+  _seen(item) {
+    let clock = this._clocks.get(item)
+    if (!clock) {
+      if (this._clocks.size >= CACHED_CLOCKS) this._clocks.clear()
+      this._clocks.set(item, (clock = this.readClock(item)))
+    }
+    return clock
+  }
+
+  /**
+   * The item's vector clock with all events on their way, as a new Map. A hook.
+   * @param {string} item
+   */
+  readClock(item) {
+    const kept = this.store.documents.get(item)
+    const clock = new Map(Object.entries(kept ? this.clockIn(kept) : {}))
+    for (const { event } of this.store.log) if (event.item === item) saw(clock, event)
+    for (const event of this.onTheirWay()) if (event.item === item) saw(clock, event)
+    return clock
+  }
+
+  /** @param {Set<string> | null} items @param {Entry[]} entries @param {Event[]} events */
+  _note(items, entries, events) {
+    if (!items) this._clocks.clear()
+    else for (const item of items) this._clocks.delete(item)
+    for (const { event } of entries) this._see(event)
+    for (const event of events) this._see(event)
+    super._note(items, entries, events)
+  }
+
+  /** @param {Event} event */
+  _see(event) {
+    const clock = this._clocks.get(event.item)
+    if (clock) saw(clock, event)
+  }
+
+  // What the server would say
+
+  /**
+   * Whether this user might do an action with an item, under the rules known last; null if none are known. A hint:
+   * recording works in any case, and the server decides when it is pushed.
+   * @param {string} item
+   * @param {string} action
+   */
+  may(item, action) {
+    return may(this.store.state, item, action)
+  }
+
+  /** The pending events that the rules known last would refuse: a hint, like `may`. They are pushed as usual. */
+  doomed() {
+    return this.pending().filter(({ item, action }) => this.may(item, action) === false)
+  }
+
+  // The refused inbox
+
+  /** The events that were refused, with the reason. @returns {Refused[]} */
+  refused() {
+    const found = []
+    for (const { event, status, error } of this.store.outbox.values()) {
+      if (status === 'refused' && !this._dropped.has(event.id)) found.push({ event, error: error ?? {} })
+    }
+    return found
+  }
+
+  /**
+   * Records a refused event again, as a new one, with parts of its draft changed; returns the new event.
+   * @param {string} id
+   * @param {Partial<Draft>} [mended]
+   */
+  retry(id, mended) {
+    const { item, action, payload, ops, meta: { tx: _, ...meta } = {} } = this._findRefused(id)
+    const draft = { item, action, payload, ops, meta: Object.keys(meta).length ? meta : undefined, ...mended }
+    const [event] = this.recordMany([draft])
+    this.drop(id)
+    return event
+  }
+
+  /**
+   * Forgets a refused event for good.
+   * @param {string} id
+   */
+  drop(id) {
+    this._findRefused(id)
+    this._dropped.add(id)
+    this._asked++
+    void this._save()
+    this._tell([])
+  }
+
+  /** @param {string} id */
+  _findRefused(id) {
+    const found = this.refused().find(({ event }) => event.id === id)
+    return found?.event ?? fail('unknown_event', 'No such event is in the refused inbox.')
+  }
+
+  // Watching
+
+  /** How this replica stands. @returns {Status} */
+  status() {
+    const { counts, state } = this.store
+    return {
+      ...this._connection,
+      pending: counts.pending + this._fresh.length,
+      refused: counts.refused - this._dropped.size,
+      unsaved: this._asked - this._done,
+      lastSynced: state.syncedAt,
+      error: this._diskError ?? this._connection.error,
+      isLeader: this.tabs?.isLeader ?? true,
+      persisted: this._persisted,
+    }
+  }
+
+  /**
+   * For whoever syncs this replica, in the tab that leads: how the connection is. Other tabs are told.
+   * @param {string} state
+   * @param {SynclineError | null} [error]
+   */
+  setConnection(state, error = null) {
+    this._connect({ state, error: error && error.toWire() })
+    this.tabs?.send('connection', this._connection)
+  }
+
+  /** @param {{ state: string, error: ErrorObject | null }} connection */
+  _connect(connection) {
+    this._connection = connection
+    this._tell([])
+  }
+
+  /**
+   * Calls back with events as they are recorded or arrive, in this tab or another; returns the way to stop.
+   * @param {(events: Event[]) => void} call
+   * @param {{ items?: readonly string[] }} [options]
+   */
+  watchEvents(call, { items = [] } = {}) {
+    const watcher = { wants: matcher(items), call }
+    this._watchers.add(watcher)
+    return () => void this._watchers.delete(watcher)
+  }
+
+  /**
+   * Calls back whenever `status()` may have changed; returns the way to stop.
+   * @param {(status: Status) => void} call
+   */
+  watchStatus(call) {
+    this._statusWatchers.add(call)
+    return () => void this._statusWatchers.delete(call)
+  }
+
+  /** @param {Event[]} events */
+  _tell(events) {
+    for (const { wants, call } of events.length ? [...this._watchers] : []) {
+      const found = events.filter((event) => wants(event.item))
+      if (found.length) safely(() => call(found))
+    }
+    for (const call of [...this._statusWatchers]) safely(() => call(this.status()))
+  }
+
+  // Syncing: what a session asks and says, in the tab that leads
+
+  /**
+   * What a session has to know before its next step. Only what is on the disk is pushed.
+   * @param {number} [limit]
+   * @returns {Local}
+   */
+  local(limit = Infinity) {
+    const { node, cursor, copied } = this.store.state
+    return { node, cursor, copied, pending: this._unanswered(limit) }
+  }
+
+  /**
+   * Carries out what a session said. Fails if it cannot be stored, or cannot be this replica's log or user.
+   * @param {Effect} effect
+   */
+  async perform(effect) {
+    if (effect.type === 'settle') this._noteAcks(effect.answers)
+    if (effect.type === 'rewind' || effect.type === 'restamp') await this.keepAcks()
+    const around = { now: this._nowMs, random: this._random, user: this.user, clockIn: this.clockIn.bind(this) }
+    await this._commit(() => changeFor(effect, this.store, around))
+    if (effect.type === 'apply') this._sawPage(effect.page)
+    this._tell([])
+  }
+
+  /**
+   * Writes down which pending events are acknowledged but have not come back as entries yet.
+   *
+   * Most acknowledgements are followed by the entry at once, so they are kept in memory until a conversation ends; one
+   * that is forgotten costs another push, which changes nothing.
+   */
+  async keepAcks() {
+    await this._commit(() => {
+      /** @type {Outboxed[]} */
+      const outbox = []
+      for (const [id, seq] of this._acked) {
+        const each = this.store.outbox.get(id)
+        if (each?.status === 'pending') outbox.push({ ...each, status: 'acked', seq })
+      }
+      return outbox.length ? { outbox } : null
+    })
+    this._acked.clear()
+    this._early.clear()
+  }
+
+  /** @param {readonly (readonly [Event, number | SynclineError])[]} answers */
+  _noteAcks(answers) {
+    for (const [{ id }, answer] of answers) {
+      if (!this._early.delete(id) && typeof answer === 'number') this._acked.set(id, answer)
+    }
+  }
+
+  /** @param {Page} page */
+  _sawPage({ entries, late, more }) {
+    for (const { event } of [...late, ...entries]) {
+      // live, an entry may arrive before the answer to its push
+      if (event.node === this.node && !this._acked.delete(event.id)) this._early.add(event.id)
+    }
+    if (this.store.log.length > (more ? SETTLE_ABOVE_AMID : SETTLE_ABOVE)) void this.settle()
+  }
+}
+
+/**
+ * The clock of a node's next event on an item: of what it has seen the nodes that wrote last, in canonical order.
+ * @param {Map<string, number>} seen
+ * @param {string} node
+ * @param {number} n
+ */
+function clockWith(seen, node, n) {
+  if (!seen.size || (seen.size === 1 && seen.has(node))) return { [node]: n }
+  const counters = new Map([...seen].slice(1 - KEPT_CLOCK_NODES)).set(node, n)
+  return Object.fromEntries([...counters].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** A watcher that throws keeps nothing else from happening. @param {() => void} call */
+function safely(call) {
+  try {
+    call()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+}

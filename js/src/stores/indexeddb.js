@@ -1,0 +1,137 @@
+// The disk of a page: a database of IndexedDB for each replica, shared by all tabs.
+
+import { SynclineError } from '../errors.js'
+import { newNode, newState } from './index.js'
+import { KEYS, Store, keyOf } from './store.js'
+
+/** @typedef {import('./store.js').Bounds} Bounds */
+
+const SCHEMA = 1
+const READ_AT_ONCE = 1_000 // rows, so that no task is long
+
+/**
+ * Opens the replica of a name in this browser's profile; it is made if it is not there.
+ * @param {string} name
+ * @param {string} [node] for one that is made
+ */
+export const openIndexedDB = async (name, node = newNode()) => Store.open(await IndexedDBDisk.open(name, node))
+
+/** @typedef {import('./store.js').Disk} Disk */
+
+/** @implements {Disk} */
+class IndexedDBDisk {
+  /** @param {IDBDatabase} db */
+  constructor(db) {
+    this._db = db
+    db.onversionchange = () => db.close() // somebody erases it
+  }
+
+  /** @param {string} name @param {string} node */
+  static async open(name, node) {
+    const request = indexedDB.open(name, SCHEMA)
+    request.onupgradeneeded = () => {
+      for (const [store, keyPath] of Object.entries(KEYS)) request.result.createObjectStore(store, { keyPath })
+      request.transaction?.objectStore('state').put({ key: 'state', ...newState(node) })
+    }
+    return new IndexedDBDisk(await result(request).catch(refuse))
+  }
+
+  /**
+   * @template T
+   * @param {(tx: import('./store.js').Transaction) => Promise<T>} work
+   * @param {'read' | 'relaxed' | 'strict'} kind
+   */
+  async run(work, kind) {
+    try {
+      const mode = kind === 'read' ? 'readonly' : 'readwrite'
+      const tx = this._db.transaction(Object.keys(KEYS), mode, { durability: kind === 'strict' ? kind : 'relaxed' })
+      const ended = end(tx)
+      ended.catch(() => {}) // it is awaited below, unless the work fails before
+      const done = await work(transaction(tx)).catch((error) => {
+        abort(tx)
+        throw error
+      })
+      await ended
+      return done
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+
+  close() {
+    this._db.close()
+  }
+
+  async erase() {
+    this.close()
+    await result(indexedDB.deleteDatabase(this._db.name)).catch(refuse)
+  }
+
+  async persist() {
+    return (await globalThis.navigator?.storage?.persist?.()) ?? null
+  }
+}
+
+/**
+ * @param {IDBTransaction} tx
+ * @returns {import('./store.js').Transaction}
+ */
+const transaction = (tx) => ({
+  get: (store, key) => result(tx.objectStore(store).get(key)),
+  put: (store, row) => void tx.objectStore(store).put(row),
+  clear: (store, bounds) => void tx.objectStore(store).delete(range(bounds)),
+  async all(store, bounds = {}) {
+    const rows = []
+    for (let open = false, { from, to } = bounds; ; open = true) {
+      const some = await result(tx.objectStore(store).getAll(range({ from, to }, open), READ_AT_ONCE))
+      for (const row of some) rows.push(row)
+      if (some.length < READ_AT_ONCE) return rows
+      from = keyOf(store, some[some.length - 1])
+    }
+  },
+})
+
+/** @param {Bounds} [bounds] @param {boolean} [open] without the row at `from` */
+function range({ from, to } = {}, open = false) {
+  if (from === undefined) return to === undefined ? IDBKeyRange.lowerBound(-Infinity) : IDBKeyRange.upperBound(to)
+  return to === undefined ? IDBKeyRange.lowerBound(from, open) : IDBKeyRange.bound(from, to, open)
+}
+
+/** @param {IDBTransaction} tx @returns {Promise<void>} */
+const end = (tx) =>
+  new Promise((resolve, reject) => {
+    tx.oncomplete = () => resolve()
+    tx.onabort = () => reject(tx.error ?? new DOMException('', 'AbortError'))
+  })
+
+/** @param {IDBTransaction} tx */
+function abort(tx) {
+  try {
+    tx.abort()
+  } catch {
+    // it has ended
+  }
+}
+
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
+const result = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+
+const CODES = new Map([
+  ['QuotaExceededError', 'storage_full'],
+  ['InvalidStateError', 'store_closed'],
+  ['VersionError', 'newer_schema'],
+])
+
+/** @param {unknown} error @returns {never} */
+function refuse(error) {
+  if (!(error instanceof DOMException)) throw error
+  throw new SynclineError(CODES.get(error.name) ?? 'store_damaged', `${error.name}: ${error.message}`)
+}

@@ -1,0 +1,296 @@
+// A replica's store: what is in memory, and how a change of it is written to a disk.
+//
+// The disk is a log and its sediment. A page of entries is one record, as it came; when they have settled, each of
+// their items has a new snapshot and a piece of history, and the records go. An entry whose seq is not above its item's
+// snapshot is known already, so settling may be interrupted anywhere.
+
+import { decodeEntries } from '../core/events.js'
+import { Contents, EVERYTHING, outboxRow } from './index.js'
+
+/** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('./index.js').Change} Change */
+/** @typedef {import('./index.js').Difference} Difference */
+/** @typedef {import('./index.js').Kept} Kept */
+/** @typedef {import('./index.js').Piece} Piece */
+
+/**
+ * One transaction of a disk. What it does is done in order.
+ * @typedef {object} Transaction
+ * @property {(store: string, key: Key) => Promise<any>} get undefined if there is no such row
+ * @property {(store: string, bounds?: Bounds) => Promise<any[]>} all rows, in any order
+ * @property {(store: string, row: any) => void} put
+ * @property {(store: string, bounds?: Bounds) => void} clear deletes rows
+ *
+ * @typedef {string | number | [item: string, number: number]} Key
+ * @typedef {{ from?: Key, to?: Key }} Bounds both included
+ */
+
+/**
+ * Where the rows are.
+ * @typedef {object} Disk
+ * @property {<T>(work: (tx: Transaction) => Promise<T>, kind: 'read' | 'relaxed' | 'strict') => Promise<T>} run
+ *   all of a transaction or nothing; `strict`: it is on the disk when this resolves. Fails with storage_full.
+ * @property {() => void} close
+ * @property {() => Promise<void>} erase
+ * @property {() => Promise<boolean | null>} persist
+ */
+
+/** What the rows of each store are found by. They are plain objects, with their keys in them. */
+export const KEYS = { state: 'key', outbox: 'id', log: 'version', documents: 'item', history: ['item', 'number'] }
+
+/** @param {string} store @param {any} row @returns {Key} */
+export const keyOf = (store, row) => (store === 'history' ? [row.item, row.number] : row[Reflect.get(KEYS, store)])
+
+/** One replica's data. What `state`, `outbox`, `documents` and `log` tell is as of the last commit that is known. */
+export class Store {
+  /** @param {Disk} disk @param {Contents} contents */
+  constructor(disk, contents) {
+    this._disk = disk
+    this._contents = contents
+    /** The version that a commit found which came to nothing. */
+    this.behind = 0
+  }
+
+  /** @param {Disk} disk */
+  static async open(disk) {
+    return new Store(disk, await readContents(disk))
+  }
+
+  /** What the replica knows of itself. */
+  get state() {
+    return this._contents.state
+  }
+
+  /** Local events by id, in order. @returns {ReadonlyMap<string, import('./index.js').Outboxed>} */
+  get outbox() {
+    return this._contents.outbox
+  }
+
+  /** How many local events of each status there are. */
+  get counts() {
+    return this._contents.counts
+  }
+
+  /** The last snapshot of each item. @returns {ReadonlyMap<string, Kept>} */
+  get documents() {
+    return this._contents.documents
+  }
+
+  /** The entries that have not settled, in order of seq. @returns {readonly Entry[]} */
+  get log() {
+    return this._contents.log
+  }
+
+  /** Whether an event is in the outbox, or among the entries that have not settled. @param {string} id */
+  holds(id) {
+    return this._contents.holds(id)
+  }
+
+  /**
+   * Carries out a change, durably and whole, or fails and does nothing. Null if another tab has committed meanwhile:
+   * then nothing was done either, and `behind` is the version to catch up with.
+   * @param {Change} change
+   * @returns {Promise<Difference | null>}
+   */
+  async commit(change) {
+    const contents = this._contents
+    const { version } = contents.state
+    const whole = { ...change, state: { ...(change.state ?? contents.state), version: version + 1 } }
+    const isRewritten = change.rewind !== undefined || Boolean(change.entries?.some((entry) => contents.hasSettled(entry)))
+    const kind = change.outbox?.some((each) => !contents.outbox.has(each.event.id)) ? 'strict' : 'relaxed'
+    return this._disk.run(async (tx) => {
+      this.behind = (await tx.get('state', 'state')).version
+      if (this.behind !== version) return null
+      tx.put('state', { key: 'state', ...whole.state })
+      return isRewritten ? this._rewrite(tx, whole) : write(tx, contents, whole)
+    }, kind).then((done) => done && done())
+  }
+
+  /**
+   * Carries out in memory what another tab has committed.
+   * @param {Change} change
+   * @param {number} version
+   */
+  take(change, version) {
+    const state = { ...(change.state ?? this.state), version }
+    return this._contents.apply({ ...change, state })
+  }
+
+  /** Reads everything again. */
+  async reread() {
+    const contents = await readContents(this._disk)
+    if (contents.state.version >= this.state.version) this._contents = contents
+  }
+
+  /** The number of the last commit, of whichever tab. @returns {Promise<number>} */
+  head() {
+    return this._disk.run(async (tx) => (await tx.get('state', 'state')).version, 'read')
+  }
+
+  // The past
+
+  /**
+   * The newest piece of an item's history with a number below that; null if there is none.
+   * @param {string} item
+   * @param {number} below
+   * @returns {Promise<Piece | null>}
+   */
+  piece(item, below) {
+    return this._disk.run(async (tx) => (await tx.get('history', [item, below - 1])) ?? null, 'read')
+  }
+
+  /**
+   * All entries after a seq, in order; of these items, or of all. Reads the whole history.
+   * @param {{ since?: number, items?: Iterable<string> }} [asked]
+   */
+  async entries({ since = 0, items } = {}) {
+    const wanted = items && new Set(items)
+    const pieces = await this._disk.run(async (tx) => {
+      if (!wanted) return tx.all('history')
+      return (await Promise.all([...wanted].map((item) => tx.all('history', ofItem(item))))).flat()
+    }, 'read')
+    const recent = this.log.filter(({ event }) => !wanted || wanted.has(event.item))
+    const entries = [...pieces.flatMap((/** @type {Piece} */ { text }) => decodeEntries(text)), ...recent]
+    const bySeq = new Map(entries.map((entry) => [entry.seq, entry])) // it may have settled while this was reading
+    return [...bySeq.values()].filter(({ seq }) => seq > since).sort((a, b) => a.seq - b.seq)
+  }
+
+  // Opening and closing
+
+  /** Closes the store; closing twice does nothing. Commits fail with store_closed then. */
+  close() {
+    this._disk.close()
+  }
+
+  /** Deletes everything, and closes the store. */
+  erase() {
+    return this._disk.erase()
+  }
+
+  /** Asks the browser not to delete the data when room is short; null if it cannot promise that. */
+  persist() {
+    return this._disk.persist()
+  }
+
+  /**
+   * A change that reaches into what has settled: that is taken up again, as far back as needed, and will settle anew.
+   * @param {import('./store.js').Transaction} tx
+   * @param {Change} change
+   */
+  async _rewrite(tx, change) {
+    const next = this._contents.copy()
+    for (const [item, seq] of reached(this._contents, change)) await takeUp(tx, next, item, seq)
+    next.apply(change)
+    for (const store of ['log', 'outbox']) tx.clear(store)
+    for (const item of change.forget ?? []) forget(tx, item)
+    tx.put('log', logRow(next.log, next.state.version))
+    for (const outboxed of next.outbox.values()) tx.put('outbox', outboxRow(outboxed))
+    return () => {
+      this._contents = next
+      return { anew: null, noted: [], recorded: [], settled: [], isReread: true }
+    }
+  }
+}
+
+/**
+ * Writes a change that reaches into nothing that has settled. What is left to do when it is on the disk is returned.
+ * @param {Transaction} tx
+ * @param {Contents} contents
+ * @param {Change & { state: import('./index.js').ReplicaState }} change
+ */
+function write(tx, contents, change) {
+  const { forget: items = [], entries = [], drop = [], outbox = [], settled = [], until, state } = change
+  if (items.length) writeForgotten(tx, contents, new Set(items), entries, state.version)
+  else if (entries.length) tx.put('log', logRow(entries, state.version))
+  for (const { event } of entries) if (contents.outbox.has(event.id)) tx.clear('outbox', only(event.id))
+  for (const id of drop) tx.clear('outbox', only(id))
+  for (const outboxed of outbox) tx.put('outbox', outboxRow(outboxed))
+  for (const { kept, piece } of settled) {
+    tx.put('documents', kept)
+    if (piece) tx.put('history', piece)
+  }
+  if (until !== undefined) tx.clear('log', { to: until })
+  return () => contents.apply(change)
+}
+
+/**
+ * The records of the log hold entries of several items: what is left of them becomes one record with those that come.
+ * @param {Transaction} tx @param {Contents} contents @param {Set<string>} items
+ * @param {readonly Entry[]} entries @param {number} version
+ */
+function writeForgotten(tx, { log, outbox }, items, entries, version) {
+  const left = items.has(EVERYTHING) ? [] : log.filter(({ event }) => !items.has(event.item))
+  for (const item of items) forget(tx, item)
+  tx.clear('log')
+  tx.put('log', logRow([...left, ...entries], version))
+  for (const { event, status } of outbox.values()) {
+    if (status === 'orphan' && items.has(event.item)) tx.clear('outbox', only(event.id))
+  }
+}
+
+/** @param {Transaction} tx @param {string} item */
+function forget(tx, item) {
+  tx.clear('documents', item === EVERYTHING ? undefined : only(item))
+  tx.clear('history', item === EVERYTHING ? undefined : ofItem(item))
+}
+
+/**
+ * The items of which something that has settled changes, and the seqs up to which it stays.
+ * @param {Contents} contents
+ * @param {Change} change
+ */
+function reached({ documents }, { rewind = Infinity, forget: items = [], entries = [] }) {
+  const found = new Map()
+  const gone = new Set(items)
+  for (const { item, seq } of documents.values()) if (seq > rewind) found.set(item, rewind)
+  for (const { seq, event } of entries) {
+    if (!gone.has(event.item) && seq <= (documents.get(event.item)?.seq ?? 0)) {
+      found.set(event.item, Math.min(seq - 1, found.get(event.item) ?? rewind))
+    }
+  }
+  return found
+}
+
+/**
+ * Puts an item back to a snapshot that is not after a seq: the entries of its last pieces of history are the log's again.
+ * @param {Transaction} tx @param {Contents} contents @param {string} item @param {number} seq
+ */
+async function takeUp(tx, contents, item, seq) {
+  /** @type {Kept | null} */
+  let base = null
+  /** @type {Entry[]} */
+  const entries = []
+  for (let { number } = /** @type {Kept} */ (contents.documents.get(item)); number > 0 && !base; number--) {
+    const piece = /** @type {Piece} */ (await tx.get('history', [item, number - 1]))
+    tx.clear('history', only([item, number - 1]))
+    entries.push(...decodeEntries(piece.text))
+    if (piece.base && piece.base.seq <= seq) base = piece.base
+  }
+  if (base) {
+    tx.put('documents', base)
+    contents.documents.set(item, base)
+  } else {
+    tx.clear('documents', only(item))
+    contents.documents.delete(item)
+  }
+  contents.merge(entries)
+}
+
+/** @param {readonly Entry[]} entries @param {number} version */
+const logRow = (entries, version) => ({ version, text: JSON.stringify(entries) })
+
+/** @param {Key} key @returns {Bounds} */
+const only = (key) => ({ from: key, to: key })
+
+/** @param {string} item @returns {Bounds} */
+const ofItem = (item) => ({ from: [item, 0], to: [item, Infinity] })
+
+/** @param {Disk} disk */
+const readContents = (disk) =>
+  disk.run(async (tx) => {
+    const [[state], outbox, documents, log] = await Promise.all(
+      ['state', 'outbox', 'documents', 'log'].map((store) => tx.all(store)),
+    )
+    const { key: _, ...rest } = state
+    return Contents.of({ state: rest, outbox, documents, log })
+  }, 'read')
