@@ -1,4 +1,4 @@
-"""One server for a module's tests; each test has a directory and a space of its own."""
+"""One server for the tests of a worker; each test has a directory and a space of its own."""
 
 from secrets import token_hex
 
@@ -8,7 +8,7 @@ from tests.cli.milk import MILK
 from tests.cli.terminals import Served, Terminal
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
     served = Served(tmp_path_factory.mktemp("server"))
     yield served

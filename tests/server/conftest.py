@@ -1,20 +1,27 @@
-"""Servers for these tests: one open one for all that want no settings of their own, and as many others as needed."""
+"""Servers for these tests: two for all that want no settings of their own, and as many others as needed."""
 
 import zlib
 
 import pytest
 
-from tests.server.running import Author, ServerProcess
+from tests.server.running import Author, ServerProcess, serving
 
 
 @pytest.fixture(scope="session")
 def open_server(tmp_path_factory):
     """One server for the tests of a worker, without credentials; every test takes spaces of its own."""
-    server = ServerProcess(tmp_path_factory.mktemp("open") / "data", open=True)
-    yield server
-    assert server.is_running, server.log()
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("open"), open=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """One server for the tests of a worker, which asks for credentials; every test takes spaces of its own.
+
+    It believes who proxies on this machine say they speak for, so that tests have many addresses.
+    """
+    with serving(tmp_path_factory.mktemp("closed"), trusted_proxies=["127.0.0.1"]) as server:
+        yield server
 
 
 @pytest.fixture

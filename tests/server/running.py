@@ -180,6 +180,16 @@ class ServerProcess:
             yield ws
 
 
+@contextmanager
+def serving(directory: Path, **settings: Any) -> Iterator[ServerProcess]:
+    """A server for several tests. At their end it still runs, stops when it is asked to, and nothing failed in it."""
+    server = ServerProcess(directory / "data", **settings)
+    yield server
+    assert server.is_running, server.log()
+    assert server.stop() == 0
+    assert "failed" not in server.log()
+
+
 def ask(
     connection: http.client.HTTPConnection,
     method: str,

@@ -5,7 +5,7 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.running import DEADLINE, Author, eventually, push_body, recv, recv_past
+from tests.server.running import DEADLINE, Author, eventually, push_body, recv, recv_past, serving
 
 ROUTES = [
     ("POST", "/v1/hello", b'{"type":"hello","node":"n"}'),
@@ -23,12 +23,8 @@ OPEN_TO_ALL = [("GET", "/livez"), ("GET", "/readyz"), ("GET", "/openapi.json")]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server that asks for keys, and in which spaces are made by hand."""
-    from tests.server.running import ServerProcess
-
-    server = ServerProcess(tmp_path_factory.mktemp("closed") / "data", create_spaces=False, max_open_spaces=2)
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("own"), create_spaces=False, max_open_spaces=2) as server:
+        yield server
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)

@@ -8,20 +8,11 @@ import pytest
 
 from syncline.server.registry import Registry
 from tests.server.rest import Client
-from tests.server.running import Author, ServerProcess, new_id
+from tests.server.running import Author, new_id
 
 PAGE = (Path(__file__).parents[2] / "docs" / "access.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```rules\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 FIELDS = ("user", "item", "action", "type")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server that asks for keys."""
-    server = ServerProcess(tmp_path_factory.mktemp("closed") / "data")
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
 
 
 @pytest.fixture

@@ -9,19 +9,10 @@ from syncline.server.audit import LOGIN, MAX_OF_ADDRESS, MORE, UNAUTHORIZED, Aud
 from syncline.server.register.audit import HOUR_MS, NEWEST, AuditTable
 from syncline.server.registry import Registry
 from tests.server.rest import Client
-from tests.server.running import Author, ServerProcess, recv
+from tests.server.running import Author, recv
 
 NOW = 1_790_000_000_000
 NEWEST_FIRST = {"before": (NEWEST, NEWEST), "user": None, "kind": None}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server that asks for keys."""
-    server = ServerProcess(tmp_path_factory.mktemp("closed") / "data")
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from syncline.server.auth.tokens import AccessTokens
 from syncline.server.registry import Registry
 from tests.server.accounts import GOOD, OTHER, Somebody, elsewhere, ending, log_in, root, signed_in
-from tests.server.running import DEADLINE, Author, ServerProcess, eventually, recv
+from tests.server.running import DEADLINE, Author, eventually, recv, serving
 
 MINUTE = 60_000
 
@@ -19,10 +19,8 @@ MINUTE = 60_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server that believes who proxies on this machine say they speak for, so that tests have many addresses."""
-    server = ServerProcess(tmp_path_factory.mktemp("auth") / "data", trusted_proxies=["127.0.0.1"], log_level="debug")
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("auth"), trusted_proxies=["127.0.0.1"], log_level="debug") as server:
+        yield server
     for secret in (GOOD, OTHER, "rt_", "tk_", "sk_"):
         assert secret not in server.log()
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.running import DEADLINE, Author, ServerProcess, ask, push_body, recv
+from tests.server.running import DEADLINE, Author, ask, push_body, recv, serving
 
 HEAD, BODY, HELLO, IDLE = 1.0, 1.0, 1.0, 2.0
 GRACE = 2.5
@@ -20,18 +20,10 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = ServerProcess(
-        tmp_path_factory.mktemp("hasty") / "data",
-        open=True,
-        head_seconds=HEAD,
-        body_seconds=BODY,
-        hello_seconds=HELLO,
-        idle_seconds=IDLE,
-    )
-    yield server
-    assert server.request("GET", "/readyz").status == 200
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    hasty = {"head_seconds": HEAD, "body_seconds": BODY, "hello_seconds": HELLO, "idle_seconds": IDLE}
+    with serving(tmp_path_factory.mktemp("hasty"), open=True, **hasty) as server:
+        yield server
+        assert server.request("GET", "/readyz").status == 200
 
 
 @pytest.fixture

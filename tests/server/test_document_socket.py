@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from syncline.server.dialects.commands.shapes import TYPES
 from syncline.server.registry import Registry
 from tests.server.rest import Client
-from tests.server.running import DEADLINE, ServerProcess, eventually, recv
+from tests.server.running import DEADLINE, ServerProcess, eventually, recv, serving
 
 ANN = "550e8400-e29b-41d4-a716-446655440000"
 DOCUMENT = "550e8400-e29b-41d4-a716-446655440001"
@@ -24,10 +24,8 @@ PAGE = (Path(__file__).parents[2] / "spec" / "PROTOCOL.md").read_text("utf-8")
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory):
     """A server that asks for credentials."""
-    server = ServerProcess(tmp_path_factory.mktemp("closed") / "data", hello_seconds=1.0, idle_seconds=2.0)
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("hasty"), hello_seconds=1.0, idle_seconds=2.0) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

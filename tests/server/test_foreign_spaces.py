@@ -10,7 +10,7 @@ from secrets import randbits
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.running import DEADLINE, Author, ServerProcess, push_body, recv
+from tests.server.running import DEADLINE, Author, push_body, recv, serving
 from tests.server.tenants import administer, bearer, change, key, make
 
 THERE, MISSING, DELETED, SUSPENDED = SPACES = ("space-1", "space-2", "space-3", "space-4")
@@ -38,17 +38,15 @@ BODIES = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = ServerProcess(tmp_path_factory.mktemp("foreign") / "data", trusted_proxies=("127.0.0.1",))
-    for space in (HOME, THERE, DELETED, SUSPENDED):
-        make(server, space)
-        key(server, space, "bob")
-        author = Author()
-        assert server.push(space, author.events(3, "task.a"), server.bearer()).status == 200
-    assert administer(server, "DELETE", f"/v1/spaces/{DELETED}").status == 200
-    change(server, SUSPENDED, suspended=True)
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("foreign"), trusted_proxies=("127.0.0.1",)) as server:
+        for space in (HOME, THERE, DELETED, SUSPENDED):
+            make(server, space)
+            key(server, space, "bob")
+            author = Author()
+            assert server.push(space, author.events(3, "task.a"), server.bearer()).status == 200
+        assert administer(server, "DELETE", f"/v1/spaces/{DELETED}").status == 200
+        change(server, SUSPENDED, suspended=True)
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from websockets.exceptions import InvalidStatus
 from syncline.errors import BadSettings
 from syncline.server import create_app
 from syncline.server.proxies import Proxies
-from tests.server.running import ServerProcess
+from tests.server.running import serving
 
 APP = "https://app.example"
 OTHER = "https://evil.example"
@@ -30,10 +30,8 @@ run(Settings(**json.loads(sys.argv[1])), lambda app, port: print(json.dumps({"po
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server that pages of one other origin may use."""
-    server = ServerProcess(tmp_path_factory.mktemp("gate") / "data", origins=[APP])
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("gate"), origins=[APP]) as server:
+        yield server
 
 
 def ask(server, origin, method="GET", path="/v1/pull", **headers):

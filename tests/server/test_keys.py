@@ -11,15 +11,7 @@ import pytest
 
 from syncline.server.registry import Registry
 from tests.server.accounts import Somebody, ending, root, signed_in
-from tests.server.running import Author, ServerProcess, eventually, push_body, recv
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = ServerProcess(tmp_path_factory.mktemp("keys") / "data", trusted_proxies=["127.0.0.1"])
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+from tests.server.running import Author, eventually, push_body, recv
 
 
 @pytest.fixture

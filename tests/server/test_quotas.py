@@ -17,16 +17,6 @@ from tests.server.tenants import administer, bearer, change, key, make
 from tests.server.test_sync_manager import managed, state, until
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    from tests.server.running import ServerProcess
-
-    server = ServerProcess(tmp_path_factory.mktemp("quotas") / "data")
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
-
-
 @pytest.fixture
 def ann(server, space):
     make(server, space)

@@ -11,16 +11,6 @@ from tests.server.running import DEADLINE, Author, eventually, push_body, recv, 
 from tests.server.tenants import administer, bearer, change, key, make
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    from tests.server.running import ServerProcess
-
-    server = ServerProcess(tmp_path_factory.mktemp("suspended") / "data")
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
-
-
 @pytest.fixture
 def ann(server, space):
     make(server, space)

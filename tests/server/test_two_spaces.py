@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.server.running import Author, recv
+from tests.server.running import Author, recv, serving
 from tests.server.tenants import administer, bearer, key, make
 
 JSON = {"Content-Type": "application/json"}
@@ -12,12 +12,8 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    from tests.server.running import ServerProcess
-
-    server = ServerProcess(tmp_path_factory.mktemp("two") / "data", max_open_spaces=16)
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
+    with serving(tmp_path_factory.mktemp("two"), max_open_spaces=16) as server:
+        yield server
 
 
 @pytest.fixture

@@ -6,17 +6,9 @@ import sqlite3
 import pytest
 
 from tests.server.accounts import GOOD, OTHER, Somebody, ending, log_in, root, signed_in
-from tests.server.running import Author, ServerProcess, recv
+from tests.server.running import Author, recv
 
 HARD_NAMES = ["Ann Example", "ann@example.org", "a/b", "50%", "ä", "日本", "..", "a?b#c"]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = ServerProcess(tmp_path_factory.mktemp("users") / "data", trusted_proxies=["127.0.0.1"])
-    yield server
-    assert server.stop() == 0
-    assert "failed" not in server.log()
 
 
 @pytest.fixture
