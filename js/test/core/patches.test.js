@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 
 import { encode } from '../../src/core/canonical.js'
 import { MAX_DEPTH, MAX_PATCH_COPIED_BYTES, MAX_PATCH_OPERATIONS, MAX_POINTER_LENGTH } from '../../src/core/limits.js'
 import { apply, diff, equal, merge, mergeDiff } from '../../src/core/patches.js'
 import { Dice } from '../dice.js'
+import { add, ATOMS, copied, move, Naive, nested, op, publicCases, remove, replace, small } from './naive.js'
 
 const SEEDS = Number(process.env.SEEDS ?? 500)
-
-const op = (/** @type {any} */ name, /** @type {any} */ path, members = {}) => ({ op: name, path, ...members })
-const add = (/** @type {string} */ path, /** @type {any} */ value) => op('add', path, { value })
-const remove = (/** @type {any} */ path) => op('remove', path)
-const replace = (/** @type {string} */ path, /** @type {any} */ value) => op('replace', path, { value })
-const move = (/** @type {any} */ from, /** @type {string} */ path) => op('move', path, { from })
-const copied = (/** @type {any} */ from, /** @type {string} */ path) => op('copy', path, { from })
-
-/**
- * Arrays within arrays; one is 1 deep.
- * @param {number} depth
- * @returns {any}
- */
-const nested = (depth) => (depth > 1 ? [nested(depth - 1)] : [])
 
 /**
  * What a patch fails with; it has changed neither itself nor the value.
@@ -42,26 +28,8 @@ function errorOf(value, patch) {
   return assert.fail('the patch was applied')
 }
 
-const ATOMS = [null, false, true, 0, 1, 2, 0.5, '', 'a', '1']
-
-/**
- * A small value that has much in common with others.
- * @param {Dice} dice
- * @returns {any}
- */
-function small(dice, depth = 0) {
-  const roll = depth > 3 ? 0 : dice.random()
-  if (roll < 0.4) return dice.choose(ATOMS)
-  const members = Array.from({ length: dice.below(6) }, () => small(dice, depth + 1))
-  if (roll < 0.7) return members
-  return Object.fromEntries(members.map((member) => [dice.choose(['a', 'b', '/', '~1', '__proto__', '😀']), member]))
-}
-
 describe('the public cases', () => {
-  const all = ['json_patch_tests', 'json_patch_spec_tests'].flatMap((file) =>
-    JSON.parse(readFileSync(new URL(`../../../tests/core/data/${file}.json`, import.meta.url), 'utf8')),
-  )
-  const cases = all.filter((each) => each.patch && !each.disabled)
+  const cases = publicCases()
   for (const { doc, patch, error, expected, comment } of cases) {
     test(comment ?? JSON.stringify(patch).slice(0, 100), () => {
       if (error) assert.match(errorOf(doc, patch)[0], /^(bad_patch|patch_failed|patch_test_failed)$/)
@@ -156,6 +124,18 @@ describe('applying', () => {
       assert.deepEqual(errorOf(value, [...good, ...patch, ...good]), ['patch_failed', 2])
     })
   }
+
+  test('applying is that of a naive model', () => {
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const dice = new Dice(seed)
+      const value = small(dice)
+      const model = new Naive(value, dice)
+      const patch = model.patch(dice.below(12))
+      const kept = structuredClone([value, patch])
+      assert.deepEqual(apply(value, patch), model.value, `seed ${seed}`)
+      assert.deepEqual([value, patch], kept, `seed ${seed}`)
+    }
+  })
 
   test('the result shares what did not change', () => {
     const value = { a: { b: [1] }, c: { d: 2 } }
