@@ -8,6 +8,7 @@ import pyotp
 import pytest
 
 from tests.cli.terminals import Served
+from tests.server.running import eventually
 
 EVENT = '{"item":"task.a","action":"create"}\n'
 
@@ -125,7 +126,64 @@ def test_without_a_running_server(terminal):
     terminal("users", "create", "ann", *data)
     assert terminal("keys", "create", "ann", *data).out.startswith("sk_")
     assert [key["user"] for key in terminal("keys", "list", *data, "--json").json["keys"]] == [".root", "ann"]
+    long = terminal("keys", "create", "x", "--user", "n" * 251, *data)
+    assert (long.code, long.out) == (1, "")
+    assert "(bad_request)" in long.err
     both = terminal("keys", "list", *data, "--server", served.url)
     assert (both.code, both.out) == (2, "")
     assert terminal("users", "list", "--server", served.url, SYNCLINE_DATA=served.ready["data"]).code == 3
     assert terminal("users", "list").code == 5
+
+
+def told(terminal, space, url, key):
+    """What the log of a space tells about its users: who did what to whom."""
+    lines = terminal("pull", "--space", space, "--items", ".user.*", "--server", url, "--token", key).lines
+    return [(each["event"]["user"], each["event"]["item"], each["event"]["action"]) for each in lines]
+
+
+def administer_all(administrator, space, *where):
+    """Everything that can be done to a user and a key; what a log has to tell of it."""
+    where = (*where, "--space", space)
+    administrator("users", "create", "ann", "--password-stdin", *where, input="correct horse battery\n")
+    key = administrator("keys", "create", "ann", "--item", "task.*", *where, "--json").json
+    for verb in (("suspend",), ("resume",), ("setup",), ("remove", "--yes")):
+        assert administrator("users", verb[0], "ann", *verb[1:], *where).code == 0
+    administrator("users", "create", "bob", *where)
+    assert (
+        administrator(
+            "keys", "revoke", administrator("keys", "create", "bob", *where, "--json").json["id"], *where
+        ).code
+        == 0
+    )
+    acts = [(".user.ann", verb) for verb in ("create", "", "suspend", "resume", "setup", "remove")]
+    acts += [(".user.bob", "create"), (".user.bob", ""), (".user.bob", "revoke")]
+    words = {"": ".key.create", "revoke": ".key.revoke"}
+    return [(".root", item, words.get(verb, f".user.{verb}")) for item, verb in acts], key
+
+
+def test_the_log_tells_what_was_done_without_the_server(terminal):
+    served = Served(terminal.directory)
+    served.stop()
+    expected, key = administer_all(terminal, "home", "--data", served.ready["data"])
+    again = Served(terminal.directory)
+    assert told(terminal, "home", again.url, served.key) == expected
+    listed = terminal("audit", "--space", "home", "--json", "--server", again.url, "--token", served.key)
+    assert ".user.remove" in listed.out
+    assert key["key"] not in listed.out
+    assert again.stop()[0] == 0
+
+
+def test_the_log_tells_what_was_done_beside_the_server(syncline, server):
+    space = syncline.variables.pop("SYNCLINE_SPACE")
+    expected, _ = administer_all(syncline, space, "--data", server.ready["data"])
+    eventually(lambda: told(syncline, space, server.url, server.key) == expected)
+
+
+def test_who_was_suspended_over_the_network_comes_in_again(syncline, server):
+    syncline("users", "create", "ann")
+    key = syncline("keys", "create", "ann", "--json").json["key"]
+    syncline("users", "suspend", "ann")
+    assert syncline("push", "-", "--token", key, input=EVENT).code == 4
+    space = syncline.variables["SYNCLINE_SPACE"]
+    syncline("users", "resume", "ann", "--data", server.ready["data"], "--space", space)
+    eventually(lambda: syncline("push", "-", "--token", key, input=EVENT).code == 0)

@@ -23,9 +23,11 @@ from syncline.cli.failures import misused
 from syncline.cli.flags import Config, Data, config_file
 from syncline.cli.local_register import LocalRegister
 from syncline.cli.remote import Remote, Space, Token
+from syncline.errors import StoreLocked
 from syncline.replica import wall_clock_ms
+from syncline.server.register.acts import ActTable
 from syncline.server.registry import Registry
-from syncline.server.settings import gather
+from syncline.server.settings import Settings, gather
 
 T = TypeVar("T")
 
@@ -113,14 +115,28 @@ def _ask(opened: AbstractAsyncContextManager[Any], question: Callable[[Register]
 
 @asynccontextmanager
 async def _local(data: str | None, config: Path | None, space: str) -> AsyncIterator[LocalRegister]:
-    with _registry(data, config) as registry:
+    settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data})
+    with _registry(settings) as registry:
         yield LocalRegister(registry, space, wall_clock_ms)
+        if ActTable(registry.database).waiting():
+            await _record(settings)
+
+
+async def _record(settings: Settings) -> None:
+    """Lets the logs tell of what was done. A server that runs does so itself, within a second."""
+    from syncline.server.service import Service  # as in ``serve``
+
+    service = Service(settings)
+    try:
+        service.start()
+    except StoreLocked:
+        return
+    await service.stop()
 
 
 @contextmanager
-def _registry(data: str | None, config: Path | None) -> Iterator[Registry]:
+def _registry(settings: Settings) -> Iterator[Registry]:
     """The register of a data directory. Raises FileNotFoundError instead of making one."""
-    settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data})
     path = Path(settings.data) / "server.db"
     if not path.exists():
         words = "no server was started here yet (name its directory with --data, or a server with --server)"

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from syncline.core.access.scope import Rights
+from syncline.core.access.state import CREATE_KEY, user_item
 from syncline.core.admission import Submission
 from syncline.core.events import Event
 from syncline.errors import SynclineError, TxRefused
 from syncline.server.author import Author
 from syncline.server.member import Member
+from syncline.server.register.keys import Key
 from syncline.server.space import Space
 
 NODE = "~system"
@@ -29,6 +31,12 @@ class Act(NamedTuple):
     item: str
     action: str
     payload: Any = UNSET
+
+
+def key_made(key: Key) -> Act:
+    """That a key was made; the key itself is not told."""
+    payload = {"credential": f"key:{key.id}", "name": key.name, "actions": [*key.actions], "items": [*key.items]}
+    return Act(user_item(key.user), CREATE_KEY, {**payload, "expires_ms": key.expires})
 
 
 class Recorded(NamedTuple):
@@ -52,10 +60,14 @@ async def record_all(member: Member, acts: Sequence[Act], *, rights: Rights | No
     ``rights``: other ones than the member's, for what everybody may do about themselves.
     """
     member.check()
-    space, user = member.space, member.user
+    return await write(member.space, member.user, acts, rights or member.rights)
+
+
+async def write(space: Space, user: str, acts: Sequence[Act], rights: Rights) -> list[Recorded]:
+    """The same as somebody whose credentials need no look."""
     async with space.administering:
         events = await space.run(_drafted, space, user, acts)
-        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=rights or member.rights))
+        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=rights))
     refused = [outcome for outcome in outcomes if isinstance(outcome, SynclineError)]
     if refused:
         raise next((error for error in refused if not isinstance(error, TxRefused)), refused[0])

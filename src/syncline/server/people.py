@@ -25,14 +25,13 @@ from syncline.core.access.state import (
     SUSPEND_USER,
     user_item,
 )
-from syncline.core.events import ITEM
 from syncline.errors import BadRequest, Forbidden, NotFound, SynclineError, UnknownUser
-from syncline.server.administration import record
+from syncline.server.administration import key_made, record
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ROOT
 from syncline.server.member import Member
 from syncline.server.register.keys import Key
-from syncline.server.register.users import User, check_user
+from syncline.server.register.users import User, check_new
 from syncline.server.registry import Registry
 
 SETUP_USER = ".user.setup"
@@ -87,8 +86,8 @@ class People:
     async def create_user(self, name: str, password: str | None) -> str | None:
         """A new user; without a password, the setup token. Raises Forbidden, UserExists, BadRequest or WeakPassword."""
         users, accounts = self._registry.users, self._authenticator.accounts
-        if check_user(name) == ROOT or not ITEM.fullmatch(user_item(name)):
-            raise BadRequest(f"user: {name[:80]!r} cannot be made: it is the system's, or too long.")
+        if check_new(name) == ROOT:
+            raise BadRequest(f"user: {name} is the system's.")
         self.check_may(name, CREATE_USER)
         hashed = None if password is None else await self._authenticator.passwords.hash(password, user=name)
         await asyncio.to_thread(users.create, self._space, name)
@@ -191,16 +190,13 @@ class People:
         """Tells the log of a key that the register has; it is revoked if the log does not take that."""
         key = await asyncio.to_thread(self._made, text)
         try:
-            await self._record_key(key)
+            _, action, payload = key_made(key)
+            await self._record(key.user, action, payload)
             self._member.check()  # what was revoked meanwhile leaves no key behind
         except SynclineError:
             await self._authenticator.revoke_key(key.id)
             raise
         return NewKey(key, text)
-
-    async def _record_key(self, key: Key) -> None:
-        payload = {"credential": f"key:{key.id}", "name": key.name, "actions": [*key.actions], "items": [*key.items]}
-        await self._record(key.user, CREATE_KEY, {**payload, "expires_ms": key.expires})
 
     async def revoke_key(self, id: str) -> None:
         """Revokes a key. Raises NotFound, also for a key that the member may not see, or Forbidden."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,8 @@ from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.endings import Endings
 from syncline.server.limits import Limits
 from syncline.server.member import Member
+from syncline.server.recording import Recording
+from syncline.server.register.acts import ActTable
 from syncline.server.register.audit import AuditTable
 from syncline.server.register.users import check_user
 from syncline.server.registry import DEFAULT_SPACE, Registry
@@ -108,17 +111,26 @@ class Service:
             terms=Terms(settings.quotas, burst_seconds=settings.burst_seconds),
         )
         self.endings.listeners.append(self.spaces.wake)
-        self.endings.watch(self.registry.database, self.authenticator.look_again)
+        opened = partial(self.spaces.use, create=settings.create_spaces)
+        self._recording = Recording(ActTable(self.registry.database), opened)
+        self._recording.look()
+        self.endings.watch(self.registry.database, self._look_again)
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
         await self.endings.stop()
+        await self._recording.finish()
         self.endings.listeners.remove(self.spaces.wake)
         await self.spaces.close()
         await self.authenticator.close()
         await self.audit.close()
         self.registry.close()
         self._lock.close()
+
+    def _look_again(self) -> None:
+        """Another program has changed the register."""
+        self.authenticator.look_again()
+        self._recording.look()
 
     async def identify(self, token: str | None, caller: Callable[[], Caller]) -> Identity:
         """Who comes with these credentials. Raises Unauthorized, TokenExpired or IssuerUnavailable."""

@@ -120,4 +120,14 @@ QUOTAS = """
     ALTER TABLE spaces ADD COLUMN quotas TEXT NOT NULL DEFAULT '{}';
 """
 
-SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT, QUOTAS])
+ACTS = """
+    CREATE TABLE acts (
+        id INTEGER PRIMARY KEY,
+        space TEXT NOT NULL,
+        item TEXT NOT NULL,
+        action TEXT NOT NULL,
+        payload TEXT
+    );
+"""
+
+SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT, QUOTAS, ACTS])

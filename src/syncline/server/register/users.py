@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from syncline.core.events import USER
+from syncline.core.access.state import user_item
+from syncline.core.events import ITEM, USER
 from syncline.errors import BadRequest, UnknownUser, UserExists
 from syncline.server.auth.identity import ANYONE, ROOT, home
 from syncline.stores.sqlite.database import Database
@@ -62,7 +63,7 @@ class Users:
 
     def create(self, space: str, name: str) -> None:
         """A new user, without any credential. Raises BadRequest or UserExists."""
-        check_user(name)
+        check_new(name)
         with self._db.writing() as cursor:
             if cursor.execute(ADD, (home(space, name), name, self._now_ms())).get is None:
                 raise UserExists(f"There is a user {name} in {space} already, or was one: take another name.")
@@ -135,7 +136,8 @@ class Users:
 def ensure(cursor: Any, space: str, name: str, now: int) -> None:
     """The same as ``Users.ensure``, in somebody's transaction."""
     check_user(name)
-    cursor.execute(ADD, (home(space, name), name, now)).fetchall()
+    if cursor.execute(ADD, (home(space, name), name, now)).get is not None:
+        check_new(name)
     _check(cursor, home(space, name), name)
 
 
@@ -144,6 +146,14 @@ def check_user(name: str) -> str:
     is_text = USER.fullmatch(name) and name.encode(errors="replace").decode() == name  # no half of a surrogate pair
     if name != ROOT and (not is_text or name.startswith(".") or name == ANYONE):
         raise BadRequest(f"user: {name[:80]!r} cannot be one: 1 to 256 characters, no leading dot, not {ANYONE!r}.")
+    return name
+
+
+def check_new(name: str) -> str:
+    """The same for somebody who is made: the item on which they are administered has to be one. Raises BadRequest."""
+    if not ITEM.fullmatch(user_item(check_user(name))):
+        words = "at most 250 characters, each byte beside A-Z a-z 0-9 _ . : / - counted three times"
+        raise BadRequest(f"user: {name[:80]!r} is too long: {words}.")
     return name
 
 
