@@ -28,7 +28,7 @@ __all__ = ["app", "main"]
 
 PANELS = {
     "Run": "serve init status bench version",
-    "Sign in": "login logout whoami context",
+    "Sign in": "login logout whoami context account",
     "Read and write a log": "log tail pull push export import",
     "Documents": "doc",
     "Administer": "spaces users keys acl audit config",
