@@ -13,6 +13,7 @@ from bench.plan import Contender, Plan, Skipped, interleave
 from bench.results import Figure, Goal, Sample
 
 UNIT = "keystrokes/s"
+SDK = f"{SYNCLINE.name} in JavaScript"
 MODULE = "bench.inprocess.documents"
 SCRIPT = BENCH / "inprocess" / "documents.mjs"
 
@@ -29,15 +30,16 @@ def measure(plan: Plan) -> Figure:
     with plan.folder("documents") as folder:
         for work, (keystrokes, together) in works.items():
             figure.rows += interleave(plan, work, UNIT, contenders(folder, keystrokes, together))
-    figure.goals = goals(figure, next(iter(works)))
+    figure.goals = goals(figure, *works)
     return figure
 
 
-def goals(figure: Figure, work: str) -> list[Goal]:
+def goals(figure: Figure, work: str, single: str) -> list[Goal]:
     seen = {name: figure.detail(work, SYNCLINE.name, name) for name in ("remote/s", "snapshot kB", "load ms")}
     return [
         Goal("keystrokes/s typed", figure.value(work, SYNCLINE.name), 200_000),
         Goal("keystrokes/s taken in", seen["remote/s"], 100_000),
+        Goal("keystrokes/s typed in JavaScript, an event for each", figure.value(single, SDK), 100_000),
         Goal("snapshot, kB", seen["snapshot kB"], 400, at_most=True),
         Goal("loading it, ms", seen["load ms"], 100, at_most=True),
     ]
@@ -58,6 +60,7 @@ def contenders(folder: Path, keystrokes: int, together: int) -> list[Contender]:
         one(SYNCLINE.name, "syncline", syncline, "pure Python; events as canonical JSON"),
         one("pycrdt", "pycrdt", in_python, "Yjs in Rust (yrs), from Python; keeps no deleted text"),
         one("Loro", "loro", in_python, "Rust, from Python; a snapshot is loaded as far as it is looked at"),
+        one(SDK, "syncline-js", on_node, "the browser SDK; events as canonical JSON; the snapshot is not compressed"),
         one("Yjs", "yjs", on_node, "JavaScript; keeps no deleted text"),
         one("Automerge", "automerge", on_node, "Rust in WebAssembly; takes in all changes at once"),
     ]

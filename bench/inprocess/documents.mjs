@@ -1,9 +1,40 @@
-// What documents.py does, for the libraries on Node: Yjs and Automerge. The task is one JSON argument; see there.
+// What documents.py does, for the libraries on Node: Syncline's SDK, Yjs and Automerge. The task is one JSON argument;
+// see there.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 
 const LOADS = 5
+const ITEM = 'paper.text'
+
+const syncline = async () => {
+  const { Document } = await import('../../js/src/core/documents/document.js')
+  const { Editor } = await import('../../js/src/core/documents/edit.js')
+  const snapshots = await import('../../js/src/core/documents/snapshots.js')
+  const { Event } = await import('../../js/src/core/events.js')
+  const { StampClock } = await import('../../js/src/core/stamps.js')
+  return {
+    open: () => ({ document: new Document(ITEM) }),
+    write: ({ document }, batches) => {
+      const stamps = new StampClock('bench')
+      return batches.map((batch, at) => {
+        const editor = new Editor(document, stamps.next(Date.now(), Math.floor(Math.random() * 2 ** 32)))
+        const text = editor.ensureRoot('text')
+        for (const [position, deleted, inserted] of batch) editor.splice(text, position, deleted, inserted)
+        document.clock.set('bench', at + 1)
+        const { event: id, ops } = editor
+        const clock = Object.fromEntries(document.clock)
+        return Event.of({ action: 'edit', clock, id, item: ITEM, node: 'bench', ops, user: 'alice' }).body
+      })
+    },
+    take: ({ document }, updates) => updates.forEach((update) => document.fold(new Event(JSON.parse(update)))),
+    save: ({ document }) => snapshots.encode(document),
+    load: (self, data) => {
+      self.document = snapshots.decode(ITEM, new TextDecoder().decode(data))
+    },
+    text: ({ document }) => document.plain() ?? '',
+  }
+}
 
 const yjs = async () => {
   const Y = await import('yjs')
@@ -120,5 +151,5 @@ function resident() {
 }
 
 const task = JSON.parse(process.argv[2])
-const library = await { yjs, automerge }[task.library]()
+const library = await { 'syncline-js': syncline, yjs, automerge }[task.library]()
 console.log(JSON.stringify({ replay, load }[task.work](library, task)))

@@ -61,10 +61,10 @@ export class Events {
     this._known = known
     /** @type {(string | undefined)[]} */
     this._ids = new Array(known.length)
-    /** @type {Map<string, number>} */
-    this._numbers = new Map()
-    /** How many of the first have ascending ids. */
+    /** How many of the first have ascending ids. They are searched for, which takes less memory than a table. */
     this._ascending = known.length
+    /** The numbers of the others. @type {Map<string, number>} */
+    this._others = new Map()
   }
 
   /** All ids, by number. */
@@ -81,7 +81,7 @@ export class Events {
     if (known !== undefined) return known
     const number = this._ids.length
     if (this._ascending === number && (!number || this.id(number - 1) < id)) this._ascending++
-    this._numbers.set(id, number)
+    else this._others.set(id, number)
     this._ids.push(id)
     return number
   }
@@ -91,23 +91,16 @@ export class Events {
    * @param {string} id
    */
   find(id) {
-    const number = this._numbers.get(id)
-    return number === undefined && this._known.length ? this._search(id) : number
-  }
-
-  /** @param {string} id */
-  _search(id) {
+    let high = this._ascending - 1
     let low = 0
-    let high = this._known.length - 1
-    if (this.id(high) < id) return undefined
+    if (high < 0 || this.id(high) < id) return this._others.get(id)
+    if (this.id(high) === id) return high
     while (low < high) {
       const middle = (low + high) >> 1
       if (this.id(middle) < id) low = middle + 1
       else high = middle
     }
-    if (this.id(low) !== id) return undefined
-    this._numbers.set(id, low)
-    return low
+    return this.id(low) === id ? low : this._others.get(id)
   }
 
   /**
