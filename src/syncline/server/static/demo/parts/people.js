@@ -23,18 +23,17 @@ export class People {
     this.presence = notes.presence
     this.name = name
     this.tell = tell
-    this.presence.watch(() => this._show())
+    this.presence.watch((peers) => this._show(peers))
     this.say({})
-    this._show()
   }
 
   /** Where this one is. @param {object} place @param {string | null} [item] the document it is about */
   say(place, item = null) {
-    this.presence.set({ name: this.name, ...place }, { item })
+    this.presence.set({ name: this.name, ...place }, item)
   }
 
-  _show() {
-    const peers = this.presence.peers().filter((peer) => typeof peer.state?.name === 'string')
+  _show(all) {
+    const peers = all.filter((peer) => typeof peer.state?.name === 'string')
     const names = [...new Set([this.name, ...peers.map((peer) => peer.state.name.slice(0, 40))])]
     byId('people').replaceChildren(...names.slice(0, 6).map((name) => this._face(name)))
     this.tell(peers)
