@@ -1,6 +1,7 @@
 // The page with the shared note: one text, written by whoever is here.
 
 import { Text } from '../../sdk/syncline.js'
+import { closeButton } from '../parts/connection.js'
 import { byId, el, say } from '../parts/dom.js'
 import { historyPanel } from '../parts/history.js'
 import '../parts/offline.js'
@@ -8,7 +9,6 @@ import { People } from '../parts/people.js'
 import { enter } from '../parts/session.js'
 import { showStatus } from '../parts/status.js'
 import { TextField } from '../parts/text_field.js'
-import { closeButton } from '../tasks/details.js'
 import { Carets } from './carets.js'
 
 const ITEM = 'note.shared'
@@ -64,6 +64,7 @@ byId('past').onclick = () => {
   if (!doc.exists) return say('Nothing has been written yet.')
   const past = historyPanel(doc, { text: (value) => String(value) })
   sheet.replaceChildren(el('div', {}, el('header', {}, el('h2', { id: 'details-title' }, 'The note’s past'), closeButton(sheet)), past.panel))
+  sheet.onclick = null
   sheet.onclose = () => {
     past.stop()
     sheet.replaceChildren()

@@ -1,5 +1,6 @@
 // The badge: whether the server hears us, and how much waits for it.
 
+import { openConnection } from './connection.js'
 import { byId, el } from './dom.js'
 
 const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
@@ -8,6 +9,7 @@ const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
 export function showStatus(notes) {
   const show = () => paint(notes.status())
   notes.watchStatus(show)
+  byId('status').onclick = () => openConnection(notes)
   show()
 }
 
@@ -15,7 +17,8 @@ function paint({ state, pending, refused, error }) {
   const badge = byId('status')
   const words = WORDS[state] ?? 'Offline'
   badge.dataset.state = words === 'Offline' ? 'offline' : state
-  badge.title = error?.message ?? ''
+  badge.hidden = false
+  badge.title = error?.message ?? 'Connection'
   badge.replaceChildren(
     el('span', {}, words),
     ...(pending ? [count(pending, 'waiting')] : []),

@@ -1,5 +1,6 @@
 // The sheet with all there is about one task: its notes, what people do not agree on, and its past.
 
+import { closeButton } from '../parts/connection.js'
 import { conflictsPanel } from '../parts/conflicts.js'
 import { byId, el } from '../parts/dom.js'
 import { historyPanel } from '../parts/history.js'
@@ -45,6 +46,3 @@ export function openDetails(doc, steps, closed) {
   }
   sheet.showModal()
 }
-
-export const closeButton = (sheet) =>
-  el('button', { class: 'icon', type: 'button', 'aria-label': 'Close', title: 'Close', onclick: () => sheet.close() }, '×')
