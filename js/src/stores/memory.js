@@ -1,4 +1,4 @@
-// A store in memory: for tests, and programs that keep nothing. Its disk is the one to read; several stores may share it.
+// A store in memory: for tests, and programs that keep nothing. Its disk is the one to read.
 
 import { fail } from '../errors.js'
 import { Contents, newNode, newState } from './index.js'

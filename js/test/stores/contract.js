@@ -1,0 +1,286 @@
+// What every store of a replica must do, in Node and in a page alike.
+
+import { EVERYTHING, newState, pending } from '../../src/stores/index.js'
+import { START_MS, Author, entries, entry } from '../author.js'
+import { Dice } from '../dice.js'
+import { codeOf, same } from '../vectors/running.js'
+import { Model, settledBy } from './model.js'
+
+/** @typedef {import('../../src/stores/index.js').Change} Change */
+/** @typedef {import('../../src/stores/index.js').Outboxed} Outboxed */
+/** @typedef {import('../../src/stores/store.js').Store} Store */
+
+let opened = 0
+
+/**
+ * @param {(name: string, run: () => Promise<void>) => void} test
+ * @param {(name: string) => Promise<Store>} open the store of a name; made for the node `node` if it is not there
+ */
+export function contract(test, open) {
+  /** @param {string} name @param {(store: Store, again: () => Promise<Store>) => Promise<void>} run */
+  const given = (name, run) =>
+    test(name, async () => {
+      const database = `contract ${++opened} ${Math.random()}`
+      const store = await open(database)
+      await run(store, () => open(database))
+      store.close()
+    })
+
+  given('a new store is empty', async (store) => {
+    same(store.state, newState('node'))
+    same([[...store.outbox], [...store.documents], store.log], [[], [], []])
+    same(store.holds(new Author().event().id), false)
+  })
+
+  // The outbox
+
+  given('the outbox is in the order of ids', async (store, again) => {
+    const events = new Author().events(5)
+    await store.commit({ outbox: [3, 0, 4].map((place) => pending(events[place])) })
+    await store.commit({ outbox: [1, 2].map((place) => pending(events[place])) })
+    for (const each of [store, await again()]) same(bodies(each), events.map((event) => event.body))
+  })
+
+  given('a status changes, and is counted', async (store) => {
+    const [one, other] = new Author().events(2)
+    await store.commit({ outbox: [pending(one), pending(other)] })
+    await store.commit({ outbox: [acked(one, 7), refused(other)] })
+    same(store.counts, { pending: 0, acked: 1, refused: 1, orphan: 0 })
+    same([...store.outbox.values()], [acked(one, 7), refused(other)])
+    await store.commit({ drop: [other.id, 'unknown'] })
+    same(store.counts, { pending: 0, acked: 1, refused: 0, orphan: 0 })
+    same([...store.outbox.keys()], [one.id])
+  })
+
+  // Entries
+
+  given('entries come in the order of seq', async (store, again) => {
+    const all = entries(new Author().events(5))
+    await store.commit({ entries: all.slice(3) })
+    await store.commit({ entries: [all[1], all[0], all[2]] })
+    await store.commit({ entries: all.slice(0, 2) })
+    for (const each of [store, await again()]) same([each.log, await each.entries()], [all, all])
+    same(await store.entries({ since: 2 }), all.slice(2))
+  })
+
+  given('an entry settles the event of its id', async (store, again) => {
+    const [one, two, three, four] = new Author().events(4)
+    const orphan = /** @type {Outboxed} */ ({ ...pending(three), status: 'orphan' })
+    await store.commit({ outbox: [acked(one, 1), refused(two), orphan, pending(four)] })
+    await store.commit({ entries: entries([one, two, three]) })
+    for (const each of [store, await again()]) {
+      same(bodies(each), [four.body])
+      same([one, four].map(({ id }) => each.holds(id)), [true, true])
+      same(each.counts, { pending: 1, acked: 0, refused: 0, orphan: 0 })
+    }
+  })
+
+  given('forgetting an item leaves local events', async (store, again) => {
+    const author = new Author()
+    const [milk, bread, local] = ['milk', 'bread', 'milk'].map((item) => author.event(item))
+    await store.commit({ entries: entries([milk, bread]), outbox: [pending(local)] })
+    await settle(store, ['milk'])
+    await store.commit({ forget: ['milk', 'unknown'] })
+    for (const each of [store, await again()]) {
+      same(await each.entries(), [entry(2, bread)])
+      same([each.documents.size, bodies(each)], [0, [local.body]])
+      same(await each.piece('milk', 1), null)
+    }
+  })
+
+  given('everything is forgotten but local events', async (store, again) => {
+    await store.commit({ entries: entries(new Author('far').events(9)), outbox: [pending(new Author().event())] })
+    await settle(store, ['task.1'])
+    await store.commit({ forget: [EVERYTHING], entries: entries(new Author('other').events(1)) })
+    for (const each of [store, await again()]) same([(await each.entries()).length, each.outbox.size], [1, 1])
+  })
+
+  given('orphans are forgotten by name alone', async (store) => {
+    const orphan = (/** @type {string} */ item) => ({ ...pending(new Author(item).event(item)), status: /** @type {const} */ ('orphan') })
+    await store.commit({ outbox: [orphan('milk'), orphan('bread')] })
+    await store.commit({ forget: [EVERYTHING] })
+    same(store.outbox.size, 2)
+    await store.commit({ forget: ['milk'] })
+    same([...store.outbox.values()].map(({ event }) => event.item), ['bread'])
+  })
+
+  given('a rewind makes own events pending and those of others orphans', async (store) => {
+    const mine = new Author('node', 'ann').events(3)
+    const theirs = new Author('far', 'bob').events(2)
+    const state = { ...store.state, user: 'ann' }
+    await store.commit({ entries: entries([mine[0], theirs[0], mine[1], theirs[1]]), outbox: [acked(mine[2], 9)], state })
+    await store.commit({ rewind: 2 })
+    same(store.log.map(({ seq }) => seq), [1, 2])
+    const told = [...store.outbox.values()].map(({ event, status, seq }) => [event.id, status, seq])
+    same(told.sort(), [[mine[1].id, 'pending', 3], [theirs[1].id, 'orphan', 4], [mine[2].id, 'acked', 9]].sort())
+  })
+
+  given('the parts of a change have an order', async (store, again) => {
+    const author = new Author('node', 'ann')
+    const [kept, forgotten, rewound, back] = ['a', 'b', 'c', 'd'].map((item) => author.event(item))
+    await store.commit({ entries: entries([kept, forgotten, rewound, back]), state: { ...store.state, user: 'ann' } })
+    await store.commit({
+      rewind: 2, // rewound and back become pending …
+      forget: ['b', 'd'],
+      entries: [entry(3, back)], // … the latter settles, after its item was forgotten …
+      drop: [rewound.id], // … the former leaves …
+      outbox: [refused(rewound)], // … and is put back.
+      state: { ...store.state, user: 'bob' },
+    })
+    for (const each of [store, await again()]) {
+      same(each.log.map(({ seq, event }) => [seq, event.item]), [[1, 'a'], [3, 'd']])
+      same([...each.outbox.values()], [refused(rewound)])
+      same(each.state.user, 'bob')
+    }
+  })
+
+  given('a change that fails does nothing', async (store, again) => {
+    const [one, other, local] = new Author().events(3)
+    await store.commit({ entries: [entry(1, one)], outbox: [pending(local)] })
+    const before = await told(store)
+    const change = { entries: [entry(5, other)], drop: [local.id], outbox: [pending(/** @type {any} */ (null))] }
+    for (const each of [change, { ...change, rewind: 0 }]) {
+      let hasFailed = false
+      await store.commit(each).catch(() => (hasFailed = true))
+      same(hasFailed, true)
+      same([await told(store), await told(await again())], [before, before])
+    }
+  })
+
+  given('every field of the state is kept', async (store, again) => {
+    const id = new Author().event().id
+    const state = {
+      version: 0, node: 'other', n: 5, stamp: id, user: 'ann', epoch: 'e', seq: 9, cursor: 'c', skewMs: -3,
+      cursors: /** @type {[number, string][]} */ ([[3, 'a'], [9, 'c']]), copied: true, syncedAt: START_MS,
+      forgotten: id, confirmed: id, rules: [{ user: 'ann', item: '*', action: '.read', type: 'allow', seq: 7, id: 'id' }],
+    }
+    await store.commit({ state })
+    for (const each of [store, await again()]) same(each.state, { ...state, version: 1 })
+  })
+
+  // Several tabs
+
+  given('a commit on an older version is not carried out', async (store, again) => {
+    const other = await again()
+    const [one, two] = new Author().events(2)
+    await store.commit({ outbox: [pending(one)] })
+    same(await other.commit({ outbox: [pending(two)], drop: [one.id] }), null)
+    same([other.behind, other.state.version, await store.head()], [1, 0, 1])
+    other.take({ outbox: [pending(one)] }, 1)
+    same((await other.commit({ outbox: [pending(two)] }))?.recorded.length, 1)
+    same([bodies(other), store.state.version], [[one.body, two.body], 1])
+    await store.reread()
+    same(await told(store), await told(other))
+    other.close()
+  })
+
+  given('a change tells what it did', async (store) => {
+    const [one, two, three] = new Author().events(3)
+    const news = (/** @type {any} */ { anew, noted, recorded }) => [anew && [...anew], noted.length, recorded.length]
+    const commit = async (/** @type {Change} */ change) => news(await store.commit(change))
+    same(await commit({ outbox: [pending(one), pending(two)] }), [[], 0, 2])
+    same(await commit({ outbox: [acked(one, 1)] }), [[], 0, 0])
+    same(await commit({ entries: [entry(1, one)] }), [[], 1, 0])
+    same(await commit({ entries: [entry(1, one)] }), [[], 0, 0])
+    same(await commit({ outbox: [refused(two), pending(three)] }), [['task.1'], 0, 0])
+    same(await commit({ outbox: [pending(two)] }), [['task.1'], 0, 0])
+    same(await commit({ drop: [two.id] }), [['task.1'], 0, 0])
+    same(await commit({ forget: ['other'] }), [[], 0, 0])
+    same(await commit({ rewind: 0 }), [null, 0, 0])
+    same(await commit({ entries: entries([new Author('x').event('.policies')]) }), [[], 1, 0])
+    same(await commit({ forget: ['.policies'] }), [null, 0, 0])
+  })
+
+  // Settling
+
+  given('what has settled is history', async (store, again) => {
+    const all = entries(new Author().events(9))
+    for (const start of [0, 3, 6]) {
+      await store.commit({ entries: all.slice(start, start + 3) })
+      await settle(store, ['task.1'])
+    }
+    for (const each of [store, await again()]) {
+      same([each.log, await each.entries()], [[], all])
+      const kept = each.documents.get('task.1')
+      same([kept?.seq, kept?.count, kept?.number], [9, 9, 3])
+      const piece = await each.piece('task.1', 3)
+      same([piece?.number, JSON.parse(piece?.text ?? ''), piece?.base?.seq], [2, all.slice(6), 6])
+      same([(await each.piece('task.1', 1))?.base, await each.piece('task.1', 0), await each.piece('x', 1)], [null, null, null])
+    }
+  })
+
+  given('settling may be interrupted', async (store, again) => {
+    const author = new Author()
+    const all = entries(['a', 'b', 'a', 'b'].map((item) => author.event(item)))
+    await store.commit({ entries: all })
+    await store.commit({ settled: [settledBy(store, 'a')] })
+    for (const each of [store, await again()]) same([each.log, await each.entries()], [[all[1], all[3]], all])
+    await store.commit({ settled: [settledBy(store, 'b')], until: 1 })
+    for (const each of [store, await again()]) same([each.log, await each.entries()], [[], all])
+  })
+
+  given('a late entry takes up what had settled', async (store, again) => {
+    const all = entries(new Author().events(12))
+    for (const part of [all.slice(0, 4), all.slice(4, 6), all.slice(7)]) {
+      await store.commit({ entries: part })
+      await settle(store, ['task.1'])
+    }
+    same((await store.commit({ entries: [all[6]] }))?.anew, null)
+    for (const each of [store, await again()]) {
+      same([await each.entries(), each.documents.get('task.1')?.seq], [all, 6])
+      same(each.log, all.slice(6))
+    }
+  })
+
+  given('the store does what the model does', async (store, again) => {
+    for (const seed of [1, 2, 3]) {
+      const model = new Model(new Dice(seed))
+      await store.commit({ forget: [EVERYTHING], drop: [...store.outbox.keys()], state: newState('node') })
+      for (let step = 0; step < 60; step++) {
+        await store.commit(model.next(store))
+        same(await told(store), model.told)
+        if (step % 10 === 9) same(await told(await again()), model.told)
+      }
+    }
+  })
+
+  // Closing
+
+  given('a closed store says so', async (store) => {
+    store.close()
+    store.close()
+    const event = new Author().event()
+    for (const call of [() => store.commit({ outbox: [pending(event)] }), () => store.head(), () => store.piece('a', 1)]) {
+      const error = await call().catch((/** @type {unknown} */ error) => error)
+      same(codeOf(() => { throw error }), 'store_closed')
+    }
+  })
+
+  given('an erased store is empty', async (store, again) => {
+    await store.commit({ outbox: [pending(new Author().event())] })
+    await store.erase()
+    const fresh = await again()
+    same(fresh.state, newState('node'))
+    same(fresh.outbox.size, 0)
+    await fresh.erase()
+  })
+}
+
+/** @param {Store} store */
+const bodies = (store) => [...store.outbox.values()].map(({ event }) => event.body)
+
+/** @param {Store} store */
+const told = async (store) => ({
+  entries: await store.entries(),
+  outbox: [...store.outbox.values()].sort((a, b) => (a.event.id < b.event.id ? -1 : 1)),
+})
+
+/** @param {Store} store @param {string[]} items */
+const settle = (store, items) =>
+  store.commit({ settled: items.map((item) => settledBy(store, item)), until: store.state.version })
+
+/** @param {import('../../src/core/events.js').Event} event @param {number} seq @returns {Outboxed} */
+const acked = (event, seq) => ({ event, status: 'acked', seq, error: null })
+
+/** @param {import('../../src/core/events.js').Event} event @returns {Outboxed} */
+const refused = (event) => ({ event, status: 'refused', seq: null, error: { code: 'forbidden', message: 'No.' } })
