@@ -8,40 +8,58 @@ import { Tokens } from './tokens.js'
 /** Where the server is, also below the path of a host app. */
 export const server = new URL('../../', import.meta.url)
 const KEY = `syncline-demo-session:${server.pathname}`
-const MODE = `syncline-demo-mode:${server.pathname}`
+const GREETING = `syncline-demo-greeting:${server.pathname}`
 const NAME = 'syncline-demo-name'
+const ANYONE = 'anyone'
 
-/** How this server greets people without credentials: `open`, `demo` or `closed`. Remembered for when it is away. */
+/**
+ * How this server greets a page that shows no credentials; remembered for when it is away.
+ *
+ * `mode`: `closed` (it asks for them), `known` (a host app's own), `open`, or `demo`. `user`: who one is to it then.
+ * @returns {Promise<{ mode: string, user: string | null }>}
+ */
 async function greet() {
   try {
     const answer = await fetch(new URL('v1/auth/me', server))
-    if (answer.status === 200 || answer.status === 401) {
-      const mode = answer.ok ? (answer.headers.has('X-Syncline-Demo') ? 'demo' : 'open') : 'closed'
-      localStorage.setItem(MODE, mode)
-    }
+    if (answer.ok) remember(answer.headers.has('X-Syncline-Demo'), (await answer.json()).user)
+    else if (answer.status === 401) localStorage.setItem(GREETING, JSON.stringify({ mode: 'closed', user: null }))
   } catch {
     // without a network it is what it was
   }
-  return localStorage.getItem(MODE) ?? 'closed'
+  return remembered() ?? { mode: 'closed', user: null }
 }
+
+function remember(isDemo, user) {
+  const mode = isDemo ? 'demo' : user === ANYONE ? 'open' : 'known'
+  localStorage.setItem(GREETING, JSON.stringify({ mode, user }))
+}
+
+const remembered = () => JSON.parse(localStorage.getItem(GREETING) ?? 'null')
 
 /** The open replica of whoever is here, live; and what they are called. */
 export async function enter() {
   const tokens = new Tokens(server, KEY)
-  const seen = localStorage.getItem(MODE)
-  const mode = seen === null || (seen === 'closed' && !tokens.kept) ? await greet() : seen
-  if (seen === mode) greet().then((now) => now !== mode && location.reload())
+  const { mode, user: known } = await greeting(tokens)
+  const isClosed = mode === 'closed'
   const asked = new URL(location.href).searchParams.get('space') ?? 'default'
-  if (mode === 'closed' && !tokens.kept) await signIn(tokens, asked)
-  const { space, user } = mode === 'closed' ? tokens.kept : { space: asked, user: null }
+  if (isClosed && !tokens.kept) await signIn(tokens, asked)
+  const { space, user } = isClosed ? tokens.kept : { space: asked, user: known }
 
-  const token = mode === 'closed' ? tokens.fresh : undefined
-  const notes = await open(`demo:${server.pathname}:${space}:${user ?? ''}`, { server: server.href, space, token })
+  const name = `demo:${server.pathname}:${space}:${user}`
+  const notes = await open(name, { server: server.href, space, token: isClosed ? tokens.fresh : undefined })
   notes.start()
-  if (mode === 'closed') askAgain(notes, tokens, space)
+  if (isClosed) askAgain(notes, tokens, space)
   showBanner(mode)
-  showLeave(notes, mode === 'closed' ? tokens : null)
-  return { notes, name: user ?? guestName(), space }
+  showLeave(notes, isClosed ? tokens : null)
+  return { notes, name: user === ANYONE ? guestName() : user, space }
+}
+
+/** The last greeting, so that nothing waits for the network; if it turns out to be another, the page begins anew. */
+async function greeting(tokens) {
+  const last = remembered()
+  if (!last || (last.mode === 'closed' && !tokens.kept)) return greet()
+  greet().then((now) => (now.mode !== last.mode || now.user !== last.user) && location.reload())
+  return last
 }
 
 /** When the server wants credentials anew, so do we; what was done meanwhile waits. */
@@ -58,7 +76,7 @@ function askAgain(notes, tokens, space) {
 
 function showBanner(mode) {
   const banner = byId('banner')
-  banner.hidden = mode === 'closed'
+  banner.hidden = mode !== 'demo' && mode !== 'open'
   banner.textContent = mode === 'demo'
     ? 'Demo: nobody is asked who they are, and all of it is deleted when the server stops.'
     : 'This server is open: whoever reaches it may read and write.'
