@@ -1,39 +1,68 @@
-// The form to sign in, over the page until somebody did.
+// The form to sign in, over the page until somebody did; and who did last, for the next time.
 
+import { signedIn } from '../../sdk/syncline.js'
 import { el } from './dom.js'
 
 /**
- * Asks until somebody is signed in.
- * @param {import('./tokens.js').Tokens} tokens
- * @param {string} space what stands in the form at first
+ * Who sits at this browser.
+ * @typedef {object} Seat
+ * @property {string} space
+ * @property {string} user
+ * @property {any} [token] a source of tokens; none if the session has ended
  */
-export function signIn(tokens, space) {
+
+/** Whoever signed in last and did not sign out. @param {URL} server @returns {Promise<Seat | null>} */
+export async function lastSeat(server) {
+  const seat = JSON.parse(localStorage.getItem(keyOf(server)) ?? 'null')
+  if (!seat) return null
+  const token = await signedIn({ server: server.href, space: seat.space, storage: localStorage }).catch(() => undefined)
+  return { ...seat, token }
+}
+
+/** @param {URL} server @param {Seat} seat */
+export async function signOut(server, { token }) {
+  localStorage.removeItem(keyOf(server))
+  await token?.signOut().catch(() => {}) // without a network the session ends by itself, later
+}
+
+const keyOf = (server) => `syncline-demo-seat:${server.pathname}`
+
+/**
+ * Asks until somebody has signed in.
+ * @param {URL} server
+ * @param {{ space: string, user?: string }} given what stands in the form at first; a user who is given stays
+ * @returns {Promise<Seat>}
+ */
+export function signIn(server, given) {
   return new Promise((resolve) => {
-    const dialog = form(tokens, space, () => {
+    const dialog = form(given, async (answers) => {
+      const token = await signedIn({ server: server.href, storage: localStorage, ...answers })
+      const seat = { space: answers.space, user: token.user }
+      localStorage.setItem(keyOf(server), JSON.stringify(seat))
       dialog.close()
       dialog.remove()
-      resolve(undefined)
+      resolve({ ...seat, token })
     })
     document.body.append(dialog)
     dialog.showModal()
   })
 }
 
-function form(tokens, space, done) {
+function form({ space, user }, answer) {
   const wrong = el('p', { class: 'wrong', role: 'alert' })
   const code = field('code', 'Code of the second factor', { autocomplete: 'one-time-code', inputmode: 'numeric' })
   code.hidden = true
   const button = el('button', { class: 'primary' }, 'Sign in')
+  const fixed = user !== undefined
 
   const submit = async (event) => {
     event.preventDefault()
     button.disabled = true
     try {
-      await tokens.signIn(Object.fromEntries(new FormData(event.target)))
-      done()
+      await answer(Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== '')))
     } catch (error) {
       if (error.code === 'second_factor_required') code.hidden = false
-      wrong.textContent = error.code ? error.message : 'The server cannot be reached.'
+      wrong.textContent = error.message
     } finally {
       button.disabled = false
     }
@@ -42,8 +71,8 @@ function form(tokens, space, done) {
     el('form', { onsubmit: submit },
       el('h2', { id: 'sign-in' }, 'Sign in'),
       el('p', {}, 'This server asks who you are. What you do here works without a network afterwards.'),
-      field('space', 'Space', { value: space, required: true, autocomplete: 'organization', spellcheck: 'false' }),
-      field('user', 'Name', { required: true, autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' }),
+      field('space', 'Space', { value: space, required: true, readonly: fixed, autocomplete: 'organization', spellcheck: 'false' }),
+      field('user', 'Name', { value: user ?? '', required: true, readonly: fixed, autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' }),
       field('password', 'Password', { type: 'password', required: true, autocomplete: 'current-password' }),
       code, wrong, button))
 }
