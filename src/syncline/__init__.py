@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from syncline.core.clocks import VectorClock
     from syncline.core.documents.values import Counter, ORSet, Text
     from syncline.core.events import Entry, Event
+    from syncline.core.presence import Peer
     from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
     from syncline.errors import SynclineError
     from syncline.replica import Draft, Refused, Replica, Status
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         KeepBoth,
         LastWriteWins,
         ManualReview,
+        Presence,
         ResolveByRules,
         Rule,
         SignIn,
@@ -57,6 +59,8 @@ __all__ = [
     "ManualReview",
     "ORSet",
     "Ordering",
+    "Peer",
+    "Presence",
     "Refused",
     "Replica",
     "ReplicaStore",
@@ -96,6 +100,8 @@ _HOME = {
     "ManualReview": "sync",
     "ORSet": "core.documents.values",
     "Ordering": "core.versions",
+    "Peer": "core.presence",
+    "Presence": "sync",
     "Refused": "replica",
     "Replica": "replica",
     "ReplicaStore": "stores",

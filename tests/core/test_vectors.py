@@ -466,6 +466,7 @@ def deed_of(deed: Any) -> Any:
         case Follow():
             return {"follow": full(deed.live)}
         case Announce():
+            assert deed.ref == deed.presence.ref
             return {"announce": full(deed.presence)}
         case Close():
             return {"close": [deed.code, deed.reason]}

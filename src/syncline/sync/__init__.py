@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from syncline.sync.background import SyncedReplica, open
     from syncline.sync.manager import SyncManager
     from syncline.sync.options import SyncOptions, SyncResult
+    from syncline.sync.presence import Presence
     from syncline.sync.resolvers import (
         ConflictResolver,
         FirstWriteWins,
@@ -29,6 +30,7 @@ __all__ = [
     "KeepBoth",
     "LastWriteWins",
     "ManualReview",
+    "Presence",
     "ResolveByRules",
     "Rule",
     "SignIn",
@@ -46,6 +48,7 @@ _HOME = {
     "KeepBoth": "resolvers",
     "LastWriteWins": "resolvers",
     "ManualReview": "resolvers",
+    "Presence": "presence",
     "ResolveByRules": "resolvers",
     "Rule": "resolvers",
     "SignIn": "sign_in",

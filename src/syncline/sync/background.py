@@ -20,11 +20,14 @@ from syncline.stores.sqlite import SqliteDocumentIndex, SqliteReplicaStore, Sqli
 from syncline.sync.credentials import Token
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
+from syncline.sync.presence import Presence
 from syncline.transports import Transport
 from syncline.transports.http import HttpTransport
 from syncline.transports.websocket import WebSocketTransport
 
 T = TypeVar("T")
+
+_NO_PRESENCE = "Presence needs a WebSocket: open the replica with server=… and transport='websocket'."
 
 
 class SyncedReplica(DocumentReplica):
@@ -40,8 +43,11 @@ class SyncedReplica(DocumentReplica):
         token: Token = None,
         snapshots: SnapshotStore | None = None,
         index: DocumentIndex | None = None,
+        presence: Presence | None = None,
     ) -> None:
         super().__init__(store, snapshots=snapshots, index=index)
+        self.presence = presence or Presence()
+        """Who else is in the space just now, and what they point at; for replicas that ``start``."""
         self._make_transport, self._options = make_transport, options
         self._space, self._token = space, token
         self._thread: _LoopThread | None = None
@@ -98,7 +104,14 @@ class SyncedReplica(DocumentReplica):
 
     def _make_manager(self) -> SyncManager:
         assert self._make_transport is not None
-        return SyncManager(self, self._make_transport(), self._options, space=self._space, token=self._token)
+        return SyncManager(
+            self,
+            self._make_transport(),
+            self._options,
+            space=self._space,
+            token=self._token,
+            presence=self.presence,
+        )
 
 
 class _LoopThread:
@@ -153,6 +166,7 @@ def open(
     if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://")):
         raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
     make = None if server is None else lambda: kinds[transport](server)
+    presence = Presence(None if make is not None and transport == "websocket" else _NO_PRESENCE)
     with contextlib.ExitStack() as opened:  # what is open is closed again if something else cannot be opened
         store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
         opened.callback(store.close)
@@ -160,6 +174,8 @@ def open(
         opened.callback(snapshots.close)
         index = MemoryDocumentIndex() if path is None else SqliteDocumentIndex(f"{path}.documents")
         opened.callback(index.close)
-        replica = SyncedReplica(store, make, options, space=space, token=token, snapshots=snapshots, index=index)
+        replica = SyncedReplica(
+            store, make, options, space=space, token=token, snapshots=snapshots, index=index, presence=presence
+        )
         opened.pop_all()
     return replica

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import Ack, Auth, Authenticated, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
-from syncline.core.session import Apply, ClientSession, Effect, Local, Restamp, Settle, Wait, retry_seconds
+from syncline.core.session import Apply, ClientSession, Effect, Local, Meet, Restamp, Settle, Wait, retry_seconds
 from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
 from syncline.sync.options import SyncOptions, SyncResult
@@ -128,7 +128,7 @@ class Conversation:
                 await self._apply(effect._replace(page=self._chosen(effect.page)))
             elif isinstance(effect, Wait):
                 await asyncio.sleep(effect.seconds)
-            else:
+            elif not isinstance(effect, Meet):  # that has a way of its own
                 self._perform(effect)
 
     def _perform(self, effect: Effect) -> None:

@@ -17,7 +17,8 @@ from syncline.stores import ReplicaStore
 from syncline.sync.conversation import Conversation
 from syncline.sync.credentials import Credentials, Token, is_about_credentials
 from syncline.sync.options import LONGEST_SECONDS, SyncOptions, SyncResult, pause_seconds
-from syncline.transports import Transport
+from syncline.sync.presence import Presence
+from syncline.transports import PresenceTransport, Transport
 
 log = logging.getLogger("syncline.sync")
 
@@ -37,7 +38,10 @@ class SyncManager:
         space: str = "default",
         token: Token = None,
         chance: Callable[[], float] = random.random,
+        presence: Presence | None = None,
     ) -> None:
+        self.presence = presence or Presence()
+        """Who is here, and what they point at."""
         self.replica = replica if isinstance(replica, Replica) else Replica(replica)
         self._transport, self._options, self._space = transport, options or SyncOptions(), space
         self._credentials = Credentials(token)
@@ -49,6 +53,10 @@ class SyncManager:
         self._rounds: list[asyncio.Future[SyncResult]] = []
         self._is_live = False
         self._releasing: asyncio.TimerHandle | None = None
+        if not isinstance(transport, PresenceTransport):
+            self.presence.refuse("Presence needs a WebSocket: this transport has no session on which it could be said.")
+        elif self._options.sync_interval is not None:
+            self.presence.refuse("Presence needs a session that stays live: leave out sync_interval.")
 
     # Once
 
@@ -217,6 +225,7 @@ class SyncManager:
         unwatch = self.replica.watch_events(lambda _: loop.call_soon_threadsafe(self._wake.set))
         follower = asyncio.create_task(conversation.follow())
         renewal = asyncio.create_task(conversation.renewal.keep_valid(self._credentials, self._wake.set))
+        attendance = asyncio.create_task(_outcome(self._attend(conversation.session)))
         try:
             while not follower.done():
                 began = time.monotonic()
@@ -237,9 +246,13 @@ class SyncManager:
             if self._releasing is not None:
                 self._releasing.cancel()
                 self._releasing = None
-            follower.cancel()
-            renewal.cancel()
-            await asyncio.gather(follower, renewal, return_exceptions=True)
+            for task in (follower, renewal, attendance):
+                task.cancel()
+            await asyncio.gather(follower, renewal, attendance, return_exceptions=True)
+
+    async def _attend(self, session: ClientSession) -> None:
+        if isinstance(self._transport, PresenceTransport):
+            await self.presence.attend(self._transport, session, self.replica.user or "", self.replica.node)
 
     def _release(self, session: ClientSession) -> None:
         self._releasing = None

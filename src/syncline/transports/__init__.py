@@ -7,11 +7,12 @@ fails as a whole, or ConnectionLost where nobody answers. ``syncline.testing`` s
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Peers, Presence, Pull, Push, Welcome
+from syncline.errors import SynclineError
 
-__all__ = ["Transport"]
+__all__ = ["PresenceTransport", "Transport"]
 
 
 class Transport(Protocol):
@@ -37,3 +38,14 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Ends the conversation; closing twice does nothing."""
+
+
+@runtime_checkable
+class PresenceTransport(Protocol):
+    """What a transport has beside that over which it is known who is here; it is for open conversations."""
+
+    async def tell(self, presence: Presence) -> None:
+        """Says who is here. Nothing answers, but an error may come among ``peers``."""
+
+    def peers(self) -> AsyncGenerator[Peers | SynclineError, None]:
+        """What is told of others, and why something that was said was not taken, until the connection ends."""

@@ -22,8 +22,10 @@ from syncline.core.messages import (
     Hello,
     Live,
     Page,
+    Peers,
     Ping,
     Pong,
+    Presence,
     Pull,
     Push,
     Welcome,
@@ -79,6 +81,20 @@ class WebSocketTransport:
         while True:
             yield await line.next_page()
 
+    async def tell(self, presence: Presence) -> None:
+        """See ``PresenceTransport.tell``."""
+        line = self._open()
+        await line.send(replace(presence, ref=line.presence_ref))
+
+    async def peers(self) -> AsyncGenerator[Peers | SynclineError, None]:
+        """See ``PresenceTransport.peers``."""
+        line = self._open()
+        try:
+            while True:
+                yield await line.next_peers()
+        finally:
+            line.hear_no_more()
+
     async def close(self) -> None:
         """See ``Transport.close``."""
         if self._line is not None:
@@ -98,7 +114,9 @@ class _Line:
         self._connection = connection
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._pages: asyncio.Queue[Page | SynclineError] = asyncio.Queue(WAITING_PAGES)
-        self._ref = 0
+        self._ref = self.presence_ref = 1
+        self._peers: asyncio.Queue[Peers | SynclineError] = asyncio.Queue(WAITING_PAGES)
+        self._hears = True
         self._heard = self._said = asyncio.get_running_loop().time()
         self._failure: SynclineError | None = None
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._beat())]
@@ -141,6 +159,21 @@ class _Line:
             raise page
         return page
 
+    async def next_peers(self) -> Peers | SynclineError:
+        """What is told next of who is here, or an error about what was said of it."""
+        if self._failure is not None and self._peers.empty():
+            raise self._failure
+        told = await self._peers.get()
+        if told is self._failure:
+            raise self._failure
+        return told
+
+    def hear_no_more(self) -> None:
+        """What is told of who is here is dropped from now on."""
+        self._hears = False
+        while not self._peers.empty():  # whoever waits for room goes on
+            self._peers.get_nowait()
+
     async def _receive(self) -> None:
         try:
             async for text in self._connection:
@@ -160,6 +193,10 @@ class _Line:
                 self._settle(answer.ref or 0, answer)
             case Page():
                 await self._pages.put(answer)
+            case Peers() if self._hears:
+                await self._peers.put(answer)
+            case ErrorMessage(ref=self.presence_ref) if self._hears:
+                await self._peers.put(answer.error)
             case ErrorMessage(ref=int()):
                 self._settle(answer.ref or 0, answer)
             case ErrorMessage() if 0 in self._asked:
@@ -192,8 +229,9 @@ class _Line:
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(self._failure)
-        with suppress(asyncio.QueueFull):
-            self._pages.put_nowait(self._failure)
+        for queue in (self._pages, self._peers):
+            with suppress(asyncio.QueueFull):
+                queue.put_nowait(self._failure)
 
     async def close(self) -> None:
         for task in self._tasks:
