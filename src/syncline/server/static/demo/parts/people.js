@@ -13,6 +13,19 @@ export function colourOf(name) {
 
 const initials = (name) => name.split(/\s+/).map((word) => [...word][0] ?? '').slice(0, 2).join('').toUpperCase()
 
+/**
+ * The face of somebody, as an item of a list.
+ * @param {string} name
+ * @param {boolean} [isMe]
+ */
+export function face(name, isMe = false) {
+  const shown = el('li', { title: isMe ? `${name} (you)` : name },
+    el('span', { 'aria-hidden': 'true' }, initials(name)),
+    el('span', { class: 'hidden' }, isMe ? `${name}, you` : name))
+  shown.style.setProperty('--who', colourOf(name))
+  return shown
+}
+
 export class People {
   /**
    * @param {any} notes
@@ -35,15 +48,7 @@ export class People {
   _show(all) {
     const peers = all.filter((peer) => typeof peer.state?.name === 'string')
     const names = [...new Set([this.name, ...peers.map((peer) => peer.state.name.slice(0, 40))])]
-    byId('people').replaceChildren(...names.slice(0, 6).map((name) => this._face(name)))
+    byId('people').replaceChildren(...names.slice(0, 6).map((name) => face(name, name === this.name)))
     this.tell(peers)
-  }
-
-  _face(name) {
-    const face = el('li', { title: name === this.name ? `${name} (you)` : name, role: 'listitem' },
-      el('span', { 'aria-hidden': 'true' }, initials(name)),
-      el('span', { class: 'hidden' }, name === this.name ? `${name}, you` : name))
-    face.style.setProperty('--who', colourOf(name))
-    return face
   }
 }

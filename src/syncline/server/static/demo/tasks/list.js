@@ -1,8 +1,9 @@
 // The list of tasks: rows are made once and kept up to date; only what changed is touched.
 
 import { Text } from '../../sdk/syncline.js'
-import { byId, el, newId, say } from '../parts/dom.js'
+import { byId, newId, say } from '../parts/dom.js'
 import { disagreements } from '../parts/conflicts.js'
+import { face } from '../parts/people.js'
 import { LABELS } from './details.js'
 import { drag } from './drag.js'
 import { between, inOrder } from './order.js'
@@ -104,9 +105,16 @@ export class TaskList {
 
   async _mark(doc) {
     const found = await disagreements(doc, LABELS)
-    const told = el('span', { 'data-mark': 'conflict', title: 'Changed in two places at once' },
-      el('span', { 'aria-hidden': 'true' }, '⚠'), el('span', { class: 'hidden' }, 'Conflict'))
-    this.rows.get(doc.item)?.mark(found.length ? [told] : [])
+    const row = this.rows.get(doc.item)
+    if (row) row.conflict.hidden = !found.length
+  }
+
+  /** Shows who looks at which task. @param {any[]} peers */
+  showPeers(peers) {
+    for (const [item, row] of this.rows) {
+      const names = peers.filter((peer) => peer.item === item).map(({ state }) => state.name.slice(0, 40))
+      row.showFaces([...new Set(names)].slice(0, 3).map((name) => face(name)))
+    }
   }
 
   /** Puts the rows into their order, and leaves alone those that stand right: the focus stays where it is. */

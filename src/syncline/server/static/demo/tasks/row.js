@@ -24,13 +24,16 @@ export class Row {
     this.plain = null
     this.box = el('input', { type: 'checkbox', onchange: () => actions.check(item, this.box.checked) })
     this.title = el('button', { class: 'title', type: 'button', onclick: () => this.edit() })
-    this.marks = el('span', { class: 'marks' })
+    this.conflict = el('span', { 'data-mark': 'conflict', hidden: true, title: 'Changed in two places at once' },
+      el('span', { 'aria-hidden': 'true' }, '⚠'), el('span', { class: 'hidden' }, 'Conflict'))
+    this.who = el('ul', { class: 'people' })
     this.grip = el('button', { class: 'icon grip', type: 'button', onkeydown: (event) => this._onGripKey(event),
       onpointerdown: (event) => actions.drag(event, this.element) }, '⋮⋮')
     this.more = el('button', { class: 'icon', type: 'button', title: 'Details', 'aria-haspopup': 'dialog', onclick: () => actions.open(item) }, '⋯')
     this.gone = el('button', { class: 'icon drop', type: 'button', title: 'Delete', onclick: () => actions.drop(item) }, '×')
-    this.element = el('li', { class: 'task', 'data-item': item }, this.grip, this.box, this.title, this.marks,
-      el('span', { class: 'ends' }, this.more, this.gone))
+    this.showFaces([])
+    this.element = el('li', { class: 'task', 'data-item': item }, this.grip, this.box, this.title,
+      el('span', { class: 'marks' }, this.who, this.conflict), el('span', { class: 'ends' }, this.more, this.gone))
   }
 
   /** @param {{ title: string, done: boolean }} plain what the document shows */
@@ -47,9 +50,10 @@ export class Row {
     this.gone.setAttribute('aria-label', `Delete ${title}`)
   }
 
-  /** @param {(string | Node)[]} marks signs behind the title: conflicts, and who looks at it */
-  mark(marks) {
-    this.marks.replaceChildren(...marks)
+  /** @param {HTMLElement[]} faces of those who look at it */
+  showFaces(faces) {
+    this.who.replaceChildren(...faces)
+    this.who.hidden = !faces.length
   }
 
   /** The title becomes a field until Enter or Escape, or until one goes elsewhere. */

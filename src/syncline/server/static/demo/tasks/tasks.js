@@ -12,7 +12,7 @@ import { TaskList } from './list.js'
 const { notes, name, space } = await enter()
 const steps = new Steps(notes, `syncline-demo-tasks:${space}`)
 const list = new TaskList(notes, steps, open)
-const people = notes.presence ? new People(notes, name) : null
+const people = notes.presence ? new People(notes, name, (peers) => list.showPeers(peers)) : null
 showStatus(notes)
 
 function open(item) {
