@@ -14,7 +14,7 @@
 
 import { SynclineError, fail, fromWire } from '../errors.js'
 import { sizeOf } from './canonical.js'
-import { MAX_PUSH_EVENTS } from './limits.js'
+import { MAX_PAGE_ENTRIES, MAX_PUSH_EVENTS } from './limits.js'
 import { DEFAULT_LIMITS, PROTOCOL, errorOf, pushOf } from './messages.js'
 import { driftLimit } from './stamps.js'
 
@@ -68,6 +68,7 @@ import { driftLimit } from './stamps.js'
  * @property {boolean} [push] whether to push
  * @property {boolean} [pull] whether to pull
  * @property {number} [batchSize] events in one push, at most
+ * @property {number} [pageEntries] entries in one page, at most
  */
 
 /** @typedef {Hello | Push | Pull | Auth} Step */
@@ -77,7 +78,15 @@ const SPLIT_CODES = ['bad_json', 'bad_request', 'too_large', 'too_many_events']
 
 export class ClientSession {
   /** @param {SessionOptions} options */
-  constructor({ space, token = null, items = [], push = true, pull = true, batchSize = MAX_PUSH_EVENTS }) {
+  constructor({
+    space,
+    token = null,
+    items = [],
+    push = true,
+    pull = true,
+    batchSize = MAX_PUSH_EVENTS,
+    pageEntries = MAX_PAGE_ENTRIES,
+  }) {
     this.token = token
     /** For how long the credentials are good from when the server said so; null: for as long as the session. @type {number | null} */
     this.lastsMs = null
@@ -92,6 +101,7 @@ export class ClientSession {
     this._mayPush = push
     this._mayPull = pull
     this._batchSize = batchSize
+    this._pageEntries = pageEntries
     this._limits = DEFAULT_LIMITS
     /** @type {number | null} */
     this._serverMs = null
@@ -153,8 +163,9 @@ export class ClientSession {
       this._fresh = null
       return { type: 'auth', ref: 0, token }
     }
+    const limit = Math.min(this._pageEntries, this._limits.page_entries)
     /** @type {Pull} */
-    const pull = { type: 'pull', ref: 0, cursor: local.cursor, limit: this._limits.page_entries, items: this._items }
+    const pull = { type: 'pull', ref: 0, cursor: local.cursor, limit, items: this._items }
     if (!this.wantsPending) return pull
     const pending = this._mayPush ? local.pending.filter((event) => !this._heldItems.has(event.item)) : []
     if (pending.length && (local.copied || (this._isJustTold && this._isAhead(pending, this._serverMs)))) {
