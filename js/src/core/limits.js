@@ -18,6 +18,7 @@ export const MAX_PAGE_ENTRIES = 10_000
 export const MAX_ITEM_PATTERNS = 100
 export const MAX_PRESENCE_BYTES = 4_096
 export const MAX_PRESENCE_MESSAGE_BYTES = 8_192
+export const PRESENCES_PER_SECOND = 20
 export const MAX_WAIT_SECONDS = 55
 
 export const PING_SECONDS = 5

@@ -1,0 +1,126 @@
+// A replica that syncs by itself, in one tab for all.
+
+import { Tabs } from '../replica/tabs.js'
+import { DocumentReplica } from '../replica/documents/index.js'
+import { fail, fromWire } from '../errors.js'
+import { openIndexedDB } from '../stores/indexeddb.js'
+import { MemoryStore } from '../stores/memory.js'
+import { transportTo } from '../transports/either.js'
+import { SyncManager } from './manager.js'
+import { Presence } from './presence.js'
+
+/** @typedef {import('./credentials.js').Token} Token */
+/** @typedef {import('./manager.js').SyncResult} SyncResult */
+
+/**
+ * @typedef {object} Settings
+ * @property {string} [server] its URL, in a page relative to it; without one the replica is local for now
+ * @property {string} [space] which of its spaces; `default`
+ * @property {Token} [token] credentials, or an `async` function that fetches them
+ * @property {string[]} [items] patterns of what to sync; all without it
+ * @property {'memory'} [store] nothing is kept
+ * @property {typeof globalThis.WebSocket} [WebSocket] where there is none, as in Node 20
+ */
+
+/** What wakes a connection that sleeps, or shows that it is dead. */
+const NUDGES = ['online', 'offline', 'pageshow', 'visibilitychange']
+
+export class SyncedReplica extends DocumentReplica {
+  /**
+   * @param {import('../stores/store.js').Store} store
+   * @param {Tabs | null} tabs
+   * @param {Settings} settings
+   */
+  constructor(store, tabs, { server, space, token, items, WebSocket }) {
+    super(store, { tabs })
+    this._token = token
+    this._isStarted = false
+    const transport = server === undefined ? null : transportTo(server, { WebSocket })
+    this._manager = transport && new SyncManager(this, transport, { space, token, items })
+    this.presence = new Presence(this, transport)
+    this._nudge = () => this._manager?.nudge()
+    for (const event of NUDGES) globalThis.addEventListener?.(event, this._nudge, true)
+    tabs?.on('start', () => this._begin())
+    tabs?.on('stop', () => this._end())
+    tabs?.onLead(() => this._isStarted && this._begin())
+    tabs?.serve('sync', () => this._sync())
+    tabs?.serve('sign in', (given) => this._served().signIn(given ?? this._token))
+  }
+
+  _served() {
+    return this._manager ?? fail('bad_settings', 'This replica has no server: open it with { server }.')
+  }
+
+  /**
+   * Pushes what is pending and pulls what is new. Errors are in the result; nothing is lost by them.
+   * @returns {Promise<SyncResult>}
+   */
+  async sync() {
+    this._served()
+    await this.saved()
+    const { pushed, pulled, errors, failed } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
+    const read = errors.map(fromWire)
+    return { pushed, pulled, errors: read, failure: failed ? read.at(-1) : null }
+  }
+
+  /** In the tab that leads, in a form that other tabs can be sent. */
+  async _sync() {
+    const { pushed, pulled, errors, failure } = await this._served().sync()
+    return { pushed, pulled, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
+  }
+
+  /** Stays live from now on, in the background, in whichever tab leads; `status` and `watch` tell what happens. */
+  start() {
+    this._served()
+    this._begin()
+    this.tabs?.send('start')
+  }
+
+  /** Stops syncing, in all tabs; recording goes on. */
+  async stop() {
+    this.tabs?.send('stop')
+    await this._end()
+  }
+
+  _begin() {
+    this._isStarted = true
+    if (this.isLeader) this._manager?.start()
+  }
+
+  async _end() {
+    this._isStarted = false
+    await this._manager?.stop()
+  }
+
+  /**
+   * New credentials of the same user: what was started goes on with them at once.
+   * @param {Token} token
+   */
+  async signIn(token) {
+    this._token = token
+    const given = typeof token === 'string' ? token : null // other tabs have functions of their own
+    if (this.tabs && !this.isLeader) await this.tabs.ask('sign in', given)
+    else await this._served().signIn(token)
+  }
+
+  /** Stops syncing in this tab, and closes the store. */
+  async close() {
+    for (const event of NUDGES) globalThis.removeEventListener?.(event, this._nudge, true)
+    this.presence.close()
+    await this._end()
+    await this.saved()
+    await super.close()
+    this.tabs?.close()
+  }
+}
+
+/**
+ * Opens a replica of a space, or makes it: one space as one user sees it. All tabs that open the same name share it.
+ * @param {string} name
+ * @param {Settings} [settings]
+ */
+export async function open(name, settings = {}) {
+  if (settings.store === 'memory') return new SyncedReplica(new MemoryStore(), null, settings)
+  if (!globalThis.indexedDB) fail('bad_settings', "There is no IndexedDB here: open it with { store: 'memory' }.")
+  return new SyncedReplica(await openIndexedDB(name), new Tabs(name), settings)
+}
