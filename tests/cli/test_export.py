@@ -91,7 +91,7 @@ def test_import_into_another_space_and_again(filled):
     filled("export", "-o", "a.jsonl")
     target = ("--space", f"copy-{filled.variables['SYNCLINE_SPACE']}")
     first = filled("import", "a.jsonl", *target, "--json").json
-    assert first == {"stored": 30, "known": 0, "refused": 0, "head": 30, "skipped": 0}
+    assert first == {"stored": 30, "known": 0, "refused": 0, "waiting": 0, "head": 30, "skipped": 0}
     more(filled)
     filled("export", "-o", "a.jsonl")
     assert filled("import", "a.jsonl", *target, "--json").json["skipped"] == 30
@@ -126,7 +126,7 @@ def test_import_after_the_server_died_in_between(tmp_path):
     assert terminal("import", file, "--server", served.url).code == 3
     served = Served(tmp_path, "--port", served.url.rpartition(":")[2])
     done = terminal("import", file, "--server", served.url, "--json").json
-    assert done == {"stored": 1_000, "known": 0, "refused": 0, "head": 2_000, "skipped": 1_000}
+    assert done == {"stored": 1_000, "known": 0, "refused": 0, "waiting": 0, "head": 2_000, "skipped": 1_000}
     served.stop()
 
 

@@ -79,6 +79,49 @@ def test_refused_lines_are_named(syncline):
     assert [f"line {n}:" in told for n in range(1, 7)] == [False, True, True, False, True, False]
 
 
+def test_a_full_space_keeps_the_lines_for_later(syncline):
+    name = syncline.variables["SYNCLINE_SPACE"]
+    syncline("spaces", "create", name)
+    assert syncline("spaces", "quota", name, "--events", 12).code == 0
+    file = syncline.file("a.jsonl", *map(draft, range(1, 31)))
+    done = syncline("push", file, "--json", "--batch-size", 10)
+    assert done.code == 3
+    assert {name: done.lines[-1][name] for name in ("stored", "refused", "waiting")} == {
+        "stored": 12,
+        "refused": 0,
+        "waiting": 8,
+    }
+    assert [(line["line"], line["code"], line["retryable"]) for line in done.lines[:-1]] == [
+        (n, "quota_exceeded", True) for n in range(13, 21)
+    ]
+    again = syncline("push", file, "--batch-size", 10)
+    assert (again.code, "12 already there" in again.out) == (3, True)
+    assert "syncline spaces quota" in again.err
+    assert "Stopped at line 13" in again.err
+    syncline("spaces", "quota", name, "--events", 100)
+    assert pushed(syncline("push", file, "--json")) == {"stored": 18, "known": 12, "refused": 0, "head": 30}
+    assert [entry["event"]["payload"]["n"] for entry in syncline("pull").lines] == list(range(1, 31))
+
+
+def test_a_transaction_waits_as_a_whole_and_an_import_goes_on_there(syncline):
+    name = syncline.variables["SYNCLINE_SPACE"]
+    syncline("spaces", "create", name)
+    assert syncline("spaces", "quota", name, "--events", 6).code == 0
+    lines = [event(n, **({"meta": {"tx": "t"}} if n in (6, 7, 8) else {})) for n in range(1, 11)]
+    lines[1]["user"] = "somebody"
+    file = syncline.file("a.jsonl", *lines)
+    done = syncline("import", file, "--json")
+    assert done.code == 1
+    assert [(line["line"], line["retryable"]) for line in done.lines[:-1]] == [
+        (2, False),
+        *((n, True) for n in (6, 7, 8)),
+    ]
+    syncline("spaces", "quota", name, "--events", 100)
+    again = syncline("import", file, "--json")
+    assert (again.code, again.lines[-1]["skipped"]) == (0, 5)
+    assert len(syncline("pull").lines) == 9
+
+
 def test_events_of_another_user_are_refused_with_advice(syncline):
     done = syncline("push", syncline.file("a.jsonl", event(1, user="somebody")))
     assert done.code == 1

@@ -6,7 +6,7 @@ document or JSON Lines and nothing else. The exit codes are a promise (``docs/cl
     0    done
     1    something was refused, or failed at the other end
     2    wrong usage, or a setting that does not fit
-    3    the server cannot be reached, or cannot answer just now
+    3    the server cannot be reached, or cannot answer or store this just now: later it may
     4    the credentials do not allow this, or the space is not there
     5    a file, directory or address of this machine
     6    there is nothing to undo or redo

@@ -1,21 +1,25 @@
-"""The way of lines to a server: batch by batch, each answered before the next, refusals told with their lines."""
+"""The way of lines to a server: batch by batch, each answered before the next, refusals told with their lines.
+
+Where an event has to wait, because the space is full or recovers, nothing is sent after its batch: the next events of
+its item would overtake it. Sending the same lines again later goes on there.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 import typer
 
-from syncline.cli.failures import REFUSED
+from syncline.cli.failures import REFUSED, UNREACHABLE
 from syncline.cli.lines import Addressed, Line, batches, decode
 from syncline.cli.remote import insist
 from syncline.cli.terminal import complain, count, emit, note, say
 from syncline.core.events import Event
-from syncline.core.messages import Push, Welcome
+from syncline.core.messages import Push, Result, Welcome
 from syncline.errors import EventError, RequestError, SynclineError, from_wire
 from syncline.transports import Transport
 
@@ -26,7 +30,9 @@ ADVICE = {
     "user_mismatch": "Events belong to their users: send these with an API key of that user.",
     "event_id_conflict": "The space holds another event under this id.",
     "node_conflict": "The space holds later events of this node, or the node is another user's.",
+    "quota_exceeded": "The space is full. Send the same again when there is room; syncline spaces quota gives it more.",
 }
+AGAIN = "Send the same again in a moment."
 
 
 class Report:
@@ -36,42 +42,56 @@ class Report:
         self._json = json
         self._began = time.monotonic()
         self._reasons: Counter[tuple[str, str]] = Counter()
-        self.stored = self.known = self.head = 0
-
-    @property
-    def refused(self) -> int:
-        """How many lines were refused."""
-        return self._reasons.total()
+        self.stored = self.known = self.refused = self.waiting = self.head = 0
+        self._first_waiting: int | None = None
 
     def refuse(self, line: Line, error: SynclineError, event: Event | None = None) -> None:
         """Tells of one refused line."""
+        self.refused += 1
+        self._tell(line, error, event, may_pass=False)
+
+    def wait(self, line: Line, error: SynclineError, event: Event) -> None:
+        """Tells of a line that may be stored later."""
+        self.waiting += 1
+        self._first_waiting = self._first_waiting or line.number
+        self._tell(line, error, event, may_pass=True)
+
+    def _tell(self, line: Line, error: SynclineError, event: Event | None, *, may_pass: bool) -> None:
         self._reasons[error.code, error.message] += 1
+        told = self._reasons.total()
         if self._json:
-            emit({"line": line.number, "id": event.id if event else None, "code": error.code, "message": error.message})
-        elif self.refused <= SHOWN_REFUSALS:
+            shown = {"line": line.number, "id": event.id if event else None, "code": error.code}
+            emit({**shown, "message": error.message, "retryable": may_pass})
+        elif told <= SHOWN_REFUSALS:
             complain(f"line {line.number}: {error.message} ({error.code})")
-        elif self.refused == SHOWN_REFUSALS + 1:
-            note("More lines were refused; the end tells how many. --json lists them all.")
+        elif told == SHOWN_REFUSALS + 1:
+            note("There are more such lines; the end tells how many. --json lists them all.")
 
     def close(self, **more: Any) -> None:
-        """The sum of it. Exits with 1 if anything was refused."""
+        """The sum of it. Exits with 1 if anything was refused, with 3 if something has to wait."""
         seconds = time.monotonic() - self._began
         if self._json:
-            emit({"stored": self.stored, "known": self.known, "refused": self.refused, "head": self.head, **more})
+            counts = {name: getattr(self, name) for name in ("stored", "known", "refused", "waiting", "head")}
+            emit({**counts, **more})
         else:
             total = self.stored + self.known
             rate = f" · {total / seconds:,.0f} events/s" if total >= 1_000 else ""
             parts = f"{count(self.stored, 'event')} stored, {self.known:,} already there, {self.refused:,} refused"
+            parts += f", {self.waiting:,} waiting" if self.waiting else ""
             say(f"{parts} · head {self.head:,} · {seconds:.1f} s{rate}")
             self._explain()
-        if self.refused:
-            raise typer.Exit(REFUSED)
+        if self.refused or self.waiting:
+            raise typer.Exit(REFUSED if self.refused else UNREACHABLE)
 
     def _explain(self) -> None:
-        for (code, message), times in self._reasons.most_common(5) if self.refused > SHOWN_REFUSALS else ():
+        for (code, message), times in self._reasons.most_common(5) if self._reasons.total() > SHOWN_REFUSALS else ():
             note(f"{times:,} × {code}: {message}")
-        for code in {code for code, _ in self._reasons} & ADVICE.keys():
+        codes = {code for code, _ in self._reasons}
+        for code in codes & ADVICE.keys():
             note(ADVICE[code])
+        if self._first_waiting is not None:
+            again = "" if "quota_exceeded" in codes else AGAIN
+            note(f"Stopped at line {self._first_waiting:,}; what is stored already stays as it is. {again}".strip())
 
 
 class Delivery:
@@ -96,9 +116,11 @@ class Delivery:
             push = Push.of([each.event for each in batch])
             ack = await insist(lambda push=push: self._transport.push(push))  # type: ignore[misc]
             self._report.head = ack.head
-            for each, result in zip(batch, ack.results, strict=True):
-                self._settle(each, result.seq, result.error)
-            done(batch[-1].line)
+            settled = self._settle_all(batch, ack.results)
+            if settled:
+                done(batch[settled - 1].line)
+            if settled < len(batch):
+                return
 
     def _events(
         self, groups: Iterable[list[Line]], write: Callable[[dict[str, Any]], Event]
@@ -114,10 +136,29 @@ class Delivery:
             self._report.refuse(line, error if isinstance(error, SynclineError) else RequestError(str(error)))
             return None
 
-    def _settle(self, each: Addressed, seq: int | None, error: dict[str, Any] | None) -> None:
-        if error is not None:
-            self._report.refuse(each.line, from_wire(error), each.event)
-        elif seq is not None and seq <= self._welcome.head:
+    def _settle_all(self, batch: Sequence[Addressed], results: Sequence[Result]) -> int:
+        """Takes down the answers; how many there are before the first that has to wait."""
+        errors = [None if result.error is None else from_wire(result.error) for result in results]
+        waiting = {
+            each.event.tx or each.event.id for each, error in zip(batch, errors, strict=True) if _may_pass(error)
+        }
+        settled = len(batch)
+        for place, (each, result, error) in enumerate(zip(batch, results, errors, strict=True)):
+            if error is None:
+                self._count(result.seq)
+            elif (each.event.tx or each.event.id) in waiting:
+                self._report.wait(each.line, error, each.event)
+                settled = min(settled, place)
+            else:
+                self._report.refuse(each.line, error, each.event)
+        return settled
+
+    def _count(self, seq: int | None) -> None:
+        if seq is not None and seq <= self._welcome.head:
             self._report.known += 1
         else:
             self._report.stored += 1
+
+
+def _may_pass(error: SynclineError | None) -> bool:
+    return error is not None and error.retryable

@@ -1,7 +1,7 @@
 """Users and keys in a data directory, also while its server does not run.
 
-What is done takes effect in the register at once, and is noted there as an act of the administrator, of which the log of
-the space is to tell (``server.recording``). What takes away is noted first, what gives afterwards.
+What is done takes effect in the register at once, and is noted there as an act of the administrator, of which the log
+of the space is to tell (``server.recording``). What takes away is noted first, what gives afterwards.
 """
 
 from __future__ import annotations
