@@ -6,7 +6,7 @@
  * last of the run before it, how long it is (negative: down consecutive events, a key an event), and its state.
  */
 
-import { EVENT, Run, unitAt } from './sequence.js'
+import { EVENT, Run, unitsTo } from './sequence.js'
 
 /** Of the form of a snapshot. */
 export const VERSION = 1
@@ -100,7 +100,7 @@ export function* readRuns([events, ks, counts, states_], content, states) {
     const count = Math.abs(counts[at])
     last += events[at]
     k = ks[at] + (events[at] ? 0 : k)
-    const end = isWide ? unitAt(content, count, unit) : unit + count
+    const end = isWide ? unitsTo(content, count, unit) : unit + count
     const stride = counts[at] < 0 ? EVENT : 1
     yield new Run(last * EVENT + k, stride, content.slice(unit, end), states[states_[at]], count)
     last += stride === 1 ? 0 : count - 1

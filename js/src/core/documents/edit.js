@@ -247,14 +247,6 @@ export class Editor {
    */
   _insertCharacters(target, position, text, count) {
     this._checkRoom(count)
-    if (this._typed >= 0) {
-      const last = /** @type {any} */ (this.ops[this.ops.length - 1])
-      if (this._fold.typeAt(target, position, this._typed + 1, text)) {
-        last.text += text
-        this._typed += count
-        return
-      }
-    }
     const after = target.sequence.before(position)
     if (after !== null && after === this._typed) /** @type {any} */ (this.ops[this.ops.length - 1]).text += text
     else {

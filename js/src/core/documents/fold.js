@@ -281,22 +281,6 @@ export class Fold {
   }
 
   /**
-   * The same right after the characters that came last; false, and nothing done, if they are not there.
-   * @param {TextObject} target
-   * @param {number} position
-   * @param {number} place
-   * @param {string} text
-   */
-  typeAt(target, position, place, text) {
-    this._before(target)
-    const count = sizeOf(text)
-    if (!target.sequence.typeAt(position, place, text, count)) return false
-    this.k += count
-    this._note(target)
-    return true
-  }
-
-  /**
    * Deletes characters after a position, where nothing but insertions stands; which, as (first place, how many). Their
    * op is counted.
    * @param {TextObject} target
