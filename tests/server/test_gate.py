@@ -128,6 +128,27 @@ def test_where_credentials_are_asked_for_every_name_will_do(server):
 # Proxies
 
 
+@pytest.mark.parametrize(
+    ("trusted", "proto", "origin", "status"),
+    [
+        (["127.0.0.1"], "https", "https://sync.example", 200),
+        (["127.0.0.1"], "https", "http://sync.example", 403),
+        (["127.0.0.1"], "http, https", "http://sync.example", 403),
+        (["127.0.0.1"], "https, http", "http://sync.example", 200),
+        (["127.0.0.1"], "nonsense", "http://sync.example", 200),
+        ([], "https", "http://sync.example", 200),
+    ],
+)
+def test_a_page_that_came_by_http_is_another_site_where_the_server_is_asked_by_https(
+    serve, trusted, proto, origin, status
+):
+    server = serve(trusted_proxies=trusted)
+    headers = {"Host": "sync.example", "X-Forwarded-Proto": proto}
+    assert ask(server, origin, **headers).status == status
+    expected = (101, None) if status == 200 else (403, "forbidden_origin")
+    assert handshake(server, origin, additional_headers=headers) == expected
+
+
 def seen(serve, monkeypatch, headers, **settings):
     """The address that a server takes a request from 127.0.0.1 with these headers to be from."""
     monkeypatch.setattr("tests.server.running.SERVE", ADDRESSED)

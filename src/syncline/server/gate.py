@@ -70,7 +70,8 @@ class Gate:
         if self._is_open and scope.get("server") and is_loopback(scope["server"][0]):
             self._origins.check_local(host)
         origin = headers.get(b"origin")
-        allowed = self._origins.admit(origin.decode("latin-1") if origin is not None else None, host)
+        is_secure = scope.get("scheme") in ("https", "wss")
+        allowed = self._origins.admit(origin.decode("latin-1") if origin is not None else None, host, is_secure=is_secure)
         if allowed is None:
             return []
         vary: Headers = [] if allowed == ANY else [(b"vary", b"Origin")]

@@ -29,9 +29,13 @@ class Origins:
             raise BadSettings(f"origins: {wrong!r} is no origin, such as https://app.example:8443, nor '{ANY}'.")
         self._hosts = frozenset(_host(each) for each in self._allowed - {ANY})
 
-    def admit(self, origin: str | None, host: str) -> str | None:
-        """What to tell a browser that its page may read: None if it knows already. Raises ForbiddenOrigin."""
-        if origin is None or _host(origin.lower()) == host.lower():
+    def admit(self, origin: str | None, host: str, *, is_secure: bool = False) -> str | None:
+        """What to tell a browser that its page may read: None if it knows already. Raises ForbiddenOrigin.
+
+        ``is_secure``: the request came by https, to this server or to a proxy that is trusted. Then a page of the same
+        name that came by http is another place: whoever was on its way wrote it.
+        """
+        if origin is None or (_host(origin.lower()) == host.lower() and not (is_secure and _is_plain(origin))):
             return None
         if ANY in self._allowed:
             return ANY
@@ -53,6 +57,10 @@ def _host(origin: str) -> str:
     """Host and port, as the header ``Host`` has them."""
     scheme, _, host = origin.partition("://")
     return host.removesuffix(DEFAULT_PORTS.get(scheme, "/"))
+
+
+def _is_plain(origin: str) -> bool:
+    return origin.lower().startswith("http://")
 
 
 def _is_local(host: str) -> bool:
