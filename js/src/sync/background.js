@@ -47,6 +47,11 @@ export class SyncedReplica extends DocumentReplica {
     tabs?.serve('sign in', (given) => this._served().signIn(given ?? this._token))
   }
 
+  /** Whether this tab keeps the connection for all. */
+  get isLeader() {
+    return this.tabs?.isLeader ?? true
+  }
+
   _served() {
     return this._manager ?? fail('bad_settings', 'This replica has no server: open it with { server }.')
   }

@@ -9,7 +9,7 @@ import { fail } from '../errors.js'
 import { newNode } from '../stores/index.js'
 
 /** @typedef {import('../core/messages.js').Peer} Peer somebody: user, node, key, item (null: the space), state */
-/** @typedef {import('../replica/index.js').Replica} Replica */
+/** @typedef {import('./background.js').SyncedReplica} Replica */
 /** @typedef {Pick<import('../transports/memory.js').Transport, 'announce' | 'onPeers'>} Line */
 
 export class Presence {

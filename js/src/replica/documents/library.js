@@ -278,7 +278,7 @@ export class Library {
     let kept = now.kept
     for (let number = now.kept.number; ; ) {
       const present = this._now(item)
-      if (present.kept !== now.kept) return this.back(item, look) // it has settled meanwhile
+      if (present.kept.number !== now.kept.number) return this.back(item, look) // it has settled meanwhile
       const isWhole = number === 0
       if (number === now.kept.number || kept.number === number || isWhole) {
         const base = isWhole ? nothing(item) : kept
