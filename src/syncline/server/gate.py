@@ -69,9 +69,9 @@ class Gate:
         host = headers.get(b"host", b"").decode("latin-1")
         if self._is_open and scope.get("server") and is_loopback(scope["server"][0]):
             self._origins.check_local(host)
-        origin = headers.get(b"origin")
-        is_secure = scope.get("scheme") in ("https", "wss")
-        allowed = self._origins.admit(origin.decode("latin-1") if origin is not None else None, host, is_secure=is_secure)
+        told, is_secure = headers.get(b"origin"), scope.get("scheme") in ("https", "wss")
+        origin = None if told is None else told.decode("latin-1")
+        allowed = self._origins.admit(origin, host, is_secure=is_secure)
         if allowed is None:
             return []
         vary: Headers = [] if allowed == ANY else [(b"vary", b"Origin")]
