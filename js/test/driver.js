@@ -4,9 +4,11 @@
 import { createInterface } from 'node:readline'
 
 import { encode } from '../src/core/canonical.js'
+import { conflictsOf } from '../src/core/documents/conflicts.js'
 import { Document } from '../src/core/documents/document.js'
 import * as snapshots from '../src/core/documents/snapshots.js'
 import { Event } from '../src/core/events.js'
+import { play } from './playing.js'
 
 /** What a document shows, and its state: all as canonical texts. @param {Document} document */
 const told = (document) => ({
@@ -37,11 +39,15 @@ const COMMANDS = {
     const middle = snapshots.encode(early)
     const later = snapshots.decode(history.item, middle)
     fold(later, history, history.order.slice(history.start))
-    return { changed, told: told(document), middle, later: told(later) }
+    const conflicts = conflictsOf(document, history.events.map((/** @type {any} */ event) => new Event(event)), history.policies.at(-1))
+    return { changed, told: told(document), middle, later: told(later), conflicts }
   },
 
   /** Reads a snapshot. */
   load: ({ item, snapshot }) => told(snapshots.decode(item, snapshot)),
+
+  /** Carries out a script of edits. */
+  play: ({ script }) => play(script),
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

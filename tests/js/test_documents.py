@@ -9,10 +9,12 @@
 import os
 import random
 
+import msgspec
 import pytest
 
 from syncline.core import canonical
 from syncline.core.documents import snapshots
+from syncline.core.documents.conflicts import conflicts_of
 from syncline.core.documents.document import Document
 from tests.core.documents.histories import ITEM, history
 from tests.js.driving import NODE, driver
@@ -57,6 +59,7 @@ def check(node, seed):
     assert answer["changed"] == changed
     assert answer["middle"] == snapshots.encode(past.fold(order[:start])).decode()
     assert answer["later"] == told(document)
+    assert answer["conflicts"] == listed(conflicts_of(document, past.events, past.policies[-1]))
     assert node.ask("load", item=ITEM, snapshot=answer["told"]["snapshot"]) == told(document)
 
 
@@ -65,3 +68,13 @@ def told(document):
     shown = {"value": document.value(), "plain": document.plain(), "conflicts": conflicts}
     texts = {name: canonical.encode(value).decode() for name, value in shown.items()}
     return {**texts, "overruled": sorted(document.overruled), "snapshot": snapshots.encode(document).decode()}
+
+
+def listed(conflicts):
+    values = [
+        {"path": each.path, "shown": each.shown, "others": [*map(list, each.others)]} for each in conflicts.values
+    ]
+    overruled, unseen = (
+        [msgspec.to_builtins(edit) for edit in edits] for edits in (conflicts.overruled, conflicts.unseen)
+    )
+    return {"values": values, "overruled": overruled, "unseen": unseen, "isMarked": conflicts.is_marked}
