@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 
 import { encode } from '../src/core/canonical.js'
 import { conflictsOf } from '../src/core/documents/conflicts.js'
+import { namesOf, refusal } from '../src/core/documents/dependencies.js'
 import { Document } from '../src/core/documents/document.js'
 import * as snapshots from '../src/core/documents/snapshots.js'
 import { Event } from '../src/core/events.js'
@@ -45,6 +46,13 @@ const COMMANDS = {
 
   /** Reads a snapshot. */
   load: ({ item, snapshot }) => told(snapshots.decode(item, snapshot)),
+
+  /** Why an event may not be taken among those that are held; some of them are without content: {item}. */
+  judge({ event, held }) {
+    const events = new Map(Object.entries(held).map(([id, each]) => [id, each.id ? new Event(each) : each]))
+    const error = refusal(new Event(event), (id) => events.get(id))
+    return { names: [...namesOf(new Event(event))].sort(), refusal: error ? [error.code, error.message, error.details] : null }
+  },
 
   /** Carries out a script of edits. */
   play: ({ script }) => play(script),
