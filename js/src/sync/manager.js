@@ -63,8 +63,9 @@ export class SyncManager {
     /** Those who asked to sync now, while live. @type {((result: SyncResult) => void)[]} */
     this._rounds = []
     this._isLive = false
-    /** Stops what goes on by itself. @type {AbortController | null} */
+    /** Stops what was started, even if it has ended because only a person can help. @type {AbortController | null} */
     this._automatic = null
+    this._isStarted = false
     /** @type {Promise<void>} */
     this._ended = Promise.resolve()
     /** Cuts a pause short. */
@@ -176,11 +177,10 @@ export class SyncManager {
 
   /** Stays live from now on. What only a person can help with ends it: see the status. */
   start() {
-    if (this._automatic) return
-    const automatic = (this._automatic = new AbortController())
-    this._ended = this._stayInSync(automatic.signal).then(() => {
-      if (this._automatic === automatic) this._automatic = null
-    })
+    if (this._isStarted) return
+    this._isStarted = true
+    this._automatic = new AbortController()
+    this._ended = this._stayInSync(this._automatic.signal).then(() => void (this._isStarted = false))
   }
 
   /** Stops syncing; what was begun is finished by the next sync. */

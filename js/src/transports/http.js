@@ -6,6 +6,7 @@ import { Requests, SILENCE_SECONDS } from './requests.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
 
+const PAGE_ENTRIES = 1_000
 const WAIT_SECONDS = 25 // proxies give up a silent request after 30 or 60
 
 export class HttpTransport {
@@ -14,8 +15,9 @@ export class HttpTransport {
     this._requests = new Requests(url, fetch)
     this._hello = ''
     this._user = ''
-    /** @type {AbortController | null} */
+    /** Ends the request that waits for live pages. @type {AbortController | null} */
     this._waiting = null
+    this._isRenewed = false
   }
 
   /** @param {import('../core/messages.js').Hello} hello */
@@ -44,6 +46,8 @@ export class HttpTransport {
       this._authorize(token)
       const { user, time, expires } = await this._greet()
       if (user !== this._user) fail('user_mismatch', `These are credentials of ${user}, not of ${this._user}.`)
+      this._isRenewed = this._waiting !== null
+      this._waiting?.abort() // it came with the old credentials, and would end with them
       return { type: 'authenticated', ref, user, time, expires }
     } catch (error) {
       this._requests.headers = before
@@ -70,14 +74,22 @@ export class HttpTransport {
     if (wait) query.set('wait', String(wait))
     const controller = new AbortController()
     if (wait) this._waiting = controller
-    const text = await this._requests.ask(`pull?${query}`, undefined, wait + SILENCE_SECONDS, controller)
-    return expect(decodeAnswer(text), 'page')
+    try {
+      const text = await this._requests.ask(`pull?${query}`, undefined, wait + SILENCE_SECONDS, controller)
+      return expect(decodeAnswer(text), 'page')
+    } finally {
+      if (wait) this._waiting = null
+    }
   }
 
   /** @param {import('../core/messages.js').Live} live @returns {AsyncGenerator<Page, never>} */
   async *subscribe({ cursor, items }) {
     for (let wait = 0; ; ) {
-      const page = await this._page(cursor, 1_000, items, wait)
+      const page = await this._page(cursor, PAGE_ENTRIES, items, wait).catch((error) => {
+        if (!this._isRenewed) throw error
+      })
+      this._isRenewed = false
+      if (!page) continue
       const { entries, late, forget } = page
       if (page.cursor !== cursor || entries.length || late.length || forget.length) yield page
       cursor = page.cursor
