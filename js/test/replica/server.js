@@ -1,0 +1,87 @@
+// The simplest server: a list of entries that answers like a real one, and may be put back to an older copy.
+
+import { SynclineError } from '../../src/errors.js'
+import { DEFAULT_LIMITS, errorMessage } from '../../src/core/messages.js'
+import { driftLimit } from '../../src/core/stamps.js'
+import { entry } from '../author.js'
+
+/** @typedef {import('../../src/core/events.js').Entry} Entry */
+/** @typedef {import('../../src/core/events.js').Event} Event */
+/** @typedef {import('../../src/core/messages.js').Answer} Answer */
+/** @typedef {import('../../src/core/session.js').Step} Step */
+
+const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
+
+export class Server {
+  /** @param {{ now: () => number, refuses: (event: Event) => boolean, pageEntries: () => number }} chances */
+  constructor(chances) {
+    this._chances = chances
+    /** @type {Entry[]} */
+    this.log = []
+    /** The ends of the copies it was put back to: cursors of before are not known if they are beyond. */
+    this._restores = [0]
+  }
+
+  /**
+   * @param {Step} step
+   * @param {readonly Event[]} pushed
+   * @returns {Answer}
+   */
+  answer(step, pushed) {
+    if (step.type === 'hello') return this._welcome(step.node)
+    if (step.type === 'pull') return this._page(step.cursor)
+    const results = pushed.map((event) => ({ id: event.id, seq: null, error: null, ...this._result(event) }))
+    return { type: 'ack', ref: 0, results, head: this.log.length }
+  }
+
+  /** @param {string} node @returns {Answer} */
+  _welcome(node) {
+    const own = this.log.map(({ event }) => event).filter((event) => event.node === node).map(({ id }) => id).sort().pop() ?? null
+    const rest = { limits: DEFAULT_LIMITS, rules: null, expires: null }
+    return { type: 'welcome', epoch: 'e', head: this.log.length, time: this._chances.now(), user: 'ann', own, ...rest }
+  }
+
+  /** @param {string | null} cursor @returns {Answer} */
+  _page(cursor) {
+    const [since, known] = (cursor ?? '0/0').split('/').map(Number)
+    if (this._restores.slice(known + 1).some((seq) => since > seq)) return errorMessage(new SynclineError('cursor_reset'))
+    const entries = this.log.slice(since, since + this._chances.pageEntries())
+    const seq = since + entries.length
+    const at = `${seq}/${this._restores.length - 1}`
+    return { type: 'page', ref: null, entries, late: [], forget: [], cursor: at, more: seq < this.log.length }
+  }
+
+  /** @param {Event} event */
+  _result(event) {
+    const seq = this._store(event)
+    return typeof seq === 'number' ? { seq } : { error: seq.toWire() }
+  }
+
+  /** @param {Event} event */
+  _store(event) {
+    const held = this.log.find((each) => each.event.id === event.id)
+    if (held) return held.event.body === event.body ? held.seq : broken('event_id_conflict', event)
+    const time = this._chances.now()
+    if (event.id >= driftLimit(time)) return new SynclineError('clock_drift', '', { time })
+    if (this._chances.refuses(event)) return new SynclineError('forbidden')
+    for (const { event: last } of this.log) {
+      if (last.node === event.node && last.item === event.item && last.n >= event.n) return broken('node_conflict', event)
+    }
+    for (const id of JSON.stringify(event.ops ?? []).match(ID) ?? []) {
+      if (id >= event.id) return broken('bad_op', event)
+      if (!this.log.some((each) => each.event.id === id)) return new SynclineError('missing_dependency')
+    }
+    return this.log.push(entry(this.log.length + 1, event))
+  }
+
+  /** Puts the log back to an older copy. @param {number} seq */
+  restore(seq) {
+    this.log.length = seq
+    this._restores.push(seq)
+  }
+}
+
+/** What no replica may cause. @param {string} code @param {Event} event @returns {never} */
+function broken(code, event) {
+  throw new Error(`${code}: ${event.body}`)
+}
