@@ -14,11 +14,10 @@ export function drag(event, row, dropped) {
   grip.setPointerCapture(event.pointerId)
   row.classList.add('moving')
 
+  // The others step aside: if the row itself were moved in the document, the pointer would be lost.
   const follow = ({ clientY }) => {
-    const above = row.previousElementSibling
-    const below = row.nextElementSibling
-    if (above && clientY < middleOf(above)) list.insertBefore(row, above)
-    else if (below && clientY > middleOf(below)) list.insertBefore(below, row)
+    while (row.previousElementSibling && clientY < middleOf(row.previousElementSibling)) row.after(row.previousElementSibling)
+    while (row.nextElementSibling && clientY > middleOf(row.nextElementSibling)) row.before(row.nextElementSibling)
   }
   const end = (isDropped) => {
     row.classList.remove('moving')

@@ -117,8 +117,9 @@ export class TaskList {
     }
   }
 
-  /** Puts the rows into their order, and leaves alone those that stand right: the focus stays where it is. */
+  /** Puts the rows into their order; the focus stays where it is. */
   _arrange() {
+    const focused = document.activeElement
     const docs = this._visible()
     const wanted = docs.map(({ item }) => this._row(item).element)
     const isWanted = new Set(wanted)
@@ -128,6 +129,7 @@ export class TaskList {
       if (element === at) at = at.nextElementSibling
       else this.element.insertBefore(element, at)
     }
+    if (focused !== document.activeElement && this.element.contains(focused)) focused.focus()
     this._count(docs.length)
   }
 

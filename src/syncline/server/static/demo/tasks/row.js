@@ -60,8 +60,8 @@ export class Row {
   edit() {
     const field = el('input', { class: 'title', value: this.plain.title, maxlength: 300, 'aria-label': 'Title' })
     const end = (isKept) => {
-      if (!field.isConnected) return
       const hasFocus = document.activeElement === field
+      field.onblur = null // it would come now
       field.replaceWith(this.title)
       if (hasFocus) this.title.focus()
       const title = field.value.trim()
@@ -70,8 +70,9 @@ export class Row {
     field.onblur = () => end(true)
     field.onkeydown = (event) => {
       if (event.isComposing) return
-      if (event.key === 'Enter') end(true)
-      if (event.key === 'Escape') end(false)
+      if (event.key !== 'Enter' && event.key !== 'Escape') return
+      event.preventDefault() // or it would press the title, which has the focus then
+      end(event.key === 'Enter')
     }
     this.title.replaceWith(field)
     field.focus()
@@ -83,6 +84,5 @@ export class Row {
     if (!by) return
     event.preventDefault()
     this.actions.move(this.item, by)
-    this.grip.focus()
   }
 }
