@@ -182,7 +182,10 @@ export class Commits {
         count = this._fresh.length
         return this._unsaved()
       },
-      () => void this._fresh.splice(0, count),
+      () => {
+        this._fresh.splice(0, count)
+        this._keepDropped()
+      },
     )
     this._done = asked
     this._diskError = null
@@ -191,10 +194,15 @@ export class Commits {
     this._tell([])
   }
 
+  /** What is still in the inbox of what is to leave it. */
+  _keepDropped() {
+    for (const id of this._dropped) if (this.store.outbox.get(id)?.status !== 'refused') this._dropped.delete(id)
+  }
+
   /** What is in memory alone, as a change; null if another tab has committed it, or dropped it. */
   _unsaved() {
-    const { state, outbox } = this.store
-    for (const id of this._dropped) if (outbox.get(id)?.status !== 'refused') this._dropped.delete(id)
+    const { state } = this.store
+    this._keepDropped()
     if (!this._fresh.length && !this._dropped.size) return null
     const own = { ...state, user: this.user, n: this._n, stamp: this._stamp }
     return { drop: [...this._dropped], outbox: this._fresh.map(pending), state: own }

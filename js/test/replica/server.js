@@ -38,7 +38,7 @@ export class Server {
   _welcome(node) {
     const own = this.log.map(({ event }) => event).filter((event) => event.node === node).map(({ id }) => id).sort().pop() ?? null
     const rest = { limits: DEFAULT_LIMITS, rules: null, expires: null }
-    return { type: 'welcome', epoch: 'e', head: this.log.length, time: this._chances.now(), user: 'ann', own, ...rest }
+    return /** @type {any} */ ({ type: 'welcome', epoch: 'e', head: this.log.length, time: this._chances.now(), user: 'ann', own, ...rest })
   }
 
   /** @param {string | null} cursor @returns {Answer} */
