@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser import chromium as browsers
 from tests.browser.pages import Pages, Profile
 from tests.server.conftest import author, open_server, serve, space
+from tests.server.running import DEADLINE
+
+expect.set_options(timeout=DEADLINE * 1000)
 
 __all__ = ["author", "open_server", "serve", "space"]
 
