@@ -423,7 +423,7 @@ test('events and the status are watched, and who throws disturbs nobody', async 
   stop()
   replica.record('task.4', 'update')
   assert.deepEqual(heard, ['task.1', 'task.2', 'task.3'])
-  assert.throws(later.mock.calls[0].arguments[0], /mine/)
+  assert.throws(/** @type {any} */ (later.mock.calls[0].arguments[0]), /mine/)
   later.mock.restore()
 })
 
