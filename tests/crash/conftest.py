@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from random import Random
 from secrets import randbits
 
 import pytest
 
-from tests.processes import rest_of
+from tests.processes import computed_seconds, rest_of
 
 NURSERY = """
 import json, os, sys
@@ -87,13 +86,12 @@ class Nursery:
 
     def start(self, what: str, argument: object) -> str:
         """Starts a child; the first thing it says."""
-        self.began = time.monotonic()
         self.process.stdin.write(json.dumps([what, argument]) + "\n")
         self.process.stdin.flush()
         first, second = self.line(), self.line()
         words = [line for line in (first, second) if not line.startswith("pid ")]
         self.pid = int(next(line for line in (first, second) if line.startswith("pid ")).split()[1])
-        self.ready_seconds = time.monotonic() - self.began
+        self.ready_seconds = computed_seconds(self.pid)
         return words[0]
 
     def line(self) -> str:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import websockets.sync.client
 
 from tests.processes import DEADLINE, rest_of
+from tests.server.forked import Forked
 
 SERVE = """
 import json, sys
@@ -68,7 +69,7 @@ class Answer(NamedTuple):
 
 
 class ServerProcess:
-    """``syncline.server`` in a process of its own, on a free port."""
+    """``syncline.server`` in a process of its own, on a free port; with a ``prefix``, as a command that it begins."""
 
     def __init__(self, data: Path, *, prefix: tuple[str, ...] = (), **settings: Any) -> None:
         self.data, self.prefix = data, prefix
@@ -77,15 +78,15 @@ class ServerProcess:
         self.start()
 
     def start(self) -> None:
-        log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        began = time.monotonic()
-        self.process = subprocess.Popen(
-            [*self.prefix, sys.executable, "-c", SERVE, json.dumps(self.settings)], stdout=subprocess.PIPE, stderr=log
-        )
-        log.close()
+        log, settings = self.data.parent / f"{self.data.name}.log", json.dumps(self.settings)
+        if self.prefix:
+            with log.open("ab") as stderr:
+                command = [*self.prefix, sys.executable, "-c", SERVE, settings]
+                self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+        else:
+            self.process = Forked(SERVE, settings, log)
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log()}"
-        self.ready_seconds = time.monotonic() - began
         ready = json.loads(line)
         self.port, self.key = ready["port"], ready["key"] or self.key
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -131,13 +132,12 @@ def resolved(place: str, name: str) -> str:
 
 
 @pytest.mark.slow
-def test_an_installed_package_serves_both_without_node(tmp_path, monkeypatch):
+def test_an_installed_package_serves_both_without_node(tmp_path):
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "installed")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
-    monkeypatch.setenv("PATH", "")
-    server = ServerProcess(tmp_path / "data", open=True)
+    environment = (shutil.which("env"), f"PYTHONPATH={tmp_path / 'installed'}", "PATH=")
+    server = ServerProcess(tmp_path / "data", prefix=environment, open=True)
     try:
         module = server.request("GET", f"/sdk/{VERSION}/errors.js")
         assert module.body == (CHECKOUT / "errors.js").read_bytes()
