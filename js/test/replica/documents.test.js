@@ -23,10 +23,10 @@ const newServer = () => new Server({ now: () => Date.now(), refuses: () => false
  */
 async function sync(one, server) {
   await one.saved()
-  const session = new ClientSession({})
+  const session = new ClientSession({ space: 'home' })
   for (let step; (step = session.next(one.local())); ) {
     if (step.type === 'restamp') await one.perform(step)
-    else for (const effect of session.receive(server.answer(step, session.underWay))) await one.perform(/** @type {any} */ (effect))
+    else for (const effect of session.receive(server.answer(step, session._pushed))) await one.perform(/** @type {any} */ (effect))
   }
   await one.keepAcks()
 }
