@@ -88,10 +88,8 @@ class Hidden {
       if (op?.op !== 'put' && op?.op !== 'del') continue
       const inside = names.full(op.in ?? '', event.id)
       if (op.key !== undefined) this._add(inside, op.key, event)
-      for (const elem of op.elems ?? (op.elem === undefined ? [] : [op.elem])) {
-        const [maker, first, count] = names.stretchOf(elem, event.id)
-        const place = this._document.place(names.make(maker, first))
-        for (let at = 0; place !== undefined && at < count; at++) this._add(inside, place + at, event)
+      for (const [place, count] of this._document.stretches(op.elems ?? (op.elem ? [op.elem] : []), event.id)) {
+        for (let at = 0; at < count; at++) this._add(inside, place + at, event)
       }
     }
   }

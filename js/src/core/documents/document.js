@@ -141,6 +141,39 @@ export class Document {
   }
 
   /**
+   * The places of stretches that are written inside an event, as (first, count), where their events made any.
+   * @param {readonly string[]} elems
+   * @param {string} event
+   */
+  stretches(elems, event) {
+    /** @type {[number, number][]} */
+    const found = []
+    for (const elem of elems) {
+      const [maker, k, count] = names.stretchOf(elem, event)
+      const number = this.events.find(maker)
+      if (number !== undefined) found.push([number * EVENT + k, count])
+    }
+    return found
+  }
+
+  /**
+   * The elements of a list that stretches name, as far as they are there.
+   * @param {List} list
+   * @param {readonly string[]} elems
+   * @param {string} event
+   */
+  elements(list, elems, event) {
+    const found = []
+    for (const [first, count] of this.stretches(elems, event)) {
+      for (let place = first; place < first + count; place++) {
+        const element = list.elements.get(place)
+        if (element) found.push(element)
+      }
+    }
+    return found
+  }
+
+  /**
    * The full name of a place.
    * @param {number} place
    */

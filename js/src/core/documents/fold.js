@@ -22,7 +22,7 @@ import * as names from './names.js'
 import { CounterObject, Element, EMPTY, List, MapObject, Obj, SetObject, showsSame, Standing, TextObject, without } from './objects.js'
 import { size } from './ops.js'
 import { EVENT, GONE, ORIGINAL, sizeOf, standingIn, stateOf } from './sequence.js'
-import { deepest, depthOf, inOrder, openValue } from './values.js'
+import { depthOf, inOrder, openValue } from './values.js'
 
 /** Stands for the insertion itself in the state of a text's character. */
 export const OWN = ''
@@ -68,13 +68,13 @@ export class Fold {
     const name = names.make(this.event, this.k)
     this._made = this.k + 1
     this.k += size(op)
-    CARRY_OUT[op.op](this, op, name)
+    ;/** @type {any} */ (this)[op.op](op, name)
   }
 
   // Slots of a map, and of the document itself
 
   /** @param {any} op @param {string} name */
-  _put(op, name) {
+  put(op, name) {
     if (op.elems) return this._putBack(op, name)
     if (op.elem !== undefined) return this._putElement(op, name)
     const target = this._map(op)
@@ -110,14 +110,14 @@ export class Fold {
   }
 
   /** @param {any} op */
-  _del(op) {
+  del(op) {
     if (op.elems) return this._delElements(op)
     const target = this._map(op)
     if (target) this._setKey(target, op.key ?? '', op.over, null)
   }
 
   /** @param {any} op @param {string} name */
-  _ensure(op, name) {
+  ensure(op, name) {
     const target = this._map(op)
     if (!target) return
     const key = op.key ?? ''
@@ -146,7 +146,7 @@ export class Fold {
   // Lists
 
   /** @param {any} op */
-  _insert(op) {
+  insert(op) {
     const target = this._find(op)
     const after = op.after === undefined ? null : this._document.place(this._full(op.after))
     if (after === undefined) return
@@ -160,7 +160,7 @@ export class Fold {
    * @param {any[]} values
    */
   _insertValues(target, after, values) {
-    if (target.depth + deepest(values) > MAX_DEPTH) return
+    if (target.depth + depthOf(values) - 1 > MAX_DEPTH) return
     if (after !== null && !target.sequence.holds(after)) return
     for (const value of values) {
       const name = names.make(this.event, this._made)
@@ -185,20 +185,13 @@ export class Fold {
     const target = this._find(op)
     if (target instanceof TextObject) this._setCharacters(target, op.elems, [OWN, ...this._names(op.over)])
     if (!(target instanceof List)) return
-    for (const elem of op.elems) {
-      this._stretch(elem, (place, count) => {
-        for (let at = place; at < place + count; at++) this._delElement(target, target.elements.get(at), op.over)
-      })
+    for (const element of this._document.elements(target, op.elems, this.event)) {
+      this._setElement(target, element, element.homes, this._less(element.puts, element, op.over))
     }
   }
 
-  /** @param {List} target @param {Element | undefined} element @param {string[] | undefined} over */
-  _delElement(target, element, over) {
-    if (element) this._setElement(target, element, element.homes, this._less(element.puts, element, over))
-  }
-
   /** @param {any} op @param {string} name */
-  _move(op, name) {
+  move(op, name) {
     const [target, element] = this._element(op)
     if (!element) return
     const { sequence } = target
@@ -315,17 +308,15 @@ export class Fold {
       const left = standingIn(state).filter((name) => !gone.includes(name))
       return stateOf(added ? [...left, added] : left)
     }
-    for (const elem of elems) {
-      this._stretch(elem, (place, count) => {
-        if (target.sequence.change(place, count, change)) this._note(target)
-      })
+    for (const [place, count] of this._document.stretches(elems, this.event)) {
+      if (target.sequence.change(place, count, change)) this._note(target)
     }
   }
 
   // Counters and sets
 
   /** @param {any} op @param {string} name */
-  _inc(op, name) {
+  inc(op, name) {
     const target = this._find(op)
     if (!(target instanceof CounterObject) || !this._hasEffect) return
     this._before(target)
@@ -336,18 +327,27 @@ export class Fold {
     if (target.shown !== shown) this._note(target)
   }
 
+  /** @param {any} op @param {string} name */
+  add(op, name) {
+    this._setMember(op, [new Standing(name, name, op.value)])
+  }
+
+  /** @param {any} op */
+  discard(op) {
+    this._setMember(op, [])
+  }
+
   /**
    * @param {any} op
-   * @param {Standing | null} put
+   * @param {Standing[]} puts
    */
-  _setMember(op, put) {
+  _setMember(op, puts) {
     const target = this._find(op)
     if (!(target instanceof SetObject) || !this._hasEffect) return
     this._before(target)
     const key = encode(op.value)
     const before = target.members.get(key) ?? EMPTY
-    const left = without(before, this._names(op.over))
-    const after = put ? [...left, put] : left
+    const after = [...without(before, this._names(op.over)), ...puts]
     if (after.length) target.members.set(key, after)
     else target.members.delete(key)
     if (!before.length !== !after.length) this._note(target)
@@ -355,13 +355,13 @@ export class Fold {
 
   // The whole document
 
-  /** @param {string} name */
-  _delete(name) {
+  /** @param {Op} _op @param {string} name */
+  delete(_op, name) {
     if (this._hasEffect) this._document.deletes.add(name)
   }
 
   /** @param {any} op */
-  _restore(op) {
+  restore(op) {
     if (this._hasEffect) for (const name of this._names(op.over)) this._document.deletes.delete(name)
   }
 
@@ -374,8 +374,8 @@ export class Fold {
    * @param {any} place
    */
   _make(value, parent, place) {
-    if (typeof value !== 'object' || value === null) return value
     const [kind, content] = openValue(value)
+    if (!kind) return value
     const made = this._document.make(kind, names.make(this.event, this._made++), { parent, place })
     this._fill(made, content)
     return made
@@ -430,17 +430,6 @@ export class Fold {
     return this._document.events.index(this.event) * EVENT + k
   }
 
-  /**
-   * Calls with the places of a stretch, if its event made any.
-   * @param {string} elem
-   * @param {(place: number, count: number) => void} call
-   */
-  _stretch(elem, call) {
-    const [event, k, count] = names.stretchOf(elem, this.event)
-    const number = this._document.events.find(event)
-    if (number !== undefined) call(number * EVENT + k, count)
-  }
-
   /** @param {Obj} target */
   _before(target) {
     this._observer?.before(target)
@@ -454,17 +443,3 @@ export class Fold {
 
 /** @type {readonly string[]} */
 const NONE = []
-
-/** @type {Record<string, (fold: any, op: Op, name: string) => void>} */
-const CARRY_OUT = {
-  put: (fold, op, name) => fold._put(op, name),
-  del: (fold, op) => fold._del(op),
-  ensure: (fold, op, name) => fold._ensure(op, name),
-  insert: (fold, op) => fold._insert(op),
-  move: (fold, op, name) => fold._move(op, name),
-  inc: (fold, op, name) => fold._inc(op, name),
-  add: (fold, op, name) => fold._setMember(op, new Standing(name, name, op.value)),
-  discard: (fold, op) => fold._setMember(op, null),
-  delete: (fold, op, name) => fold._delete(name),
-  restore: (fold, op) => fold._restore(op),
-}

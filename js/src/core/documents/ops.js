@@ -26,23 +26,50 @@
 import { fail, SynclineError } from '../../errors.js'
 import { KINDS, MAX_NAMES, NAME, OBJECT, STRETCH } from './names.js'
 import { sizeOf } from './sequence.js'
-import { check as checkValue, checkKey, namesIn } from './values.js'
+import { isKey, measure, namesIn } from './values.js'
 
-/** The members each op may have, and must have (`!`). */
-const MEMBERS = new Map(
-  Object.entries({
-    put: 'in key elem elems value object again over',
-    del: 'in key elems over',
-    ensure: 'in key kind! over',
-    insert: 'in after values text',
-    move: 'in elem! after again over',
-    inc: 'in by! once',
-    add: 'in value! over',
-    discard: 'in value! over!',
-    delete: 'in',
-    restore: 'in over!',
-  }).map(([op, members]) => [op, members.split(' ')]),
-)
+/** Which members each op has, in order; an empty `in` is left out. @type {any} */
+const SHAPES = {
+  __proto__: null,
+  put: /^(elems( in)?( over)?|(again )?(elem (in )?|(in )?key )?(over )?value|again (elem (in )?|(in )?key )?object( over)?)$/,
+  del: /^(elems( in)?( over)?|((in )?key )?over)$/,
+  ensure: /^((in )?key )?kind( over)?$/,
+  insert: /^(after )?(in )?(text|values)$/,
+  move: /^(after |again )?elem( in)?( over)?$/,
+  inc: /^by( in)?( once)?$/,
+  add: /^(in )?(over )?value$/,
+  discard: /^(in )?over value$/,
+  delete: /^$/,
+  restore: /^over$/,
+}
+
+/** @param {RegExp} pattern */
+const matches = (pattern) => (/** @type {any} */ text) => isText(text) && pattern.test(text)
+
+/** @param {any} text */
+const isText = (text) => typeof text === 'string'
+
+const isName = matches(NAME)
+
+/** What each member may be. @type {any} */
+const MEMBERS = {
+  __proto__: null,
+  op: isText,
+  in: matches(OBJECT),
+  key: (/** @type {any} */ key) => isText(key) && isKey(key),
+  elem: isName,
+  elems: areStretches,
+  value: () => true,
+  object: matches(OBJECT),
+  again: isName,
+  over: (/** @type {any} */ names) => Array.isArray(names) && names.every(isName),
+  kind: (/** @type {any} */ kind) => KINDS.has(kind),
+  after: isName,
+  values: Array.isArray,
+  text: isText,
+  by: Number.isSafeInteger,
+  once: (/** @type {any} */ once) => MEMBERS.key(once) && once,
+}
 
 /**
  * The ops of an event, read once.
@@ -105,59 +132,20 @@ export function size(op) {
  * @returns {Op}
  */
 function checkOne(op) {
-  const members = MEMBERS.get(op?.op) ?? fail('bad_op', 'There is no such op.')
-  for (const member in op) if (member !== 'op') checkMember(op, member, members)
-  for (const member of members) if (member.endsWith('!')) need(op[member.slice(0, -1)] !== undefined, member)
-  RULES[op.op]?.(op)
+  for (const member in op) need(MEMBERS[member]?.(op[member]), member)
+  const members = Object.keys(op ?? 0).filter((member) => member !== 'op' && (member !== 'in' || op.in))
+  need(SHAPES[op?.op]?.test(members.sort().join(' ')), 'op')
+  if (op.op === 'put') need(!measure(op.value)[1] || !op.again, 'value') // an object comes back by its name
+  measure(op.values)
   return op
 }
 
 /**
- * @param {any} op
- * @param {string} member
- * @param {string[]} members
- */
-function checkMember(op, member, members) {
-  need(members.includes(member) || members.includes(member + '!'), member)
-  need(CHECKS[member](op[member]), member)
-}
-
-/**
- * @param {boolean} condition
+ * @param {any} condition
  * @param {string} what the member that is to blame
  */
 function need(condition, what) {
-  if (!condition) fail('bad_op', `${what.slice(0, 40)}: this is no op.`)
-}
-
-/** @param {any} name */
-const isName = (name) => typeof name === 'string' && NAME.test(name)
-
-/** @param {any} name */
-const isObject = (name) => typeof name === 'string' && OBJECT.test(name)
-
-/** @param {any} text */
-const isText = (text) => typeof text === 'string'
-
-/** @param {any} key */
-const isKey = (key) => isText(key) && (checkKey(key), true)
-
-/** What each member may be. @type {Record<string, (member: any) => boolean>} */
-const CHECKS = {
-  in: isObject,
-  key: isKey,
-  elem: isName,
-  elems: areStretches,
-  value: () => true,
-  object: isObject,
-  again: isName,
-  over: (names) => Array.isArray(names) && names.every(isName),
-  kind: (kind) => KINDS.has(kind),
-  after: isName,
-  values: Array.isArray,
-  text: isText,
-  by: Number.isSafeInteger,
-  once: (once) => isKey(once) && once !== '',
+  if (!condition) fail('bad_op', `${what.slice(0, 40)}: no op has this.`)
 }
 
 /**
@@ -165,44 +153,14 @@ const CHECKS = {
  * @param {any} elems
  */
 function areStretches(elems) {
-  if (!Array.isArray(elems) || !elems.every((elem) => isText(elem) && STRETCH.test(elem))) return false
-  const spans = elems.map(spanOf).sort((one, other) => (one.maker < other.maker ? -1 : +(one.maker > other.maker)) || one.first - other.first)
-  return spans.every(({ maker, first, stop }, at) => {
-    const last = spans[at - 1]
-    return stop <= MAX_NAMES && !(last && last.maker === maker && last.stop > first)
-  })
+  if (!Array.isArray(elems) || !elems.every(matches(STRETCH))) return false
+  const spans = elems.map(spanOf).sort((one, other) => (one.maker < other.maker ? -1 : one.maker > other.maker ? 1 : one.first - other.first))
+  return spans.every(({ maker, first, stop }, at) => stop <= MAX_NAMES && !(spans[at - 1]?.maker === maker && spans[at - 1].stop > first))
 }
 
 /** @param {string} elem */
 function spanOf(elem) {
-  const [name, count = '1'] = elem.split('+')
-  const colon = name.lastIndexOf(':')
-  const first = +name.slice(colon + 1)
-  return { maker: name.slice(0, colon), first, stop: first + +count }
-}
-
-/** What the members of an op must be together. @type {Record<string, (op: any) => void>} */
-const RULES = {
-  put: (op) => {
-    const places = +('key' in op) + +('elem' in op) + +('elems' in op)
-    need(places === 1 || (!places && !op.in), 'key')
-    if ('elems' in op) return need(!('value' in op || 'object' in op || 'again' in op), 'elems')
-    need('value' in op !== 'object' in op, 'value')
-    if ('object' in op) need('again' in op, 'again')
-    else if ('again' in op) need(typeof op.value !== 'object' || op.value === null, 'value')
-    else checkValue(op.value)
-  },
-  del: (op) => {
-    need(!('key' in op && 'elems' in op), 'elems')
-    need('elems' in op || 'over' in op, 'over')
-    need('elems' in op || 'key' in op || !op.in, 'key')
-  },
-  ensure: (op) => need('key' in op || !op.in, 'key'),
-  insert: (op) => {
-    need('values' in op !== 'text' in op, 'values')
-    if (op.values) checkValue(op.values)
-  },
-  move: (op) => need(!('after' in op && 'again' in op), 'after'),
-  delete: (op) => need(!op.in, 'in'),
-  restore: (op) => need(!op.in, 'in'),
+  const [maker, k] = elem.split(':')
+  const [first, count = 1] = k.split('+')
+  return { maker, first: +first, stop: +first + +count }
 }

@@ -3,51 +3,67 @@
  *
  * @typedef {import('./document.js').Document} Document
  * @typedef {import('./objects.js').Slot} Slot
- * @typedef {import('./sequence.js').Run} Run
+ * @typedef {import('./sequence.js').Sequence} Sequence
  */
 
 import { encode } from '../canonical.js'
 import { VERSION, writeIds, writeRuns } from './columns.js'
 import * as names from './names.js'
-import { CounterObject, Element, List, MapObject, Ref, SetObject, Standing, TextObject } from './objects.js'
+import { CounterObject, Element, EMPTY, List, MapObject, Ref, SetObject, Standing, TextObject } from './objects.js'
 import { GONE, numberOf, ORIGINAL, standingIn } from './sequence.js'
 import { inOrder } from './values.js'
 
-/** Writes one document. */
+/** Writes one document, twice: which ids are named, and so their numbers, is known from the first time. */
 export class Writer {
   /** @param {Document} document */
   constructor(document) {
     const kept = [...document.objects.values()].filter(isKept)
     this._document = document
-    this._made = kept.filter(isByEvent).sort((one, other) => names.compare(one.name, other.name))
-    this._placed = kept.filter((each) => !isByEvent(each)).sort((one, other) => (one.name < other.name ? -1 : 1))
+    this._made = kept.filter(isByEvent).sort(byName)
+    this._placed = kept.filter((each) => !isByEvent(each)).map((each) => /** @type {[string, any]} */ ([each.name, each]))
     /** @type {Map<string, number>} */
     this._rows = new Map(this._made.map((each, row) => [each.name, row]))
-    this._ids = [...idsIn(document, kept)].sort()
-    this._index = new Map(this._ids.map((id, index) => [id, index]))
-    this._ranks = document.events.ids.map((id) => this._index.get(id) ?? -1)
-    /** @type {any[]} */
-    this._texts = []
+    /** The number of each id. @type {Map<string, number>} */
+    this._index = new Map()
+    /** @type {number[]} */
+    this._ranks = []
   }
 
   /** The canonical text. */
   write() {
-    const { clock, isMade, deletes, overruled, top } = this._document
-    const rest = [
+    const { clock, isMade, events } = this._document
+    this._rest()
+    const ids = [...this._index.keys()].sort()
+    this._index = new Map(ids.map((id, index) => [id, index]))
+    this._ranks = events.ids.map((id) => this._index.get(id) ?? -1)
+    const rest = encode(this._rest()).slice(1, -1)
+    const head = encode([VERSION, table(clock), isMade]).slice(0, -1)
+    return `${head},${JSON.stringify(writeIds(ids))},${rest},${JSON.stringify(this._texts)}]`
+  }
+
+  /** What stands between the ids and the texts. */
+  _rest() {
+    const { deletes, overruled, top } = this._document
+    /** @type {any[]} */
+    this._texts = []
+    return [
       [...deletes].sort(names.compare).map((name) => this._name(name)),
-      [...overruled].sort().map((id) => this._index.get(id)),
-      this._slot(top.slots.get('') ?? [], ''),
+      [...overruled].sort().map((id) => this._number(id)),
+      this._slot(top.slots.get('') ?? EMPTY, ''),
       this._made.map((each) => this._row(each)),
-      Object.fromEntries(this._placed.map((each) => [each.name, this._content(each)])),
+      table(this._placed, (each) => this._content(each)),
     ]
-    const head = encode([VERSION, table(clock), isMade])
-    const ids = JSON.stringify(writeIds(this._ids))
-    return `${head.slice(0, -1)},${ids},${encode(rest).slice(1, -1)},${JSON.stringify(this._texts)}]`
+  }
+
+  /** @param {string} id */
+  _number(id) {
+    if (!this._index.has(id)) this._index.set(id, 0)
+    return this._index.get(id)
   }
 
   /** @param {string} name */
   _name(name) {
-    return [/** @type {number} */ (this._index.get(names.eventOf(name))), names.kOf(name)]
+    return [/** @type {number} */ (this._number(names.eventOf(name))), names.kOf(name)]
   }
 
   /** @param {any} target */
@@ -75,7 +91,7 @@ export class Writer {
    * @param {string} own the name of what holds the slot
    */
   _slot(slot, own) {
-    return [...slot].sort((one, other) => names.compare(one.name, other.name)).map((put) => this._put(put, own))
+    return [...slot].sort(byName).map((put) => this._put(put, own))
   }
 
   /**
@@ -89,10 +105,23 @@ export class Writer {
     return name === own ? [written] : [written, ...this._name(name)]
   }
 
+  /**
+   * The longest runs, once the numbers of their ids are known.
+   * @param {Sequence} sequence
+   */
+  _runs(sequence) {
+    if (this._ranks.length) return [...sequence.runs(this._ranks)]
+    for (const { first, stride, count, state } of sequence.lines()) {
+      for (let at = 0; at < count; at += stride > 1 ? 1 : count) this._number(this._document.events.id(numberOf(first) + at))
+      for (const name of standingIn(state)) if (name) this._name(name)
+    }
+    return []
+  }
+
   /** @param {TextObject} target */
   _text(target) {
     const states = [ORIGINAL, GONE]
-    const runs = [...target.sequence.runs(this._ranks)]
+    const runs = this._runs(target.sequence)
     const columns = writeRuns(runs, states)
     const others = states.slice(2).map((state) => standingIn(state).sort(names.compare).map((name) => (name ? this._name(name) : [])))
     return this._texts.push([columns, runs.map((run) => run.content).join(''), others]) - 1
@@ -105,7 +134,7 @@ export class Writer {
     const entries = places.map(([place, element]) =>
       element.place === place ? this._element(element, indexes) : indexes.get(element.place),
     )
-    return [writeRuns([...target.sequence.runs(this._ranks)], [ORIGINAL, GONE]), entries]
+    return [writeRuns(this._runs(target.sequence), [ORIGINAL, GONE]), entries]
   }
 
   /**
@@ -122,9 +151,15 @@ export class Writer {
 }
 
 /**
+ * @param {{name: string}} one
+ * @param {{name: string}} other
+ */
+const byName = (one, other) => names.compare(one.name, other.name)
+
+/**
  * An object of a map's members, in canonical order.
  * @template T
- * @param {Map<string, T>} members
+ * @param {Iterable<[string, T]>} members
  * @param {(member: T) => any} write
  */
 const table = (members, write = (member) => member) =>
@@ -147,45 +182,4 @@ function holdsAnything(target) {
   if (target instanceof List || target instanceof TextObject) return !target.sequence.isEmpty
   if (target instanceof CounterObject) return target.plain !== 0n || target.once.size > 0
   return (target.slots ?? target.members).size > 0
-}
-
-/**
- * The ids of all events that a snapshot names.
- * @param {Document} document
- * @param {any[]} kept
- */
-function idsIn(document, kept) {
-  const ids = new Set(document.overruled)
-  /** @param {string} name */
-  const add = (name) => ids.add(names.eventOf(name))
-  document.deletes.forEach(add)
-  for (const target of [document.top, ...kept]) {
-    if (isByEvent(target)) add(target.name)
-    for (const each of target.once?.values() ?? []) add(each.name)
-    for (const slot of slotsOf(target)) for (const put of slot) [put.name, put.origin].forEach(add)
-    if (target.sequence) addIdsOf(target.sequence.lines(), document.events, ids)
-  }
-  return ids
-}
-
-/**
- * @param {Iterable<Run>} runs
- * @param {Document['events']} events
- * @param {Set<string>} ids
- */
-function addIdsOf(runs, events, ids) {
-  for (const { first, stride, count, state } of runs) {
-    const number = numberOf(first)
-    for (let at = 0; at < (stride === 1 ? 1 : count); at++) ids.add(events.id(number + at))
-    if (state !== ORIGINAL) for (const name of standingIn(state)) if (name) ids.add(names.eventOf(name))
-  }
-}
-
-/**
- * @param {any} target
- * @returns {Iterable<Slot>}
- */
-function slotsOf(target) {
-  if (target instanceof List) return [...target.elements.values()].flatMap(({ puts, homes }) => [puts, homes])
-  return (target.slots ?? target.members)?.values() ?? []
 }

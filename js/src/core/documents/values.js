@@ -8,6 +8,7 @@
 import { encode } from '../canonical.js'
 import { fail } from '../../errors.js'
 import { MAX_KEY_LENGTH } from '../limits.js'
+import { isContainer } from '../patches.js'
 import { COUNTER, LIST, MAP, SET, TEXT } from './names.js'
 import { sizeOf } from './sequence.js'
 
@@ -82,7 +83,7 @@ export const sortedByBytes = (members) =>
  * @returns {any}
  */
 export function toWire(value) {
-  if (typeof value !== 'object' || value === null) return value
+  if (!isContainer(value)) return value
   if (value instanceof Text) return { $text: value.text }
   if (value instanceof Counter) return { $counter: value.value }
   if (value instanceof ORSet || value instanceof Set) return { $set: [...new ORSet(value)] }
@@ -140,7 +141,7 @@ const MARKS = new Map([['$map', MAP], ['$text', TEXT], ['$counter', COUNTER], ['
  * @returns {[any, any]}
  */
 export function openValue(value) {
-  if (typeof value !== 'object' || value === null) return [SCALAR, value]
+  if (!isContainer(value)) return [SCALAR, value]
   if (Array.isArray(value)) return [LIST, value]
   const keys = Object.keys(value)
   const mark = keys.find(isMark)
@@ -158,31 +159,40 @@ export function openValue(value) {
 function fits(kind, content) {
   if (kind === TEXT) return typeof content === 'string'
   if (kind === COUNTER) return Number.isSafeInteger(content)
-  return typeof content === 'object' && content !== null && Array.isArray(content) === (kind === SET)
+  return isContainer(content) && Array.isArray(content) === (kind === SET)
 }
 
 /**
- * Raises bad_op unless every key and every mark inside a value is well formed.
+ * How many names a value takes, one for each object and each element in it, and how many objects nest in it. Raises
+ * bad_op unless every key and every mark inside is well formed.
  * @param {any} value
+ * @returns {[names: number, depth: number]}
  */
-export function check(value) {
-  if (typeof value !== 'object' || value === null) return
+export function measure(value) {
+  if (!isContainer(value)) return [0, 0]
   const [kind, content] = openValue(value)
-  if (kind === MAP) Object.keys(content).forEach(checkKey)
-  for (const member of membersOf(kind, content)) check(member)
+  const members = kind === MAP ? Object.values(content) : kind === LIST ? content : []
+  let names = 1 + (kind === TEXT ? sizeOf(content) : kind === LIST ? content.length : 0)
+  let depth = 0
+  if (kind === MAP) Object.keys(content).every(isKey) || fail('bad_op', 'A key is too long.')
+  for (const member of members) {
+    const [more, below] = measure(member)
+    names += more
+    depth = Math.max(depth, below)
+  }
+  return [names, depth + 1]
 }
+
+export const check = measure
+
+/** @param {any} value */
+export const namesIn = (value) => measure(value)[0]
+
+/** @param {any} value */
+export const depthOf = (value) => measure(value)[1]
 
 /** @param {string} key */
-export function checkKey(key) {
-  if (key.length > MAX_KEY_LENGTH && sizeOf(key) > MAX_KEY_LENGTH) fail('bad_op', `A key has at most ${MAX_KEY_LENGTH} characters.`)
-}
-
-/**
- * @param {any} kind
- * @param {any} content
- * @returns {any[]}
- */
-const membersOf = (kind, content) => (kind === MAP ? Object.values(content) : kind === LIST ? content : [])
+export const isKey = (key) => key.length <= MAX_KEY_LENGTH || sizeOf(key) <= MAX_KEY_LENGTH
 
 /**
  * The members of a map in canonical order: by the UTF-16 form of their keys (RFC 8785).
@@ -190,33 +200,3 @@ const membersOf = (kind, content) => (kind === MAP ? Object.values(content) : ki
  * @param {Iterable<[string, T]>} members
  */
 export const inOrder = (members) => [...members].sort((one, other) => (one[0] < other[0] ? -1 : 1))
-
-/**
- * How many names a value takes: one for each object and each element in it.
- * @param {any} value
- * @returns {number}
- */
-export function namesIn(value) {
-  if (typeof value !== 'object' || value === null) return 0
-  const [kind, content] = openValue(value)
-  let count = 1 + (kind === TEXT ? sizeOf(content) : kind === LIST ? content.length : 0)
-  for (const member of membersOf(kind, content)) count += namesIn(member)
-  return count
-}
-
-/**
- * How many objects nest in a value.
- * @param {any} value
- * @returns {number}
- */
-export function depthOf(value) {
-  if (typeof value !== 'object' || value === null) return 0
-  const [kind, content] = openValue(value)
-  return 1 + deepest(membersOf(kind, content))
-}
-
-/**
- * How many objects nest in the deepest of some values.
- * @param {any[]} values
- */
-export const deepest = (values) => values.reduce((depth, value) => Math.max(depth, depthOf(value)), 0)
