@@ -137,6 +137,17 @@ test('an undo that finds nothing to change is an undo nevertheless', () => {
   assert.deepEqual(ann.document.value(), { x: 2 })
 })
 
+test('who overwrote an edit had seen what that overwrote', () => {
+  ann.sync()
+  ann.make((editor) => editor.put(root(editor), 'title', 'a'))
+  const other = new Device(ann.log, 'bob', 'bob')
+  other.sync()
+  other.make((editor) => editor.delete(root(editor), 'title'))
+  ann.sync()
+  assert.ok(ann.undo())
+  assert.ok(!('title' in ann.document.value())) // it does not come back, though without the edit it would show
+})
+
 test('undoing a delete and a restore of the document', () => {
   const value = ann.document.value()
   ann.edit((editor) => editor.deleteDocument())

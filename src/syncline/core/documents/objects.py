@@ -58,8 +58,9 @@ def in_order_of_rank(slot: Slot) -> list[Standing]:
 
 
 def without(slot: Slot, over: Collection[str]) -> Slot:
-    """A slot after an op that names these puts."""
-    return tuple([put for put in slot if put.name not in over]) if over else slot
+    """A slot after an op that names these puts; the slot itself if none of them stands in it."""
+    left = tuple([put for put in slot if put.name not in over]) if over else slot
+    return left if len(left) < len(slot) else slot
 
 
 class Object:
