@@ -71,6 +71,7 @@ export class WebSocketTransport {
   }
 }
 
+const SILENT = 'The server has gone silent.'
 const lost = (why = 'The server ended the connection.') => new SynclineError('connection_lost', why)
 
 /** @param {typeof globalThis.WebSocket} WebSocket @param {string} url @returns {Promise<WebSocket>} */
@@ -108,9 +109,11 @@ class Line {
     this._heard = this._said = Date.now()
     /** @type {SynclineError | null} */
     this._failure = null
-    this._beat = setInterval(() => this._checkSilence(), PING_SECONDS * 500)
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._beat = undefined
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._probing = undefined
+    this._wait()
     socket.onmessage = ({ data }) => this._receive(data)
     socket.onclose = socket.onerror = () => this.end(lost())
   }
@@ -153,6 +156,7 @@ class Line {
   /** @param {any} data */
   _receive(data) {
     this._heard = Date.now()
+    clearTimeout(this._probing)
     try {
       this._take(decodeAnswer(data))
     } catch (error) {
@@ -176,29 +180,31 @@ class Line {
     this._wake()
   }
 
+  _wait() {
+    this._beat = setTimeout(() => this._checkSilence(), PING_SECONDS * 500)
+  }
+
   _checkSilence() {
     const now = Date.now()
     const silence = now - this._heard
-    if (silence > (PING_SECONDS + PONG_SECONDS) * 1000) this.end(lost('The server has gone silent.'))
+    if (silence > (PING_SECONDS + PONG_SECONDS) * 1000) return this.end(lost(SILENT))
     // whoever only reads has to be heard, too
-    else if (Math.max(silence, now - this._said) > PING_SECONDS * 1000) this.send({ type: 'ping', ref: 0 })
+    if (Math.max(silence, now - this._said) > PING_SECONDS * 1000) this.send({ type: 'ping', ref: 0 })
+    this._wait()
   }
 
   probe() {
     if (this._failure) return
-    const heard = this._heard
     this.send({ type: 'ping', ref: 0 })
     clearTimeout(this._probing)
-    this._probing = setTimeout(() => {
-      if (this._heard === heard) this.end(lost('The server has gone silent.'))
-    }, PONG_SECONDS * 1000)
+    this._probing = setTimeout(() => this.end(lost(SILENT)), PONG_SECONDS * 1000)
   }
 
   /** Ends the connection; who waits for something is told why. @param {SynclineError} error */
   end(error) {
     if (this._failure) return
     this._failure = error
-    clearInterval(this._beat)
+    clearTimeout(this._beat)
     clearTimeout(this._probing)
     for (const { reject } of this._asked.values()) reject(error)
     this._wake()
