@@ -28,7 +28,7 @@ import { lastOf, remade, saw } from './effects.js'
 
 const PATIENCE_MS = 100 // for a message that is on its way from another tab
 const TICK_MS = 10_000
-const SETTLED_AT_ONCE = 256 // entries
+const SETTLED_AT_ONCE = 1_000 // entries
 
 /**
  * What a replica has recorded and what is on the disk.
@@ -79,7 +79,8 @@ export class Commits {
     this._savers = []
     /** @type {Promise<void> | null} */
     this._saving = null
-    this._isSettling = false
+    /** @type {Promise<unknown> | null} */
+    this._settling = null
     this._isClosed = false
     /** Why the last commit failed, if it did. @type {ErrorObject | null} */
     this._diskError = null
@@ -373,17 +374,16 @@ export class Commits {
   // Settling
 
   /** Makes snapshots and history of the entries that have not settled, some at a time, between other commits. */
-  async settle() {
-    if (this._isSettling) return
-    this._isSettling = true
+  settle() {
+    return (this._settling ??= this._settleAll()
+      .catch((error) => this._failed(error)) // nothing is lost: it settles another time
+      .finally(() => (this._settling = null)))
+  }
+
+  async _settleAll() {
     const until = this.store.state.version
     const items = new Set(this.store.log.map(({ event }) => event.item))
-    try {
-      while (items.size) await this._settleSome(items, until)
-    } catch (error) {
-      this._failed(error) // nothing is lost: it settles another time
-    }
-    this._isSettling = false
+    while (items.size) await this._settleSome(items, until)
   }
 
   /** @param {Set<string>} items @param {number} until */
@@ -393,7 +393,7 @@ export class Commits {
     const make = () => {
       const some = this._some(items)
       done = [...some.keys()]
-      return this._settling(some, done.length === items.size ? until : undefined)
+      return this._snapshots(some, done.length === items.size ? until : undefined)
     }
     await this._commit(make, () => {})
     for (const item of done) items.delete(item)
@@ -414,7 +414,7 @@ export class Commits {
   }
 
   /** @param {Map<string, Entry[]>} some @param {number | undefined} until @returns {Change} */
-  _settling(some, until) {
+  _snapshots(some, until) {
     const { state } = this.store
     const settled = []
     let { forgotten } = state

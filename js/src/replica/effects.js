@@ -67,7 +67,7 @@ const again = (outboxed) => ({ ...outboxed, status: 'pending' })
  * A replica is one user's for good: what it holds is what that user may read, what is pending is that user's word.
  * @param {Held} store @param {Welcome} welcome @param {Around} around
  */
-function greet(store, { epoch, head, time, user, own, rules }, around) {
+function greet(store, { epoch, head, time, user, own, rules, actions, items }, around) {
   const { state } = store
   if (state.epoch !== null && state.epoch !== epoch) fail('epoch_changed', 'The server has another log; a person has to decide.')
   if (around.user !== null && around.user !== user) fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
@@ -85,6 +85,8 @@ function greet(store, { epoch, head, time, user, own, rules }, around) {
       skewMs: skew(time, around.now()),
       copied: state.copied || isStrange(store, own ? [own] : [], state.forgotten),
       rules: rules ?? null,
+      actions: actions ?? [],
+      items: items ?? [],
     },
   }
 }

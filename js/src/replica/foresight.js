@@ -1,7 +1,9 @@
-// What a server would say, as far as its rules are known: a hint, and never a refusal. A member is told its own rules
-// at the beginning of each conversation. They may have changed since: what may be stored is decided when it is pushed.
+// What a server would say, as far as its rules are known: a hint, and never a refusal. A member is told its own rules,
+// and what its credentials are limited to, at the beginning of each conversation. They may have changed since: what may
+// be stored is decided when it is pushed.
 
 import { Rules } from '../core/access/rules.js'
+import { matcher } from '../core/patterns.js'
 
 /** @typedef {import('../core/access/rules.js').Rule} Rule */
 
@@ -11,12 +13,14 @@ export const READ = '.read'
 const compiled = new WeakMap()
 
 /**
- * Whether a user might do an action with an item under the rules known last; null if none are known.
- * @param {{ rules: readonly Rule[] | null, user: string | null }} state
+ * Whether a user might do an action with an item under the rules known last; null if none are known. Credentials that
+ * are not for this allow it under no rules.
+ * @param {{ rules: readonly Rule[] | null, user: string | null, actions?: readonly string[], items?: readonly string[] }} state
  * @param {string} item
  * @param {string} action
  */
-export function may({ rules, user }, item, action) {
+export function may({ rules, user, actions = [], items = [] }, item, action) {
+  if (!matcher(items)(item) || !matcher(actions)(action)) return false
   if (!rules || user === null) return null
   const known = compiled.get(rules) ?? new Rules(rules)
   compiled.set(rules, known)

@@ -31,6 +31,8 @@ export const EVERYTHING = '*'
  *   in memory need not be a copy's
  * @property {string} confirmed the greatest id of an entry
  * @property {Rule[] | null} rules what its user might do when it last met its server
+ * @property {string[]} [actions] patterns of the actions that its credentials were limited to then; none: not limited
+ * @property {string[]} [items] the same of items
  */
 
 /**
@@ -89,7 +91,7 @@ export const EVERYTHING = '*'
  */
 export const newState = (node) => ({
   version: 0, node, n: 0, stamp: NIL_ID, user: null, epoch: null, seq: 0, cursor: null, skewMs: 0, cursors: [],
-  copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null,
+  copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null, actions: [], items: [],
 })
 
 /**
@@ -127,7 +129,7 @@ export const outboxRow = ({ event, status, seq, error }) => ({ id: event.id, tex
  * @param {OutboxRow} row
  * @returns {Outboxed}
  */
-const readOutboxRow = ({ text, status, seq, error }) => ({ event: new Event(JSON.parse(text)), status, seq, error })
+export const readOutboxRow = ({ text, status, seq, error }) => ({ event: new Event(JSON.parse(text)), status, seq, error })
 
 /**
  * A change as other tabs are told of it: text for whatever has methods.
@@ -167,14 +169,14 @@ export class Contents {
   }
 
   /**
-   * What the rows of a disk say.
-   * @param {{ state: ReplicaState, outbox: OutboxRow[], documents: Kept[], log: { text: string }[] }} rows
+   * What a disk holds.
+   * @param {{ state: ReplicaState, outbox: Outboxed[], documents: Kept[], log: Entry[][] }} rows
    */
   static of({ state, outbox, documents, log }) {
     const contents = new Contents(state)
-    for (const row of outbox) contents._put(readOutboxRow(row))
+    for (const outboxed of outbox) contents._put(outboxed)
     for (const kept of documents) contents.documents.set(kept.item, kept)
-    contents.merge(log.flatMap(({ text }) => decodeEntries(text)).filter((entry) => !contents.hasSettled(entry)))
+    contents.merge(log.flat().filter((entry) => !contents.hasSettled(entry)))
     return contents
   }
 

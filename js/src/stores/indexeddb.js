@@ -7,7 +7,7 @@ import { KEYS, Store, keyOf } from './store.js'
 /** @typedef {import('./store.js').Bounds} Bounds */
 
 const SCHEMA = 1
-const READ_AT_ONCE = 1_000 // rows, so that no task is long
+const READ_AT_ONCE = 1_000 // rows, so that no task is long; those of the log are long themselves
 
 /**
  * Opens the replica of a name in this browser's profile; it is made if it is not there.
@@ -80,12 +80,13 @@ const transaction = (tx) => ({
   get: (store, key) => result(tx.objectStore(store).get(key)),
   put: (store, row) => void tx.objectStore(store).put(row),
   clear: (store, bounds) => void tx.objectStore(store).delete(range(bounds)),
-  async all(store, bounds = {}) {
+  async all(store, bounds = {}, read = (row) => row) {
+    const count = store === 'log' ? 1 : READ_AT_ONCE
     const rows = []
     for (let open = false, { from, to } = bounds; ; open = true) {
-      const some = await result(tx.objectStore(store).getAll(range({ from, to }, open), READ_AT_ONCE))
-      for (const row of some) rows.push(row)
-      if (some.length < READ_AT_ONCE) return rows
+      const some = await result(tx.objectStore(store).getAll(range({ from, to }, open), count))
+      for (const row of some) rows.push(read(row))
+      if (some.length < count) return rows
       from = keyOf(store, some[some.length - 1])
     }
   },

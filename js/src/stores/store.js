@@ -5,7 +5,7 @@
 // snapshot is known already, so settling may be interrupted anywhere.
 
 import { decodeEntries } from '../core/events.js'
-import { Contents, EVERYTHING, outboxRow } from './index.js'
+import { Contents, EVERYTHING, outboxRow, readOutboxRow } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -17,7 +17,8 @@ import { Contents, EVERYTHING, outboxRow } from './index.js'
  * One transaction of a disk. What it does is done in order.
  * @typedef {object} Transaction
  * @property {(store: string, key: Key) => Promise<any>} get undefined if there is no such row
- * @property {(store: string, bounds?: Bounds) => Promise<any[]>} all rows, in any order
+ * @property {(store: string, bounds?: Bounds, read?: (row: any) => any) => Promise<any[]>} all rows, in any order; as
+ *   `read` makes them, which is called some at a time
  * @property {(store: string, row: any) => void} put
  * @property {(store: string, bounds?: Bounds) => void} clear deletes rows
  *
@@ -288,9 +289,9 @@ const ofItem = (item) => ({ from: [item, 0], to: [item, Infinity] })
 /** @param {Disk} disk */
 const readContents = (disk) =>
   disk.run(async (tx) => {
-    const [[state], outbox, documents, log] = await Promise.all(
-      ['state', 'outbox', 'documents', 'log'].map((store) => tx.all(store)),
-    )
-    const { key: _, ...rest } = state
-    return Contents.of({ state: rest, outbox, documents, log })
+    const outbox = tx.all('outbox', undefined, readOutboxRow)
+    const log = tx.all('log', undefined, ({ text }) => decodeEntries(text))
+    const documents = tx.all('documents')
+    const { key: _, ...state } = await tx.get('state', 'state')
+    return Contents.of({ state, outbox: await outbox, documents: await documents, log: await log })
   }, 'read')

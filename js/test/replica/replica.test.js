@@ -197,7 +197,7 @@ test('what grows settles, and is the same', async () => {
   await arrive(replica, { entries: all.slice(0, 1_200), more: true })
   assert.equal(replica.store.log.length, 1_200)
   await arrive(replica, { entries: all.slice(1_200) })
-  while (replica._isSettling) await new Promise(setImmediate)
+  await replica.settle()
   assert.deepEqual([replica.store.log.length, replica.store.documents.size], [0, 600])
   assert.equal(JSON.stringify(await replica.store.entries()), JSON.stringify(all))
   assert.deepEqual(replica.told, replica.seen)
