@@ -11,12 +11,17 @@ import random
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from syncline.core import canonical
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import conflicts_of
 from syncline.core.documents.document import Document
+from syncline.core.documents.policies import POLICIES
+from syncline.core.events import Event
 from tests.core.documents.histories import ITEM, history
+from tests.core.documents.test_convergence import MADE, START, fitting, some_ops
 from tests.js.driving import NODE, driver
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node here")
@@ -61,6 +66,18 @@ def check(node, seed):
     assert answer["later"] == told(document)
     assert answer["conflicts"] == listed(conflicts_of(document, past.events, past.policies[-1]))
     assert node.ask("load", item=ITEM, snapshot=answer["told"]["snapshot"]) == told(document)
+
+
+@given(st.lists(st.lists(some_ops | some_ops.map(fitting), max_size=4), max_size=2), st.sampled_from(sorted(POLICIES)))
+def test_nonsense_does_no_harm(node, changes, policy):
+    document, events = Document(ITEM), []
+    for n, ops in enumerate([START, *changes]):
+        events.append({"action": "edit", "clock": {"n1": n + 1}, "id": MADE[n], "item": ITEM, "node": "n1", "ops": ops})
+    changed = [document.fold(Event(**event), policy=policy) for event in events]
+    order, policies = list(range(len(events))), [policy] * len(events)
+    answer = node.ask("fold", item=ITEM, events=events, policies=policies, order=order, start=1)
+    assert answer["changed"] == changed
+    assert answer["told"] == answer["later"] == told(document)
 
 
 def told(document):
