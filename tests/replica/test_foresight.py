@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from syncline.core.access.rules import DEFAULTS, Rule
-from syncline.core.messages import Welcome
-from syncline.core.session import Greet
+from syncline.core.messages import Page, Welcome
+from syncline.core.session import Apply, Greet, Settle
 from syncline.replica import Replica
 from syncline.replica.foresight import doomed
 from syncline.stores.memory import MemoryReplicaStore
@@ -43,6 +43,29 @@ def test_the_rules_known_last_are_a_hint(replica):
     assert replica.doomed() == []
 
 
+def test_what_credentials_are_limited_to(replica):
+    greet(replica, *DEFAULTS, actions=("put", ".read"), items=("sensor.*",))
+    assert [replica.may("sensor.door", action) for action in ("put", ".read", "create")] == [True, True, False]
+    assert replica.may("task.milk", "put") is False
+    bad = replica.record("task.milk", "put")
+    assert replica.doomed() == [bad]
+    greet(replica, items=("sensor.*",))  # of a server that tells no rules, or to the administrator
+    assert (replica.may("sensor.door", "create"), replica.may("task.milk", "create")) == (None, False)
+    greet(replica, *DEFAULTS)
+    assert replica.doomed() == []
+
+
+def test_what_a_key_for_writing_alone_wrote_is_let_go_of(replica):
+    """Its entry never comes, and is not waited for."""
+    greet(replica, *DEFAULTS, actions=("put",))
+    event = replica.record("sensor.door", "put")
+    replica.perform(Settle([(event, 1)]))
+    replica.keep_acks()
+    assert [each.status for each in replica._store.outbox()] == ["acked"]
+    replica.perform(Apply(Page(entries=[], cursor="c", more=False), ()))
+    assert replica._store.outbox() == []
+
+
 def test_they_are_there_after_a_restart(replica, tmp_path):
     greet(replica, Rule("*", "*", ".read", "allow"))
     bad = replica.record("a", "write")
@@ -58,7 +81,7 @@ def test_a_file_of_before_there_were_rules_opens(tmp_path, replica):
     greet(replica, *DEFAULTS)
     store = replica._store
     state = msgspec.to_builtins(store.state())
-    for later in ("rules", "forgotten", "traces"):
+    for later in ("rules", "actions", "items", "forgotten", "traces"):
         del state[later]
     with store._db.writing() as cursor:
         cursor.execute("UPDATE state SET state = ?", (msgspec.json.encode(state).decode(),))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import syncline
 from syncline.server.registry import Registry
 from tests.server.accounts import Somebody, ending, root, signed_in
 from tests.server.running import Author, eventually, push_body, recv
@@ -299,6 +300,21 @@ def test_a_crash_between_log_and_register_leaves_a_key_revoked(serve):
     assert made["id"] in [key["id"] for key in admin.get("keys")["keys"]]
     admin.delete(f"keys/{made['id']}")  # once more, and it is finished
     assert made["id"] not in [key["id"] for key in admin.get("keys")["keys"]]
+
+
+def test_a_replica_knows_what_its_key_is_for(server, space, ann, tmp_path):
+    key = ann.make_key(actions=[".read", "put"], items=["sensor.*"])["key"]
+    with syncline.open(tmp_path / "r.db", server=server.url, space=space, token=key, transport="http") as notes:
+        notes.record("task.milk", "put")
+        notes.record("sensor.door", "put")
+        assert [event.item for event in notes.doomed()] == []  # nothing is known yet
+        notes.sync()
+        assert notes.status.refused == 1
+        assert (notes.may("sensor.door", "put"), notes.may("sensor.door", "create")) == (True, False)
+        assert notes.may("task.milk", ".read") is False
+    with syncline.open(tmp_path / "r.db", server=server.url, space=space, token=ann.token, transport="http") as notes:
+        notes.sync()
+        assert notes.may("task.milk", "put") is True
 
 
 def test_a_crash_while_a_key_is_made_leaves_one_that_can_be_revoked(serve):

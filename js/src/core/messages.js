@@ -23,7 +23,7 @@ import { MAX_BODY_BYTES, MAX_DRIFT_MS, MAX_EVENT_BYTES, MAX_PAGE_ENTRIES, MAX_PU
  * @typedef {Hello | Push | Pull | Live | Auth | Presence | Ping | Pong} Request
  *
  * @typedef {{type: 'welcome', epoch: string, head: number, time: number, user: string, own: string | null,
- *   limits: Limits, rules: Rule[] | null, expires: number | null}} Welcome times are the server's, in milliseconds
+ *   limits: Limits, rules: Rule[] | null, expires: number | null, actions?: string[], items?: string[]}} Welcome times are the server's, in milliseconds
  * @typedef {{type: 'authenticated', ref: number, user: string, time: number, expires: number | null}} Authenticated
  * @typedef {{id: string | null, seq: number | null, error: Record<string, any> | null}} Result
  * @typedef {{type: 'ack', ref: number, results: Result[], head: number}} Ack
@@ -92,6 +92,8 @@ const ANSWERS = {
     limits: [record(LIMITS), DEFAULT_LIMITS],
     rules: orNull(list(rule)),
     expires: orNull(integer),
+    actions: [list(string), []],
+    items: [list(string), []],
   },
   authenticated: { ...REF, user: [string], time: [integer], expires: orNull(integer) },
   ack: { ...REF, results: [list(result)], head: [integer] },

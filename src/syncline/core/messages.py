@@ -126,6 +126,10 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     limits: Limits = msgspec.field(default_factory=Limits)
     rules: list[Rule] | None = None
     """The rules that concern this user; None from a server that does not tell them."""
+    actions: tuple[str, ...] = ()
+    """Patterns of the actions that the credentials are limited to, whatever the rules say; none: not limited."""
+    items: tuple[str, ...] = ()
+    """The same of items."""
     expires: int | None = None
     """When the session ends unless other credentials are shown, by the server's clock; None: not by itself."""
 

@@ -71,6 +71,8 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
         skew_ms=_skew(welcome.time, now_ms),
         copied=state.copied or _is_strange(store, [welcome.own] if welcome.own else [], state.forgotten),
         rules=None if welcome.rules is None else tuple(welcome.rules),
+        actions=welcome.actions,
+        items=welcome.items,
     )
     return Change(outbox=[*named, *lost], state=state)
 

@@ -45,6 +45,8 @@ class Member(Reader):
             user=self.user,
             own=own,
             rules=rules,
+            actions=self.identity.actions,
+            items=self.identity.items,
             expires=self.identity.expires_ms,
         )
 

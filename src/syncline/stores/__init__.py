@@ -158,6 +158,10 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     """The greatest id of this node's that was forgotten: up to it, what is not held need not be a copy's."""
     rules: tuple[Rule, ...] | None = None
     """What its user might do when it last met its server; None from a server that does not tell."""
+    actions: tuple[str, ...] = ()
+    """Patterns of the actions that the credentials were limited to then; none: not limited."""
+    items: tuple[str, ...] = ()
+    """The same of items."""
     traces: bool = False
     """Whether bytes of what was forgotten may still be on the disk. Only the store knows, as with ``rewritten``."""
 
