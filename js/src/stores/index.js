@@ -101,8 +101,14 @@ export const newState = (node) => ({
 export const newNode = (random = randomBits) =>
   [random(), random(), random()].map((bits) => bits.toString(16).padStart(8, '0')).join('').slice(-20)
 
+const drawn = new Uint32Array(256) // asking for each alone costs more than the rest of an event
+let left = 0
+
 /** 32 random bits. */
-export const randomBits = () => crypto.getRandomValues(new Uint32Array(1))[0]
+export function randomBits() {
+  if (!left) left = crypto.getRandomValues(drawn).length
+  return drawn[--left]
+}
 
 /**
  * A local event to be pushed.
