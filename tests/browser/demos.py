@@ -20,7 +20,16 @@ class Demo:
         """What the badge says: Online or Offline, and how many events wait."""
         expect(self.badge).to_have_text(words + (f"{waiting} waiting" if waiting else ""))
 
+    def wait_until_kept(self) -> None:
+        """Until the browser has the page itself, so that it opens without a network."""
+        expect(self.page.locator("html")).to_have_attribute("data-kept", "true")
+
+    def wait_until_saved(self) -> None:
+        """Until all that was done is on the browser's disk."""
+        expect(self.badge).to_have_attribute("data-unsaved", "0")
+
     def reload(self) -> None:
+        self.wait_until_saved()
         self.page.reload()
         expect(self.page.locator("html")).to_have_attribute("data-ready", "true")
 
@@ -81,10 +90,8 @@ def titles_on(server: ServerProcess, space: str) -> set[str]:
     listed = server.request("GET", f"{place}?items=task.*", headers=server.bearer())
     if listed.code == "unknown_space":
         return set()
-    answers = [
-        server.request("GET", f"{place}/{each['id']}", headers=server.bearer()).json
-        for each in listed.json["documents"]
-    ]
+    addresses = [f"{place}/{each['id']}" for each in listed.json["documents"]]
+    answers = [server.request("GET", address, headers=server.bearer()).json for address in addresses]
     return {answer["value"]["title"] for answer in answers if not answer.get("deleted")}
 
 

@@ -14,8 +14,8 @@ from tests.browser.chromium import ARGUMENTS, AXE, Chromium, npm_packages
 from tests.server.running import DEADLINE, send_signal
 
 HOSTS = {"127.0.0.1", "localhost"}
-OFFLINE = "net::ERR_"
-"""How the browser's own word about a request without an answer is told from a page's errors."""
+UNANSWERED = ("net::ERR_", "WebSocket connection to")
+"""How the browser's own words about a network or a server that fails are told from a page's errors."""
 
 
 class Watch:
@@ -29,7 +29,7 @@ class Watch:
         context.on("request", self._asked)
 
     def _said(self, message: Any) -> None:
-        if message.type == "error" and OFFLINE not in message.text:
+        if message.type == "error" and not any(words in message.text for words in UNANSWERED):
             self.wrong.append(f"console: {message.text} ({message.location.get('url')})")
 
     def _asked(self, request: Any) -> None:

@@ -56,6 +56,7 @@ def test_what_was_done_offline_is_there_without_asking(pages, server):
     tasks = Tasks(page)
     tasks.add("Milk")
     expect_on(server, SPACE, "Milk")
+    tasks.wait_until_kept()
     server.stop()
     tasks.expect_state("Offline")
     tasks.add("Bread")

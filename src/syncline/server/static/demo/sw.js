@@ -14,7 +14,7 @@ const isOurs = (url) =>
 
 self.addEventListener('install', (event) => {
   self.skipWaiting()
-  event.waitUntil(refresh())
+  event.waitUntil(refresh().then((isDone) => isDone || Promise.reject(new Error('the server is away'))))
 })
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
@@ -43,17 +43,18 @@ async function takeNext() {
   await caches.delete(NEXT)
 }
 
-/** Fetches everything that the pages need, and keeps it for the next page if all came and something is new. */
+/** Fetches everything that the pages need, and keeps it for the next page if something is new; false if not all came. */
 async function refresh() {
   const found = new Map()
   try {
     await follow(PAGES.map((path) => new URL(path, here).href), found)
   } catch {
-    return // the server is away: what is kept stays
+    return false // the server is away: what is kept stays
   }
   const kept = await responses(await caches.open(KEPT))
   const isSame = kept.size === found.size && [...found].every(([url, fresh]) => tag(fresh) === tag(kept.get(url)))
   if (!isSame) await copy(found, kept.size ? NEXT : KEPT)
+  return true
 }
 
 /** Follows what each file names, as its page or module will ask for it. */

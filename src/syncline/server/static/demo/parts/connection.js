@@ -37,6 +37,7 @@ function factsOf({ state, pending, unsaved, lastSynced, error }) {
     STATES[state],
     pending ? `${pending} ${pending === 1 ? 'change waits' : 'changes wait'} for the server.` : 'Nothing waits for the server.',
     unsaved ? `${unsaved} of them are not on this disk yet.` : 'Everything is on this disk.',
+    navigator.serviceWorker?.controller ? 'This page opens without a network.' : null,
     lastSynced ? `Both agreed last on ${when.format(lastSynced)}.` : 'They have not met yet.',
     error ? `Last failure: ${error.message}` : null,
   ].filter(Boolean)

@@ -2,13 +2,15 @@
 
 import { open } from '../../sdk/syncline.js'
 import { byId } from './dom.js'
+import { recall, remember } from './memory.js'
 import { lastSeat, signIn, signOut } from './sign_in.js'
 
 /** Where the server is, also below the path of a host app. */
 const server = new URL('../../', import.meta.url)
-const GREETING = `syncline-demo-greeting:${server.pathname}`
+const GREETING = `greeting:${server.pathname}`
 const NAME = 'syncline-demo-name'
 const ANYONE = 'anyone'
+const CLOSED = { mode: 'closed', user: null }
 
 /**
  * How the server greets a page that shows no credentials.
@@ -17,15 +19,13 @@ const ANYONE = 'anyone'
  * @property {string | null} user who one is to it then
  */
 
-/** @returns {Greeting | null} what it said last */
-const remembered = () => JSON.parse(localStorage.getItem(GREETING) ?? 'null')
-
 /** @returns {Promise<Greeting>} what it says now; without a network what it said last */
 async function greet() {
   const answer = await fetch(new URL('v1/auth/me', server)).catch(() => null)
-  const greeting = answer?.ok ? modeOf(answer, (await answer.json()).user) : answer?.status === 401 ? { mode: 'closed', user: null } : null
-  if (greeting) localStorage.setItem(GREETING, JSON.stringify(greeting))
-  return greeting ?? remembered() ?? { mode: 'closed', user: null }
+  const isClosed = answer?.status === 401
+  const greeting = answer?.ok ? modeOf(answer, (await answer.json()).user) : isClosed ? CLOSED : null
+  if (greeting) await remember(GREETING, greeting)
+  return greeting ?? (await recall(GREETING)) ?? CLOSED
 }
 
 function modeOf(answer, user) {
@@ -35,7 +35,7 @@ function modeOf(answer, user) {
 
 /** The last greeting, so that nothing waits for the network; if it turns out to be another, the page begins anew. */
 async function greeting() {
-  const last = remembered()
+  const last = await recall(GREETING)
   if (!last) return greet()
   greet().then((now) => (now.mode !== last.mode || now.user !== last.user) && location.reload())
   return last

@@ -2,6 +2,7 @@
 
 import { signedIn } from '../../sdk/syncline.js'
 import { el } from './dom.js'
+import { recall, remember } from './memory.js'
 
 /**
  * Who sits at this browser.
@@ -13,7 +14,7 @@ import { el } from './dom.js'
 
 /** Whoever signed in last and did not sign out. @param {URL} server @returns {Promise<Seat | null>} */
 export async function lastSeat(server) {
-  const seat = JSON.parse(localStorage.getItem(keyOf(server)) ?? 'null')
+  const seat = await recall(keyOf(server))
   if (!seat) return null
   const token = await signedIn({ server: server.href, space: seat.space, storage: localStorage }).catch(() => undefined)
   return { ...seat, token }
@@ -21,11 +22,11 @@ export async function lastSeat(server) {
 
 /** @param {URL} server @param {Seat} seat */
 export async function signOut(server, { token }) {
-  localStorage.removeItem(keyOf(server))
+  await remember(keyOf(server), null)
   await token?.signOut().catch(() => {}) // without a network the session ends by itself, later
 }
 
-const keyOf = (server) => `syncline-demo-seat:${server.pathname}`
+const keyOf = (server) => `seat:${server.pathname}`
 
 /**
  * Asks until somebody has signed in.
@@ -38,7 +39,7 @@ export function signIn(server, given) {
     const dialog = form(given, async (answers) => {
       const token = await signedIn({ server: server.href, storage: localStorage, ...answers })
       const seat = { space: answers.space, user: token.user }
-      localStorage.setItem(keyOf(server), JSON.stringify(seat))
+      await remember(keyOf(server), seat)
       dialog.close()
       dialog.remove()
       resolve({ ...seat, token })

@@ -13,10 +13,11 @@ export function showStatus(notes) {
   show()
 }
 
-function paint({ state, pending, refused, error }) {
+function paint({ state, pending, refused, unsaved, error }) {
   const badge = byId('status')
   const words = WORDS[state] ?? 'Offline'
   badge.dataset.state = words === 'Offline' ? 'offline' : state
+  badge.dataset.unsaved = unsaved
   badge.hidden = false
   badge.title = error?.message ?? 'Connection'
   badge.replaceChildren(

@@ -1,0 +1,120 @@
+"""The network comes and goes, servers and browsers die, and nothing is lost: the demo in real browsers."""
+
+import shutil
+import signal
+
+import pytest
+
+from tests.browser.demos import Tasks, expect_on
+from tests.browser.networks import network
+
+SPACE = "default"
+
+
+@pytest.fixture
+def server(serve):
+    """A server that comes back at the same address."""
+    started = serve(open=True)
+    started.settings["port"] = started.port
+    return started
+
+
+def opened(browser, server, path="/demo/"):
+    return Tasks(browser.open(f"{server.url}{path}"))
+
+
+def test_seven_steps(profile, server):
+    """Online, add; the server dies: offline, add; reload: both are there; the server is back: it gets both."""
+    tasks = opened(profile("ann"), server)
+    tasks.expect_state("Online")
+    tasks.add("Milk")
+    expect_on(server, SPACE, "Milk")
+    tasks.expect_state("Online")
+    tasks.wait_until_kept()
+    server.stop(signal.SIGKILL)
+    tasks.expect_state("Offline")
+    tasks.add("Bread")
+    tasks.expect_state("Offline", waiting=1)
+    tasks.reload()
+    tasks.expect_titles("Milk", "Bread")
+    tasks.expect_state("Offline", waiting=1)
+    server.start()
+    tasks.expect_state("Online")
+    expect_on(server, SPACE, "Milk", "Bread")
+
+
+def test_two_people_offline_agree(pages, server):
+    ann, bob = (opened(pages, server) for _ in range(2))
+    ann.add("Milk")
+    bob.expect_titles("Milk")
+    server.stop()
+    for tasks in (ann, bob):
+        tasks.expect_state("Offline")
+    ann.check("Milk")
+    ann.add("Bread")
+    bob.rename("Milk", "Oat milk")
+    server.start()
+    for tasks in (ann, bob):
+        tasks.expect_titles("Oat milk", "Bread")
+        tasks.expect_done("Oat milk")
+        tasks.expect_state("Online")
+
+
+def test_a_network_that_swallows_everything(pages, server):
+    with network(server.port) as way:
+        tasks = Tasks(pages.open(f"{way.url}/demo/"))
+        tasks.expect_state("Online")
+        way.fall_silent()
+        tasks.add("Milk")
+        tasks.expect_state("Offline", waiting=1)
+        way.speak()
+        tasks.expect_state("Online")
+        expect_on(server, SPACE, "Milk")
+        tasks.page.context.close()
+
+
+def test_a_browser_killed_right_after_an_edit_was_saved(profile, server):
+    ann = profile("ann")
+    tasks = opened(ann, server)
+    tasks.add("Milk")
+    expect_on(server, SPACE, "Milk")
+    tasks.wait_until_kept()
+    server.stop()
+    tasks.expect_state("Offline")
+    tasks.add("Bread", "Salt")
+    tasks.wait_until_saved()
+    ann.kill()
+    tasks = opened(ann, server)
+    tasks.expect_titles("Milk", "Bread", "Salt")
+    server.start()
+    expect_on(server, SPACE, "Milk", "Bread", "Salt")
+
+
+def test_a_server_from_an_older_backup_gets_back_what_it_lost(profile, server, tmp_path):
+    tasks = opened(profile("ann"), server)
+    tasks.add("Milk")
+    expect_on(server, SPACE, "Milk")
+    server.stop()
+    shutil.copytree(server.data, tmp_path / "backup")
+    server.start()
+    tasks.add("Bread")
+    expect_on(server, SPACE, "Milk", "Bread")
+    server.stop()
+    shutil.rmtree(server.data)
+    shutil.copytree(tmp_path / "backup", server.data)
+    server.start()
+    expect_on(server, SPACE, "Milk", "Bread")
+    tasks.expect_titles("Milk", "Bread")
+
+
+def test_a_server_that_comes_back_empty_changes_nothing_here(profile, server):
+    tasks = opened(profile("ann"), server)
+    tasks.add("Milk")
+    expect_on(server, SPACE, "Milk")
+    server.stop()
+    shutil.rmtree(server.data)
+    server.start()
+    tasks.expect_state("Offline")
+    tasks.add("Bread")
+    tasks.reload()
+    tasks.expect_titles("Milk", "Bread")
