@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import signal
+import sqlite3
 import statistics
 import time
+from contextlib import closing
 
 import pyotp
 import pytest
@@ -245,6 +248,15 @@ def test_a_setup_token_does_not_pass_by_a_second_factor(server, space, admin, an
     assert (answer.status, answer.code) == (401, "second_factor_required")
     assert not ann.is_in()
     assert log_in(server, "ann", OTHER, space, code=code_now(secret, 1)).status == 200
+
+
+def test_a_server_that_is_killed_forgives_no_guess(serve):
+    server = serve(trusted_proxies=["127.0.0.1"])
+    for _ in range(4):
+        assert log_in(server, "ann").code == "invalid_credentials"
+    server.stop(signal.SIGKILL)
+    with closing(sqlite3.connect(server.data / "server.db")) as register:
+        assert max(register.execute("SELECT failed FROM attempts")) == (4,)
 
 
 # The second factor

@@ -111,7 +111,7 @@ async def test_other_parameters_make_a_hash_outdated(passwords):
     stronger.close()
 
 
-async def test_two_at_a_time_off_the_loop_and_a_bounded_line(passwords, monkeypatch):
+async def test_one_at_a_time_off_the_loop_and_a_bounded_line(passwords, monkeypatch):
     going, running, most, names = threading.Event(), [], [0], set()
 
     def slow(hashed, text):

@@ -1,9 +1,10 @@
 """Guessing: five free tries, then a wait of one second that doubles up to 15 minutes, for each user and each address.
 
 An attempt counts as failed from its beginning, so that a thousand at once are a thousand; what succeeds is given back.
-Users that do not exist are counted like others. Counts are kept in the register: a restart forgives nothing. The
-table is bounded: where there are too many rows, those go first that belong to no user and are oldest, so nobody pushes
-a real user's count out by guessing at names that are none.
+Users that do not exist are counted like others. Counts are kept in the register: no restart and no crash of the server
+forgives any. A power cut may forgive those of the last seconds, since no attempt waits for the disk. The table is
+bounded: where there are too many rows, those go first that belong to no user and are oldest, so nobody pushes a real
+user's count out by guessing at names that are none.
 
 Whoever guesses at a user makes that user wait too, for at most 15 minutes after each guess; sessions and keys go on.
 """
@@ -69,7 +70,7 @@ class Guard:
         Without a user it counts for the address alone, and without an address (in-process) for the user alone.
         """
         now = self._now_ms()
-        with self._db.writing() as cursor:
+        with self._db.writing(durable=False) as cursor:
             attempt = Attempt(_user(cursor, space, user) if user else None, _address(address) if address else None)
             failed = [(subject, _failed(cursor, subject, now)) for subject in attempt.subjects]
             for subject, count in failed:
@@ -79,7 +80,7 @@ class Guard:
 
     def succeeded(self, attempt: Attempt) -> None:
         """The user's count begins anew; the address's stands as it was before."""
-        with self._db.writing() as cursor:
+        with self._db.writing(durable=False) as cursor:
             if attempt.user is not None:
                 cursor.execute(FORGET, (attempt.user.hash,))
             if attempt.address is not None:
@@ -87,7 +88,7 @@ class Guard:
 
     def withdrawn(self, attempt: Attempt) -> None:
         """The attempt was none: nothing was found out by it."""
-        with self._db.writing() as cursor:
+        with self._db.writing(durable=False) as cursor:
             for subject in attempt.subjects:
                 cursor.execute(GIVE_BACK, (subject.hash,))
 

@@ -1,7 +1,7 @@
 """Passwords: which are accepted, and how they are hashed. The only module that knows argon2.
 
-Hashes are Argon2id (RFC 9106) with m=19456 KiB, t=2, p=1: about 50 ms. At most two are computed at a time, in threads
-of their own, and a bounded number waits, so that logins slow each other down and nobody else.
+Hashes are Argon2id (RFC 9106) with m=19456 KiB, t=2, p=1: 20 to 50 ms. One is computed at a time, in a thread of its
+own, and a bounded number waits, so that logins slow each other down and nobody else.
 
 Text is normalised to NFC, and its spaces to U+0020, as the OpaqueString profile for passwords says (RFC 8265, section
 4.2): the same password comes as other code points from other keyboards and systems. NFKC would take more keys together
@@ -30,11 +30,12 @@ from syncline.errors import Overloaded, WeakPassword
 MIN_CHARACTERS, MAX_CHARACTERS = 8, 1_024
 MAX_RAW_CHARACTERS = 4 * MAX_CHARACTERS
 """What is longer is not even normalised."""
-THREADS = 2
+THREADS = 1
+"""A second one would take the core on which pushes are answered: on a machine with two, their p99 doubles."""
 NICENESS = 19
-"""Of these threads: where there are no more cores than threads, pushes would wait for logins otherwise."""
+"""Of this thread: pushes go first."""
 MAX_WAITING = 64
-"""Hashes that may wait for a thread, in all about 2 s of work."""
+"""Hashes that may wait for the thread, in all about 3 s of work."""
 AROUND = string.digits + string.punctuation + " "
 LETTERS = str.maketrans("@430$5!17", "aaeossiit")
 """What is commonly written for letters."""
@@ -50,7 +51,7 @@ class Passwords:
     def __init__(
         self, *, memory_kib: int = 19_456, passes: int = 2, lanes: int = 1, waiting: int = MAX_WAITING
     ) -> None:
-        """``waiting``: hashes that may wait for a thread."""
+        """``waiting``: hashes that may wait for the thread."""
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=lanes)
         self._nobody = NOBODY.format(m=memory_kib, t=passes, p=lanes)
         self._executor = ThreadPoolExecutor(THREADS, "argon2", initializer=_stand_back)

@@ -61,7 +61,7 @@ class Database:
         that is damaged or of another version is made anew.
         """
         self._path = path
-        self._read_only = read_only
+        self._read_only, self._is_derived = read_only, derived
         self._writer_lock = RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = Lock()
@@ -86,9 +86,13 @@ class Database:
             raise
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
-        """A transaction: committed durably when the block ends, undone if it raises."""
-        with self._writer_lock, _translated(self._path):
+    def writing(self, *, durable: bool = True) -> Iterator[Any]:
+        """A transaction: committed durably when the block ends, undone if it raises.
+
+        One that is not ``durable`` survives the end of the process, and a power cut once a later one that is has been
+        committed, or the system has written what it holds. It costs no wait for the disk.
+        """
+        with self._writer_lock, _translated(self._path), self._syncing(durable=durable):
             self.check_open()
             cursor = self._writer.cursor()
             cursor.execute("BEGIN IMMEDIATE")
@@ -104,6 +108,19 @@ class Database:
                 raise
         if self._wal_pages > BLOCKING_CHECKPOINT_PAGES:
             self._finish_checkpoint()
+
+    @contextmanager
+    def _syncing(self, *, durable: bool) -> Iterator[None]:
+        """How far the writer waits for the disk; call it with the writer's lock. In a WAL, NORMAL does not at all."""
+        if durable or self._is_derived:
+            yield
+            return
+        self.check_open()
+        self._writer.execute("PRAGMA synchronous = NORMAL").fetchall()
+        try:
+            yield
+        finally:
+            self._writer.execute("PRAGMA synchronous = FULL").fetchall()
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
