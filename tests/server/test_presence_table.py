@@ -92,7 +92,7 @@ class House:
 
     def go_away(self, who: Somebody) -> None:
         who.is_away = not who.is_away
-        self.table.review()
+        self.table.note(who)
 
     def look_past(self, who: Somebody) -> None:
         who.sees_space = not who.sees_space

@@ -102,7 +102,7 @@ class Attendance:
 
     def _set_away(self, *, is_away: bool) -> None:
         self.is_away = is_away
-        self._table.review()
+        self._table.note(self)
         self._watch = None if is_away else self._loop.call_later(self._away_seconds, self._look)
 
     def _look(self) -> None:

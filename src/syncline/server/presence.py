@@ -48,7 +48,7 @@ class Owner(Protocol):
     user: str
     node: str
     is_away: bool
-    """Whether it was silent for so long that what it said is not believed just now; tell ``Presences.review``."""
+    """Whether it was silent for so long that what it said is not believed just now; see ``Presences.note``."""
 
     def sight(self) -> Sight:
         """What it may see: where it may not look it does not show either."""
@@ -133,11 +133,20 @@ class Presences:
         self._names.pop(owner, None)
 
     def review(self) -> None:
-        """Looks again at who may see what: rules have changed, or somebody is away, or back."""
-        for name, row in list(self._rows.items()):
-            if row.review():
-                self._change(name, row)
-        self.wake()
+        """Looks again at who may see what, because rules have changed."""
+        self._review(list(self._rows))
+        self.wake()  # also those who may see something else themselves
+
+    def note(self, owner: Owner) -> None:
+        """Somebody is away, or back."""
+        if self._review(list(self._names.get(owner, ()))):
+            self.wake()
+
+    def _review(self, names: list[Name]) -> bool:
+        changed = [name for name in names if self._rows[name].review()]
+        for name in changed:
+            self._change(name, self._rows[name])
+        return bool(changed)
 
     def wake(self) -> None:
         """Wakes all listeners."""
