@@ -18,9 +18,11 @@ from syncline.core import canonical
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import conflicts_of
 from syncline.core.documents.document import Document
+from syncline.core.documents.edit import Editor
 from syncline.core.documents.policies import POLICIES
 from syncline.core.events import Event
-from tests.core.documents.histories import ITEM, history
+from syncline.core.stamps import Stamp
+from tests.core.documents.histories import ITEM, LEAST, NOW, history
 from tests.core.documents.test_convergence import MADE, START, fitting, some_ops
 from tests.js.driving import NODE, driver
 
@@ -66,6 +68,55 @@ def check(node, seed):
     assert answer["later"] == told(document)
     assert answer["conflicts"] == listed(conflicts_of(document, past.events, past.policies[-1]))
     assert node.ask("load", item=ITEM, snapshot=answer["told"]["snapshot"]) == told(document)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_long_texts(node, seed):
+    """Two who type keys with an event each, paste and delete, apart and together: runs both ways, cut often."""
+    dice, texts, log = random.Random(seed), (LongText("n1"), LongText("n2")), []
+    for _ in range(30):
+        text = dice.choice(texts)
+        if dice.random() < 0.6:
+            text.take(log)
+        log += text.write(dice)
+    for text in texts:
+        text.take(log)
+    policies, order = ["merge"] * len(log), list(range(len(log)))
+    answer = node.ask("fold", item=ITEM, events=log, policies=policies, order=order, start=dice.randrange(len(log)))
+    assert answer["told"] == answer["later"] == told(texts[0].document) == told(texts[1].document)
+
+
+class LongText:
+    """One who writes a text."""
+
+    def __init__(self, node):
+        self.node, self.document = node, Document(ITEM)
+        self.time = self.taken = self.n = 0
+
+    def take(self, log):
+        for event in log[self.taken :]:
+            self.document.fold(Event(**event))
+            self.time = max(self.time, int(event["id"][:8] + event["id"][9:13], 16))
+        self.taken = len(log)
+
+    def write(self, dice):
+        length, roll = len(self.document.plain() or ""), dice.random()
+        start = dice.randint(0, length)
+        if roll < 0.5:
+            return [self.edit(start + at, 0, dice.choice("abc é😀")) for at in range(dice.choice((5, 90)))]
+        if roll < 0.7:
+            return [self.edit(start, 0, "".join(dice.choices("abc é😀", k=dice.choice((3, 200)))))]
+        if roll < 0.8:
+            return [self.edit(at, 1, "") for at in range(start, max(start - 30, 0), -1) if at < length]
+        return [self.edit(start, min(dice.choice((1, 100)), length - start), "")]
+
+    def edit(self, start, deleted, inserted):
+        self.time, self.n = max(self.time, NOW) + 1, self.n + 1
+        editor = Editor(self.document, str(Stamp(self.time, 0, LEAST[self.node], 0)))
+        editor.splice(editor.ensure_root("text"), start, deleted, inserted)
+        self.document.clock[self.node] = self.n
+        names = {"action": "edit", "id": editor.event, "item": ITEM, "node": self.node}
+        return {**names, "clock": dict(self.document.clock), "ops": editor.wire()}
 
 
 @given(st.lists(st.lists(some_ops | some_ops.map(fitting), max_size=4), max_size=2), st.sampled_from(sorted(POLICIES)))

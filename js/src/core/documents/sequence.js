@@ -66,6 +66,11 @@ export class Events {
     this._others = new Map()
   }
 
+  /** How many there are. */
+  get size() {
+    return this._ids.length
+  }
+
   /** All ids, by number. */
   get ids() {
     return Array.from(this._ids, (_, number) => this.id(number))

@@ -23,22 +23,33 @@ export class Writer {
     this._placed = kept.filter((each) => !isByEvent(each)).map((each) => /** @type {[string, any]} */ ([each.name, each]))
     /** @type {Map<string, number>} */
     this._rows = new Map(this._made.map((each, row) => [each.name, row]))
-    /** The number of each id. @type {Map<string, number>} */
-    this._index = new Map()
-    /** @type {number[]} */
-    this._ranks = []
+    /** What is written for the number of an event: at first 0 if anything names it. @type {number[]} */
+    this._ranks = Array(document.events.size)
+    /** The same for events that made no place. @type {Map<string, number>} */
+    this._others = new Map()
+    this._isNumbered = false
   }
 
   /** The canonical text. */
   write() {
-    const { clock, isMade, events } = this._document
+    const { clock, isMade } = this._document
     this._rest()
-    const ids = [...this._index.keys()].sort()
-    this._index = new Map(ids.map((id, index) => [id, index]))
-    this._ranks = events.ids.map((id) => this._index.get(id) ?? -1)
+    const ids = this._numbered()
     const rest = encode(this._rest()).slice(1, -1)
     const head = encode([VERSION, table(clock), isMade]).slice(0, -1)
     return `${head},${JSON.stringify(writeIds(ids))},${rest},${JSON.stringify(this._texts)}]`
+  }
+
+  /** Gives the ids that are named their numbers; the ids. */
+  _numbered() {
+    const { events } = this._document
+    /** @type {[string, number?][]} */
+    const named = [...this._others.keys()].map((id) => [id])
+    this._ranks.forEach((_, number) => named.push([events.id(number), number]))
+    named.sort((one, other) => (one[0] < other[0] ? -1 : 1))
+    named.forEach(([id, number], rank) => (number === undefined ? this._others.set(id, rank) : (this._ranks[number] = rank)))
+    this._isNumbered = true
+    return named.map(([id]) => id)
   }
 
   /** What stands between the ids and the texts. */
@@ -57,8 +68,10 @@ export class Writer {
 
   /** @param {string} id */
   _number(id) {
-    if (!this._index.has(id)) this._index.set(id, 0)
-    return this._index.get(id)
+    const number = this._document.events.find(id)
+    if (number !== undefined) return (this._ranks[number] ??= 0)
+    if (!this._others.has(id)) this._others.set(id, 0)
+    return this._others.get(id)
   }
 
   /** @param {string} name */
@@ -110,10 +123,10 @@ export class Writer {
    * @param {Sequence} sequence
    */
   _runs(sequence) {
-    if (this._ranks.length) return [...sequence.runs(this._ranks)]
+    if (this._isNumbered) return [...sequence.runs(this._ranks)]
     for (const { first, stride, count, state } of sequence.lines()) {
-      for (let at = 0; at < count; at += stride > 1 ? 1 : count) this._number(this._document.events.id(numberOf(first) + at))
-      for (const name of standingIn(state)) if (name) this._name(name)
+      for (let at = 0; at < count; at += stride > 1 ? 1 : count) this._ranks[numberOf(first) + at] ??= 0
+      if (state !== ORIGINAL) for (const name of standingIn(state)) if (name) this._name(name)
     }
     return []
   }
