@@ -86,7 +86,7 @@ export class Commits {
     this._diskError = null
     /** One commit after the other. @type {Promise<unknown>} */
     this._queue = Promise.resolve()
-    /** What other tabs committed and this one has not carried out yet, by version. @type {Map<number, Packed | null>} */
+    /** What other tabs committed and this one has not carried out yet, by version. @type {Map<number, Packed>} */
     this._heard = new Map()
     this._wake = () => {}
     this._ticking = /** @type {any} */ (setInterval(() => this._tick(), TICK_MS))
@@ -235,14 +235,14 @@ export class Commits {
         const change = make()
         if (!change) return
         const difference = await this.store.commit(change)
-        if (difference) {
+        if (!difference) await this._catchUp(this.store.behind)
+        else if (difference.isPartial) this._took({}, difference)
+        else {
           then?.()
-          const { version } = this.store.state
-          this.tabs?.send('commit', { version, change: difference.isReread ? null : pack(change) })
+          this.tabs?.send('commit', { version: this.store.state.version, change: pack(change) })
           this._took(change, difference, Boolean(then))
           return this._drain()
         }
-        await this._catchUp(this.store.behind)
       }
     })
   }
@@ -319,13 +319,13 @@ export class Commits {
   // What other tabs commit
 
   /**
-   * Another tab has committed a change (null: one to be read from the disk), or it says how far the disk is.
-   * @param {number} version @param {Packed | null} [change]
+   * Another tab has committed a change, or it says how far the disk is.
+   * @param {number} version @param {Packed} [change]
    */
   _hear(version, change) {
-    if (change !== undefined) this._heard.set(version, change)
+    if (change) this._heard.set(version, change)
     this._drain()
-    if (this.store.state.version >= version || change === null) this._wake()
+    if (this.store.state.version >= version) this._wake()
     if (this.store.state.version < version) this._next(() => this._catchUp(version)).catch((error) => this._failed(error))
   }
 
@@ -348,7 +348,7 @@ export class Commits {
   async _catchUp(version) {
     this._drain()
     const isBehind = () => this.store.state.version < version
-    if (isBehind() && this.tabs && this._heard.get(this.store.state.version + 1) !== null) {
+    if (isBehind() && this.tabs) {
       await new Promise((resolve) => {
         this._wake = () => resolve(clearTimeout(timer))
         const timer = setTimeout(resolve, PATIENCE_MS)

@@ -37,22 +37,10 @@ const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
  * @param {Around} around
  * @returns {Change | null}
  */
-export function changeFor(effect, store, around) {
-  switch (effect.type) {
-    case 'greet':
-      return greet(store, effect.welcome, around)
-    case 'settle':
-      return settle(store, effect.answers)
-    case 'apply':
-      return apply(store, effect.page, effect.items, around.now())
-    case 'rewind':
-      return rewind(store)
-    case 'restamp':
-      return restamp(store, effect.nowMs, around)
-    case 'mark_copied':
-      return markCopied(store, effect.event)
-  }
-}
+export const changeFor = (effect, store, around) => EFFECTS[effect.type](store, /** @type {any} */ (effect), around)
+
+/** @type {{ [Type in Effect['type']]: (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }} */
+const EFFECTS = { greet, settle, apply, rewind, restamp, mark_copied: markCopied }
 
 /** @param {Held} store @param {Outboxed['status']} status */
 const withStatus = ({ outbox }, status) => [...outbox.values()].filter((each) => each.status === status)
@@ -65,9 +53,9 @@ const again = (outboxed) => ({ ...outboxed, status: 'pending' })
  * acknowledged beyond the server's head were lost with it and are pushed again.
  *
  * A replica is one user's for good: what it holds is what that user may read, what is pending is that user's word.
- * @param {Held} store @param {Welcome} welcome @param {Around} around
+ * @param {Held} store @param {{ welcome: Welcome }} effect @param {Around} around
  */
-function greet(store, { epoch, head, time, user, own, rules, actions, items }, around) {
+function greet(store, { welcome: { epoch, head, time, user, own, rules, actions, items } }, around) {
   const { state } = store
   if (state.epoch !== null && state.epoch !== epoch) fail('epoch_changed', 'The server has another log; a person has to decide.')
   if (around.user !== null && around.user !== user) fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
@@ -105,9 +93,9 @@ const skew = (serverMs, nowMs) => (Math.abs(serverMs - nowMs) > MAX_DRIFT_MS / 2
 
 /**
  * Refused events go to the inbox, with every pending event that names one of them, and its whole transaction.
- * @param {Held} store @param {readonly (readonly [Event, number | SynclineError])[]} answers
+ * @param {Held} store @param {{ answers: readonly (readonly [Event, number | SynclineError])[] }} effect
  */
-function settle(store, answers) {
+function settle(store, { answers }) {
   /** @type {Map<string | undefined, SynclineError>} by event or by transaction */
   const reasons = new Map()
   for (const [{ id }, answer] of answers) if (typeof answer !== 'number') reasons.set(id, answer)
@@ -129,10 +117,10 @@ function settle(store, answers) {
 
 /**
  * Stores a page. An entry of this node that it never made shows that its data was copied.
- * @param {Held} store @param {Page} page @param {readonly string[]} items @param {number} nowMs
+ * @param {Held} store @param {{ page: Page, items: readonly string[] }} effect @param {Around} around
  * @returns {Change}
  */
-function apply(store, page, items, nowMs) {
+function apply(store, { page, items }, around) {
   const { forget, late, more } = page
   const before = otherView(store, page)
   const entries = [...late, ...page.entries]
@@ -150,7 +138,7 @@ function apply(store, page, items, nowMs) {
     stamp: greatest([before.stamp, ...ids]),
     confirmed: greatest([before.confirmed, ...ids]),
     copied: before.copied || isStrange(store, mine, before.forgotten),
-    syncedAt: more ? before.syncedAt : nowMs,
+    syncedAt: more ? before.syncedAt : around.now(),
   }
   const change = { forget, entries, state }
   return more ? change : withoutOverdue(store, change, new Set(ids), matcher(items))
@@ -213,9 +201,9 @@ function rewind(store) {
  * New ids for the pending events, in their order, and a new node id if this one was copied.
  *
  * What a log has held (it has a seq) keeps its id, because others may give it back too.
- * @param {Held} store @param {number} nowMs @param {Around} around
+ * @param {Held} store @param {{ nowMs: number }} effect @param {Around} around
  */
-function restamp(store, nowMs, around) {
+function restamp(store, { nowMs }, around) {
   const { state } = store
   const waiting = withStatus(store, 'pending')
   const fresh = waiting.filter(({ seq }) => seq === null)
@@ -234,10 +222,10 @@ function restamp(store, nowMs, around) {
 
 /**
  * The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is.
- * @param {Held} store @param {Event} event
+ * @param {Held} store @param {{ event: Event }} effect
  */
-function markCopied(store, { id }) {
-  const lost = store.outbox.get(id)
+function markCopied(store, { event }) {
+  const lost = store.outbox.get(event.id)
   return { outbox: lost?.status === 'pending' ? [pending(lost.event)] : [], state: { ...store.state, copied: true } }
 }
 

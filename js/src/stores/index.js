@@ -81,8 +81,8 @@ export const EVERYTHING = '*'
 
 /**
  * What a change did, for whoever keeps something derived of it. `anew`: items whose events changed otherwise than at
- * their end; null means all. `noted` and `recorded` leave those out. `isReread`: other tabs have to read the disk.
- * @typedef {{ anew: Set<string> | null, noted: Entry[], recorded: Event[], settled: Kept[], isReread?: boolean }} Difference
+ * their end; null means all. `noted` and `recorded` leave those out. `isPartial`: see `Store.commit`.
+ * @typedef {{ anew: Set<string> | null, noted: Entry[], recorded: Event[], settled: Kept[], isPartial?: boolean }} Difference
  */
 
 /**
@@ -122,6 +122,17 @@ export const pending = (event) => ({ event, status: 'pending', seq: null, error:
  * @param {Outboxed | undefined} outboxed
  */
 export const isOnItsWay = (outboxed) => outboxed?.status === 'pending' || outboxed?.status === 'acked'
+
+/**
+ * An entry that was rolled back: one's own is pushed again, another's is kept.
+ * @param {Entry} entry
+ * @param {string | null} user
+ * @returns {Outboxed}
+ */
+export const orphaned = ({ seq, event }, user) => ({ event, status: event.user === user ? 'pending' : 'orphan', seq, error: null })
+
+/** @param {readonly string[]} items @param {string} item */
+export const isForgotten = (items, item) => items.includes(EVERYTHING) || items.includes(item)
 
 /** @typedef {{ id: string, text: string, status: Outboxed['status'], seq: number | null, error: Outboxed['error'] }} OutboxRow */
 
@@ -186,17 +197,6 @@ export class Contents {
     return contents
   }
 
-  /** One that can be changed without this one. */
-  copy() {
-    const copy = new Contents(this.state)
-    copy.outbox = new Map(this.outbox)
-    copy.documents = new Map(this.documents)
-    copy.log = [...this.log]
-    copy.counts = { ...this.counts }
-    copy._last = this._last
-    return copy
-  }
-
   /** Whether an entry is not above its item's snapshot. @param {Entry} entry */
   hasSettled(entry) {
     return entry.seq <= (this.documents.get(entry.event.item)?.seq ?? 0)
@@ -216,7 +216,7 @@ export class Contents {
     /** @type {{ anew: Set<string>, noted: Entry[], recorded: Event[] }} */
     const news = { anew: new Set(), noted: [], recorded: [] }
     if (rewind !== undefined) this._rewind(rewind, news.anew)
-    if (forget.length) this._forget(new Set(forget), news.anew)
+    if (forget.length) this._forget(forget, news.anew)
     this._keep(entries, news)
     for (const id of drop) {
       const gone = this._take(id)
@@ -231,21 +231,18 @@ export class Contents {
 
   /** @param {number} seq @param {Set<string>} anew */
   _rewind(seq, anew) {
-    for (const { seq: was, event } of this.log.filter((entry) => entry.seq > seq)) {
-      this._put({ event, status: event.user === this.state.user ? 'pending' : 'orphan', seq: was, error: null })
-    }
+    for (const entry of this.log) if (entry.seq > seq) this._put(orphaned(entry, this.state.user))
     this.log = this.log.filter((entry) => entry.seq <= seq)
     anew.add(EVERYTHING)
   }
 
-  /** @param {Set<string>} items @param {Set<string>} anew */
+  /** @param {readonly string[]} items @param {Set<string>} anew */
   _forget(items, anew) {
-    const isGone = (/** @type {string} */ item) => items.has(EVERYTHING) || items.has(item)
-    const forget = (/** @type {string} */ item) => isGone(item) && anew.add(item)
+    const forget = (/** @type {string} */ item) => isForgotten(items, item) && anew.add(item)
     for (const item of this.documents.keys()) if (forget(item)) this.documents.delete(item)
     this.log = this.log.filter((entry) => !forget(entry.event.item))
     for (const [id, { event, status }] of this.outbox) {
-      if (status === 'orphan' && items.has(event.item)) this._take(id)
+      if (status === 'orphan' && items.includes(event.item)) this._take(id)
     }
   }
 

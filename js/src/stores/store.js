@@ -5,7 +5,7 @@
 // snapshot is known already, so settling may be interrupted anywhere.
 
 import { decodeEntries } from '../core/events.js'
-import { Contents, EVERYTHING, outboxRow, readOutboxRow } from './index.js'
+import { Contents, EVERYTHING, isForgotten, orphaned, outboxRow, readOutboxRow } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -89,22 +89,28 @@ export class Store {
 
   /**
    * Carries out a change, durably and whole, or fails and does nothing. Null if another tab has committed meanwhile:
-   * then nothing was done either, and `behind` is the version to catch up with.
+   * then nothing was done either, and `behind` is the version to catch up with. If the change reaches into what has
+   * settled, that is taken up first: the difference says `isPartial` then, and the change itself is still to be made.
    * @param {Change} change
    * @returns {Promise<Difference | null>}
    */
   async commit(change) {
     const contents = this._contents
-    const { version } = contents.state
-    const whole = { ...change, state: { ...(change.state ?? contents.state), version: version + 1 } }
-    const isRewritten = change.rewind !== undefined || Boolean(change.entries?.some((entry) => contents.hasSettled(entry)))
-    const kind = change.outbox?.some((each) => !contents.outbox.has(each.event.id)) ? 'strict' : 'relaxed'
-    return this._disk.run(async (tx) => {
+    const back = reached(contents, change)
+    const state = { ...((!back.size && change.state) || contents.state), version: contents.state.version + 1 }
+    const isStrict = change.outbox?.some(({ event }) => !contents.outbox.has(event.id))
+    const isDone = await this._disk.run(async (tx) => {
       this.behind = (await tx.get('state', 'state')).version
-      if (this.behind !== version) return null
-      tx.put('state', { key: 'state', ...whole.state })
-      return isRewritten ? this._rewrite(tx, whole) : write(tx, contents, whole)
-    }, kind).then((done) => done && done())
+      if (this.behind >= state.version) return false
+      tx.put('state', { key: 'state', ...state })
+      if (back.size) await takeUp(tx, contents, back, state.version)
+      else write(tx, contents, change, state.version)
+      return true
+    }, isStrict ? 'strict' : 'relaxed')
+    if (!isDone) return null
+    if (!back.size) return contents.apply({ ...change, state })
+    await this.reread()
+    return { anew: null, noted: [], recorded: [], settled: [], isPartial: true }
   }
 
   /**
@@ -172,67 +178,58 @@ export class Store {
   persist() {
     return this._disk.persist()
   }
-
-  /**
-   * A change that reaches into what has settled: that is taken up again, as far back as needed, and will settle anew.
-   * @param {import('./store.js').Transaction} tx
-   * @param {Change} change
-   */
-  async _rewrite(tx, change) {
-    const next = this._contents.copy()
-    for (const [item, seq] of reached(this._contents, change)) await takeUp(tx, next, item, seq)
-    next.apply(change)
-    for (const store of ['log', 'outbox']) tx.clear(store)
-    for (const item of change.forget ?? []) forget(tx, item)
-    tx.put('log', logRow(next.log, next.state.version))
-    for (const outboxed of next.outbox.values()) tx.put('outbox', outboxRow(outboxed))
-    return () => {
-      this._contents = next
-      return { anew: null, noted: [], recorded: [], settled: [], isReread: true }
-    }
-  }
 }
 
 /**
- * Writes a change that reaches into nothing that has settled. What is left to do when it is on the disk is returned.
- * @param {Transaction} tx
- * @param {Contents} contents
- * @param {Change & { state: import('./index.js').ReplicaState }} change
+ * Writes a change that reaches into nothing that has settled.
+ * @param {Transaction} tx @param {Contents} contents @param {Change} change @param {number} version
  */
-function write(tx, contents, change) {
-  const { forget: items = [], entries = [], drop = [], outbox = [], settled = [], until, state } = change
-  if (items.length) writeForgotten(tx, contents, new Set(items), entries, state.version)
-  else if (entries.length) tx.put('log', logRow(entries, state.version))
-  for (const { event } of entries) if (contents.outbox.has(event.id)) tx.clear('outbox', only(event.id))
+function write(tx, contents, { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until }, version) {
+  const left = contents.log.filter(({ seq, event }) => seq <= rewind && !isForgotten(forget, event.item))
+  const rewound = contents.log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.user))
+  const isLess = forget.length > 0 || rewound.length > 0 // the records hold entries of several items: they become one
+  if (isLess) tx.clear('log')
+  const kept = isLess ? left.concat(entries) : entries
+  if (kept.length) tx.put('log', { version, text: JSON.stringify(kept) })
+  for (const item of forget) {
+    tx.clear('documents', item === EVERYTHING ? undefined : only(item))
+    tx.clear('history', item === EVERYTHING ? undefined : ofItem(item))
+  }
+  for (const each of rewound) tx.put('outbox', outboxRow(each))
+  for (const { event, status } of [...contents.outbox.values(), ...rewound]) {
+    if (status === 'orphan' && forget.includes(event.item)) tx.clear('outbox', only(event.id))
+  }
+  for (const { event } of entries) if (contents.outbox.has(event.id) || rewound.length) tx.clear('outbox', only(event.id))
   for (const id of drop) tx.clear('outbox', only(id))
-  for (const outboxed of outbox) tx.put('outbox', outboxRow(outboxed))
+  for (const each of outbox) tx.put('outbox', outboxRow(each))
   for (const { kept, piece } of settled) {
     tx.put('documents', kept)
     if (piece) tx.put('history', piece)
   }
   if (until !== undefined) tx.clear('log', { to: until })
-  return () => contents.apply(change)
 }
 
 /**
- * The records of the log hold entries of several items: what is left of them becomes one record with those that come.
- * @param {Transaction} tx @param {Contents} contents @param {Set<string>} items
- * @param {readonly Entry[]} entries @param {number} version
+ * Puts items back to snapshots that are not after some seqs: the entries of their last pieces of history are the log's
+ * again, and will settle anew. This changes nothing of what there is.
+ * @param {Transaction} tx @param {Contents} contents @param {Map<string, number>} back @param {number} version
  */
-function writeForgotten(tx, { log, outbox }, items, entries, version) {
-  const left = items.has(EVERYTHING) ? [] : log.filter(({ event }) => !items.has(event.item))
-  for (const item of items) forget(tx, item)
-  tx.clear('log')
-  tx.put('log', logRow([...left, ...entries], version))
-  for (const { event, status } of outbox.values()) {
-    if (status === 'orphan' && items.has(event.item)) tx.clear('outbox', only(event.id))
+async function takeUp(tx, { documents }, back, version) {
+  /** @type {Entry[]} */
+  const entries = []
+  for (const [item, seq] of back) {
+    /** @type {Kept | null} */
+    let base = null
+    for (let { number } = /** @type {Kept} */ (documents.get(item)); number-- > 0 && !base; ) {
+      const piece = /** @type {Piece} */ (await tx.get('history', [item, number]))
+      tx.clear('history', only([item, number]))
+      entries.push(...decodeEntries(piece.text))
+      if (piece.base && piece.base.seq <= seq) base = piece.base
+    }
+    if (base) tx.put('documents', base)
+    else tx.clear('documents', only(item))
   }
-}
-
-/** @param {Transaction} tx @param {string} item */
-function forget(tx, item) {
-  tx.clear('documents', item === EVERYTHING ? undefined : only(item))
-  tx.clear('history', item === EVERYTHING ? undefined : ofItem(item))
+  tx.put('log', { version, text: JSON.stringify(entries) })
 }
 
 /**
@@ -240,45 +237,17 @@ function forget(tx, item) {
  * @param {Contents} contents
  * @param {Change} change
  */
-function reached({ documents }, { rewind = Infinity, forget: items = [], entries = [] }) {
+function reached({ documents }, { rewind = Infinity, forget = [], entries = [] }) {
+  /** @type {Map<string, number>} */
   const found = new Map()
-  const gone = new Set(items)
   for (const { item, seq } of documents.values()) if (seq > rewind) found.set(item, rewind)
   for (const { seq, event } of entries) {
-    if (!gone.has(event.item) && seq <= (documents.get(event.item)?.seq ?? 0)) {
+    if (!isForgotten(forget, event.item) && seq <= (documents.get(event.item)?.seq ?? 0)) {
       found.set(event.item, Math.min(seq - 1, found.get(event.item) ?? rewind))
     }
   }
   return found
 }
-
-/**
- * Puts an item back to a snapshot that is not after a seq: the entries of its last pieces of history are the log's again.
- * @param {Transaction} tx @param {Contents} contents @param {string} item @param {number} seq
- */
-async function takeUp(tx, contents, item, seq) {
-  /** @type {Kept | null} */
-  let base = null
-  /** @type {Entry[]} */
-  const entries = []
-  for (let { number } = /** @type {Kept} */ (contents.documents.get(item)); number > 0 && !base; number--) {
-    const piece = /** @type {Piece} */ (await tx.get('history', [item, number - 1]))
-    tx.clear('history', only([item, number - 1]))
-    entries.push(...decodeEntries(piece.text))
-    if (piece.base && piece.base.seq <= seq) base = piece.base
-  }
-  if (base) {
-    tx.put('documents', base)
-    contents.documents.set(item, base)
-  } else {
-    tx.clear('documents', only(item))
-    contents.documents.delete(item)
-  }
-  contents.merge(entries)
-}
-
-/** @param {readonly Entry[]} entries @param {number} version */
-const logRow = (entries, version) => ({ version, text: JSON.stringify(entries) })
 
 /** @param {Key} key @returns {Bounds} */
 const only = (key) => ({ from: key, to: key })

@@ -81,7 +81,7 @@ export function contract(test, open) {
     const author = new Author()
     const [milk, bread, local] = ['milk', 'bread', 'milk'].map((item) => author.event(item))
     await store.commit({ entries: entries([milk, bread]), outbox: [pending(local)] })
-    await settle(store, ['milk'])
+    await store.commit({ settled: [settledBy(store, 'milk')] })
     await store.commit({ forget: ['milk', 'unknown'] })
     for (const each of [store, await again()]) {
       same(await each.entries(), [entry(2, bread)])
@@ -112,7 +112,7 @@ export function contract(test, open) {
     const theirs = new Author('far', 'bob').events(2)
     const state = { ...store.state, user: 'ann' }
     await store.commit({ entries: entries([mine[0], theirs[0], mine[1], theirs[1]]), outbox: [acked(mine[2], 9)], state })
-    await store.commit({ rewind: 2 })
+    await commit(store, { rewind: 2 })
     same(store.log.map(({ seq }) => seq), [1, 2])
     const told = [...store.outbox.values()].map(({ event, status, seq }) => [event.id, status, seq])
     same(told.sort(), [[mine[1].id, 'pending', 3], [theirs[1].id, 'orphan', 4], [mine[2].id, 'acked', 9]].sort())
@@ -180,21 +180,21 @@ export function contract(test, open) {
   given('a change tells what it did', async (store) => {
     const [one, two, three] = new Author().events(3)
     const news = (/** @type {any} */ { anew, noted, recorded }) => [anew && [...anew], noted.length, recorded.length]
-    const commit = async (/** @type {Change} */ change) => news(await store.commit(change))
-    same(await commit({ outbox: [pending(one), pending(two)] }), [[], 0, 2])
-    same(await commit({ outbox: [acked(one, 1)] }), [[], 0, 0])
-    same(await commit({ entries: [entry(1, one)] }), [[], 1, 0])
-    same(await commit({ entries: [entry(1, one)] }), [[], 0, 0])
-    same(await commit({ outbox: [refused(two), pending(three)] }), [['task.1'], 0, 0])
-    same(await commit({ outbox: [pending(two)] }), [['task.1'], 0, 0])
-    same(await commit({ drop: [two.id] }), [['task.1'], 0, 0])
-    same(await commit({ forget: ['other'] }), [[], 0, 0])
-    same(await commit({ rewind: 0 }), [null, 0, 0])
-    same(await commit({ entries: entries([new Author('x').event('.policies')]) }), [[], 1, 0])
-    same(await commit({ entries: [entry(5, new Author('y').event('.policies'))], state: { ...store.state, seq: 9 } }), [[], 1, 0])
-    same(await commit({ entries: [entry(8, new Author('z').event('.policies'))] }), [null, 0, 0])
-    same(await commit({ entries: [entry(9, new Author('z').event('task.1'))] }), [[], 1, 0])
-    same(await commit({ forget: ['.policies'] }), [null, 0, 0])
+    const tell = async (/** @type {Change} */ change) => news(await store.commit(change))
+    same(await tell({ outbox: [pending(one), pending(two)] }), [[], 0, 2])
+    same(await tell({ outbox: [acked(one, 1)] }), [[], 0, 0])
+    same(await tell({ entries: [entry(1, one)] }), [[], 1, 0])
+    same(await tell({ entries: [entry(1, one)] }), [[], 0, 0])
+    same(await tell({ outbox: [refused(two), pending(three)] }), [['task.1'], 0, 0])
+    same(await tell({ outbox: [pending(two)] }), [['task.1'], 0, 0])
+    same(await tell({ drop: [two.id] }), [['task.1'], 0, 0])
+    same(await tell({ forget: ['other'] }), [[], 0, 0])
+    same(await tell({ rewind: 0 }), [null, 0, 0])
+    same(await tell({ entries: entries([new Author('x').event('.policies')]) }), [[], 1, 0])
+    same(await tell({ entries: [entry(5, new Author('y').event('.policies'))], state: { ...store.state, seq: 9 } }), [[], 1, 0])
+    same(await tell({ entries: [entry(8, new Author('z').event('.policies'))] }), [null, 0, 0])
+    same(await tell({ entries: [entry(9, new Author('z').event('task.1'))] }), [[], 1, 0])
+    same(await tell({ forget: ['.policies'] }), [null, 0, 0])
   })
 
   // Settling
@@ -232,7 +232,11 @@ export function contract(test, open) {
       await store.commit({ entries: part })
       await settle(store, ['task.1'])
     }
-    same((await store.commit({ entries: [all[6]] }))?.anew, null)
+    const { version } = store.state
+    same((await store.commit({ entries: [all[6]] }))?.isPartial, true)
+    same(await store.entries(), all.filter(({ seq }) => seq !== 7))
+    same([...((await store.commit({ entries: [all[6]] }))?.anew ?? [])], ['task.1'])
+    same(store.state.version, version + 2)
     for (const each of [store, await again()]) {
       same([await each.entries(), each.documents.get('task.1')?.seq], [all, 6])
       same(each.log, all.slice(6))
@@ -244,7 +248,7 @@ export function contract(test, open) {
       const model = new Model(new Dice(seed))
       await store.commit({ forget: [EVERYTHING], drop: [...store.outbox.keys()], state: newState('node') })
       for (let step = 0; step < 60; step++) {
-        await store.commit(model.next(store))
+        await commit(store, model.next(store))
         same(await told(store), model.told)
         if (step % 3 === 2) same(await told(await again()), model.told)
       }
@@ -281,6 +285,11 @@ const told = async (store) => ({
   entries: await store.entries(),
   outbox: [...store.outbox.values()].sort((a, b) => (a.event.id < b.event.id ? -1 : 1)),
 })
+
+/** @param {Store} store @param {Change} change */
+async function commit(store, change) {
+  while ((await store.commit(change))?.isPartial);
+}
 
 /** @param {Store} store @param {string[]} items */
 const settle = (store, items) =>
