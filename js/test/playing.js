@@ -176,7 +176,8 @@ class Player {
       const base = new Editor(this.game.fold(this.events.slice(0, first)), editor.event)
       apply(base, second)
       rebase(editor, base.ops)
-    } else editor[name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())](...told)
+    } else if (name === 'clear') editor.delete(first, second)
+    else editor[name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())](...told)
   }
 }
 

@@ -25,7 +25,7 @@ import { MAX_DEPTH } from '../limits.js'
 import { isContainer } from '../patches.js'
 import { Fold } from './fold.js'
 import { child, compare, MAP, MAX_NAMES, root, short, stretch } from './names.js'
-import { isSame, Ref } from './objects.js'
+import { Ref } from './objects.js'
 import { size } from './ops.js'
 import { ORIGINAL, standingIn } from './sequence.js'
 import { check, depthOf } from './values.js'
@@ -51,10 +51,8 @@ export class Editor {
     this._fold = new Fold(document, event, { observer })
     /** The place of the last character that the last op inserted; -1 if it inserted none. */
     this._typed = -1
-    /** Where the last op deleted its last stretch: text, first place, count. */
-    this._erasedIn = /** @type {TextObject | null} */ (null)
-    this._erased = 0
-    this._erasedCount = 0
+    /** Where the last op deleted its last stretch: text, first place, count. @type {[TextObject, number, number] | null} */
+    this._erased = null
   }
 
   /** Whether the document shows something else than before this event. */
@@ -67,13 +65,13 @@ export class Editor {
 
   /**
    * Puts a value (as it travels) under a key, over all that stands there. Fails with bad_op or too_deep.
-   * @param {MapObject} target
+   * @param {MapObject} target like wherever a map is meant: `document.top` with the key '' is the document itself
    * @param {string} key
    * @param {any} value
    */
   put(target, key, value) {
     this._check(target, value)
-    this.do({ op: 'put', in: this._in(target), key, over: this._over(target.slots.get(key)), value })
+    this._write('put', target, { key, over: target.slots.get(key), value })
   }
 
   /**
@@ -82,7 +80,9 @@ export class Editor {
    * @param {string} key
    */
   delete(target, key) {
-    this.do({ op: 'del', in: this._in(target), key, over: this._over(held(target, key)) })
+    const over = target.slots.get(key)
+    if (!over) throw new RangeError('There is no such key.')
+    this._write('del', target, { key, over })
   }
 
   /**
@@ -92,11 +92,9 @@ export class Editor {
    * @param {string} kind
    */
   ensure(target, key, kind) {
-    const found = this.document.find(child(target.name, key, kind))
-    if (!found) fail('too_deep', `Documents nest at most ${MAX_DEPTH} deep.`)
-    if (!isSame(target.shows(key), found)) {
-      this.do({ op: 'ensure', in: this._in(target), key, kind, over: this._over(target.slots.get(key)) })
-    }
+    const isTop = target === this.document.top
+    const found = this.document.find(isTop ? root(kind) : child(target.name, key, kind)) ?? tooDeep()
+    if (target.shows(key) !== found) this._write('ensure', target, { key, kind, over: target.slots.get(key) })
     return found
   }
 
@@ -105,9 +103,7 @@ export class Editor {
    * @param {any} value
    */
   putRoot(value) {
-    const { top } = this.document
-    this._check(top, value)
-    this.do({ op: 'put', over: this._over(top.slots.get('')), value })
+    this.put(this.document.top, '', value)
   }
 
   /**
@@ -115,10 +111,7 @@ export class Editor {
    * @param {string} kind
    */
   ensureRoot(kind) {
-    const { document } = this
-    const found = document.find(root(kind))
-    if (!isSame(document.root, found)) this.do({ op: 'ensure', kind, over: this._over(document.top.slots.get('')) })
-    return found
+    return this.ensure(this.document.top, '', kind)
   }
 
   // Lists
@@ -131,8 +124,7 @@ export class Editor {
    */
   insert(target, index, inserted) {
     for (const value of inserted) this._check(target, value)
-    const after = this._after(target.sequence.before(index))
-    this.do({ op: 'insert', after, in: this._in(target), values: [...inserted] })
+    this._write('insert', target, { after: this._place(target.sequence.before(index)), values: [...inserted] })
   }
 
   /**
@@ -143,9 +135,8 @@ export class Editor {
    */
   putAt(target, index, value) {
     this._check(target, value)
-    const element = target.sequence.contentAt(index)
-    const elem = this._place(element.place)
-    this.do({ op: 'put', elem, in: this._in(target), over: this._over(element.puts, new Set([elem])), value })
+    const { place, puts } = target.sequence.contentAt(index)
+    this._write('put', target, { elem: this._place(place), over: this._others(puts, place), value })
   }
 
   /**
@@ -157,11 +148,8 @@ export class Editor {
   remove(target, index, count = 1) {
     const elements = /** @type {Element[]} */ (target.sequence.visible(index, index + count))
     if (elements.length < count) throw new RangeError(`There are ${target.sequence.length} elements.`)
-    const places = elements.map((element) => element.place)
-    const own = new Set(places.map((place) => this._place(place)))
-    const over = this._over(elements.flatMap((element) => element.puts), own)
-    const elems = this._stretches(places)
-    this.do({ op: 'del', elems, in: this._in(target), over })
+    const over = elements.flatMap(({ puts, place }) => this._others(puts, place))
+    this._write('del', target, { elems: this._stretches(elements.map(({ place }) => place)), over })
   }
 
   /**
@@ -172,11 +160,10 @@ export class Editor {
    */
   move(target, index, to) {
     const { sequence } = target
-    const element = sequence.contentAt(index)
+    const { place, homes } = sequence.contentAt(index)
     sequence.placeAt(to)
-    const after = this._after(sequence.before(to <= index ? to : to + 1))
-    const elem = this._place(element.place)
-    this.do({ op: 'move', after, elem, in: this._in(target), over: this._over(element.homes, new Set([elem])) })
+    const after = this._place(sequence.before(to <= index ? to : to + 1))
+    this._write('move', target, { after, elem: this._place(place), over: this._others(homes, place) })
   }
 
   // Texts
@@ -220,22 +207,19 @@ export class Editor {
    * @param {number} count
    */
   _noteErased(target, place, count) {
-    const goesOn = this._erasedIn === target
-    const [first, length] = [this._erased, this._erasedCount]
-    if (!goesOn) {
-      this._append({ elems: [], in: this._in(target), op: 'del' })
+    const [text, first, length] = this._erased ?? [null, 0, 0]
+    if (text !== target) {
+      this._append({ elems: [], in: short(target.name, this.event), op: 'del' })
       this._fold.k++
     }
     const { elems } = /** @type {any} */ (this.ops[this.ops.length - 1])
-    if (goesOn && (place === first + length || place === first - count)) {
+    if (text === target && (place === first + length || place === first - count)) {
       elems.pop()
       place = Math.min(place, first)
       count += length
     }
     elems.push(stretch(this._place(place), count))
-    this._erasedIn = target
-    this._erased = place
-    this._erasedCount = count
+    this._erased = [target, place, count]
   }
 
   /**
@@ -250,7 +234,7 @@ export class Editor {
     const after = target.sequence.before(position)
     if (after !== null && after === this._typed) /** @type {any} */ (this.ops[this.ops.length - 1]).text += text
     else {
-      const where = this._in(target)
+      const where = short(target.name, this.event)
       this._append(after === null ? { in: where, op: 'insert', text } : { after: this._place(after), in: where, op: 'insert', text })
       this._fold.k++
     }
@@ -267,7 +251,7 @@ export class Editor {
    */
   increment(target, by, once) {
     if (!Number.isSafeInteger(by)) fail('bad_op', 'A counter takes whole numbers within ±(2^53−1).')
-    this.do({ op: 'inc', by, in: this._in(target), once: once ?? undefined })
+    this._write('inc', target, { by, once: once ?? undefined })
   }
 
   /**
@@ -276,7 +260,7 @@ export class Editor {
    * @param {any} member
    */
   add(target, member) {
-    this.do({ op: 'add', in: this._in(target), over: this._over(target.members.get(encode(member))), value: member })
+    this._write('add', target, { over: target.members.get(encode(member)), value: member })
   }
 
   /**
@@ -285,8 +269,8 @@ export class Editor {
    * @param {any} member
    */
   discard(target, member) {
-    const over = this._over(target.members.get(encode(member)))
-    if (over) this.do({ op: 'discard', in: this._in(target), over, value: member })
+    const over = target.members.get(encode(member))
+    if (over) this._write('discard', target, { over, value: member })
   }
 
   // The whole document
@@ -303,20 +287,11 @@ export class Editor {
 
   /** Ends the deletes that stand. */
   restoreDocument() {
-    const over = this._named(this.document.deletes)
-    if (over) this.do({ op: 'restore', over })
+    const over = [...this.document.deletes].sort(compare)
+    if (over.length) this._write('restore', this.document.top, { over })
   }
 
   // Back to what was there before: see undo.js
-
-  /**
-   * Empties a key, or the slot of the document itself.
-   * @param {MapObject} target
-   * @param {string} key
-   */
-  clear(target, key) {
-    this.do({ op: 'del', ...this._where(target, key), over: this._over(held(target, key)) })
-  }
 
   /**
    * Puts what an earlier put of this slot had put there, with its rank.
@@ -325,7 +300,7 @@ export class Editor {
    * @param {Standing} put
    */
   putBack(target, key, put) {
-    this.do({ op: 'put', ...this._where(target, key), ...this._again(put), over: this._over(target.slots.get(key)) })
+    this._write('put', target, { key, over: target.slots.get(key), ...this._again(put) })
   }
 
   /**
@@ -335,8 +310,7 @@ export class Editor {
    * @param {Standing} put
    */
   putBackAt(target, element, put) {
-    const elem = this._place(element.place)
-    this.do({ op: 'put', elem, in: this._in(target), ...this._again(put), over: this._over(element.puts) })
+    this._write('put', target, { elem: this._place(element.place), over: element.puts, ...this._again(put) })
   }
 
   /**
@@ -347,8 +321,7 @@ export class Editor {
    */
   moveBack(target, element, home) {
     const again = short(home.origin, this.event)
-    const elem = this._place(element.place)
-    this.do({ op: 'move', again, elem, in: this._in(target), over: this._over(element.homes) })
+    this._write('move', target, { again, elem: this._place(element.place), over: element.homes })
   }
 
   /**
@@ -357,8 +330,7 @@ export class Editor {
    * @param {Element} element
    */
   removeElement(target, element) {
-    const elems = [this._place(element.place)]
-    this.do({ op: 'del', elems, in: this._in(target), over: this._over(element.puts) })
+    this._write('del', target, { elems: [this._place(element.place)], over: element.puts })
   }
 
   /**
@@ -369,8 +341,8 @@ export class Editor {
   removeCharacters(target, places) {
     if (!places.length) return
     const states = new Set(places.map((place) => target.sequence.stateOf(place)))
-    const over = this._named(new Set([...states].flatMap(standingIn).filter(Boolean)))
-    this.do({ op: 'del', elems: this._stretches(places), in: this._in(target), over })
+    const over = [...new Set([...states].flatMap(standingIn))].filter(Boolean).sort(compare)
+    this._write('del', target, { elems: this._stretches(places), over })
   }
 
   /**
@@ -379,12 +351,7 @@ export class Editor {
    * @param {number[]} places
    */
   putBackCharacters(target, places) {
-    if (places.length) this.do({ op: 'put', elems: this._stretches(places), in: this._in(target) })
-  }
-
-  /** @param {MapObject} target @param {string} key */
-  _where(target, key) {
-    return target === this.document.top ? {} : { in: this._in(target), key }
+    if (places.length) this._write('put', target, { elems: this._stretches(places) })
   }
 
   /** @param {Standing} put */
@@ -394,6 +361,23 @@ export class Editor {
   }
 
   // Drafting
+
+  /**
+   * Drafts an op on an object, `over` what stands there: puts, or their names.
+   * @param {string} op
+   * @param {Obj} target
+   * @param {Omit<Partial<Op>, 'over'> & {over?: readonly any[]}} members
+   */
+  _write(op, target, { over, ...members }) {
+    const isTop = target === this.document.top
+    this.do({
+      ...members,
+      op,
+      in: short(target.name, this.event) || undefined,
+      key: isTop ? undefined : members.key,
+      over: over?.length ? over.map((put) => short(put.name ?? put, this.event)) : undefined,
+    })
+  }
 
   /**
    * Carries out an op that fits this very state, and takes it into the event; undefined members are absent.
@@ -417,40 +401,33 @@ export class Editor {
     this.document.isMade = true
     this.ops.push(op)
     this._typed = -1
-    this._erasedIn = null
+    this._erased = null
   }
 
   /** @param {Obj} target @param {any} value */
   _check(target, value) {
     if (!isContainer(value)) return
     check(value)
-    if (target.depth + depthOf(value) > MAX_DEPTH) fail('too_deep', `Documents nest at most ${MAX_DEPTH} deep.`)
+    if (target.depth + depthOf(value) > MAX_DEPTH) tooDeep()
   }
 
-  /** @param {Obj} target */
-  _in(target) {
-    return target.name ? short(target.name, this.event) : undefined
-  }
-
-  /** @param {number} place */
+  /**
+   * @template {number | null} T
+   * @param {T} place
+   * @returns {T extends null ? undefined : string}
+   */
   _place(place) {
-    return short(this.document.events.name(place), this.event)
+    return /** @type {any} */ (place === null ? undefined : short(this.document.nameOf(place), this.event))
   }
 
-  /** @param {number | null} place */
-  _after(place) {
-    return place === null ? undefined : this._place(place)
-  }
-
-  /** @param {Slot | undefined} slot @param {Set<string>} [own] names that go without saying */
-  _over(slot, own) {
-    const over = slot?.map((put) => short(put.name, this.event)).filter((name) => !own?.has(name))
-    return over?.length ? over : undefined
-  }
-
-  /** @param {Set<string>} names */
-  _named(names) {
-    return names.size ? [...names].sort(compare).map((name) => short(name, this.event)) : undefined
+  /**
+   * The puts of an element's slot but for its insertion, which goes without saying.
+   * @param {Slot} slot
+   * @param {number} place
+   */
+  _others(slot, place) {
+    const own = this.document.nameOf(place)
+    return slot.filter((put) => put.name !== own)
   }
 
   /** @param {number[]} places */
@@ -471,16 +448,8 @@ const MEMBERS = [
   'after', 'again', 'by', 'elem', 'elems', 'in', 'key', 'kind', 'object', 'once', 'op', 'over', 'text', 'value', 'values',
 ]
 
-/**
- * The slot of a key that is there.
- * @param {MapObject} target
- * @param {string} key
- */
-function held(target, key) {
-  const slot = target.slots.get(key)
-  if (!slot) throw new RangeError('There is no such key.')
-  return slot
-}
+/** @returns {never} */
+const tooDeep = () => fail('too_deep', `Documents nest at most ${MAX_DEPTH} deep.`)
 
 /**
  * @param {number} first

@@ -225,7 +225,7 @@ export class Difference {
     if (after) {
       const shown = winner(after)
       if (!before || !isSame(winner(before).value, shown.value)) this._editor.putBack(now, key, shown)
-    } else if (before) this._editor.clear(now, key)
+    } else if (before) this._editor.delete(now, key)
   }
 
   /**

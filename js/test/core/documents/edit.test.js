@@ -120,7 +120,7 @@ test('what is not there cannot be edited', () => {
     () => editor.putAt(at(LIST), 2, 1),
     () => editor.insert(at(LIST), 3, [1]),
     () => editor.delete(at(''), 'nothing'),
-    () => editor.clear(at(''), 'toString'),
+    () => editor.delete(at(''), 'toString'),
   ]) {
     assert.throws(act, RangeError)
   }
@@ -255,8 +255,8 @@ function plain(value) {
 
 test('the slot of the document is cleared', () => {
   editor.putRoot(1)
-  editor.clear(editor.document.top, '')
-  editor.clear(at(''), 'text')
+  editor.delete(editor.document.top, '')
+  editor.delete(at(''), 'text')
   assert.deepEqual(editor.ops.slice(1), [{ op: 'del', over: [':0'] }, { op: 'del', key: 'text', over: [name(1, 0)] }])
   assert.deepEqual(Object.keys(editor.document.value()), ['list', 'set', 'count'])
 })
