@@ -16,6 +16,7 @@ from bench.events import Author
 from bench.results import percentile
 from syncline.errors import InvalidCredentials
 from syncline.server.auth.identity import Identity
+from syncline.server.run import tune
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 
@@ -90,5 +91,6 @@ async def guesses(service: Service, task: Task) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    tune()
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(asyncio.run(measure(Task(**json.loads(sys.argv[1])), folder))))

@@ -124,10 +124,15 @@ class Server(uvicorn.Server):
                     protocol.transport.close()
 
 
-def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticate: Authenticate | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
+def tune() -> None:
+    """Sets the interpreter for serving."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+
+def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticate: Authenticate | None = None) -> None:
+    """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
+    tune()
     app = App(Service(settings, makes_key=not settings.demo, authenticate=authenticate))
     config = uvicorn.Config(
         app,
