@@ -212,19 +212,6 @@ export class Document {
     return true
   }
 
-  /**
-   * The keys and indexes that lead to a visible object.
-   * @param {any} target
-   */
-  path(target) {
-    const steps = []
-    for (; target.birth && target.birth.parent !== this.top; target = target.birth.parent) {
-      const { parent, place } = target.birth
-      steps.push(parent instanceof List ? parent.sequence.position(place.at) : place)
-    }
-    return steps.reverse()
-  }
-
   /** The document as it travels, with marked kinds; null if there is none. */
   value() {
     return this.exists ? this.show(this.root) : null

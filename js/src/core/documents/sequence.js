@@ -71,11 +71,6 @@ export class Events {
     return this._ids.length
   }
 
-  /** All ids, by number. */
-  get ids() {
-    return Array.from(this._ids, (_, number) => this.id(number))
-  }
-
   /**
    * The number of an event; a new one if it has none.
    * @param {string} id
@@ -130,15 +125,6 @@ export class Events {
     const limit = this._ascending * EVENT
     const [number, otherNumber] = [numberOf(one), numberOf(other)]
     return number === otherNumber || (one < limit && other < limit) ? one < other : this.id(number) < this.id(otherNumber)
-  }
-
-  /** For each number, the number that its event would have if they had come in order of their ids. */
-  ranks() {
-    const { ids } = this
-    const numbers = [...ids.keys()]
-    const ranks = [...numbers]
-    numbers.sort((one, other) => (ids[one] < ids[other] ? -1 : 1)).forEach((number, rank) => (ranks[number] = rank))
-    return ranks
   }
 }
 
@@ -352,10 +338,10 @@ export class Sequence {
    *
    * They depend on nothing but names, order and states, because events are numbered anew: number n becomes `ranks[n]`,
    * which must ascend with the ids.
-   * @param {ArrayLike<number>} [ranks]
+   * @param {ArrayLike<number>} ranks
    * @returns {Generator<Run>}
    */
-  *runs(ranks = this._events.ranks()) {
+  *runs(ranks) {
     /** @type {any[]} */
     let elements = []
     let [first, stride, last, state] = [0, 1, 0, GONE]
@@ -412,21 +398,20 @@ export class Sequence {
   // Editing by name
 
   /**
-   * Inserts a run's places (names ascend) after a place, or null: at the start; whether it did. It does not when
-   * `after` is unknown, or the first is there already.
+   * Inserts new places, `first` and the following k, after a place, or null: at the start; whether it did. It does not
+   * when `after` is unknown, or `first` is there already.
    * @param {number | null} after
    * @param {number} first
    * @param {Content} content
    * @param {State} [state]
-   * @param {number} [stride]
    */
-  insert(after, first, content, state = ORIGINAL, stride = 1) {
+  insert(after, first, content, state = ORIGINAL) {
     let run = after === null ? this._head : this._find(after)
     if (!run || this.holds(first)) return false
     const behind = after === null ? 0 : offset(run, after) + 1
     if (behind < run.count && this._events.less(run.first + behind * run.stride, first)) this._split(run, behind)
     else while (run.next && !this._events.less(run.next.first, first)) run = run.next
-    for (const part of inCells(new Run(first, stride, content, state))) run = this._append(run, part)
+    for (const part of inCells(new Run(first, 1, content, state))) run = this._append(run, part)
     return true
   }
 

@@ -40,7 +40,8 @@ export class Policies {
    */
   of(item, seq = Infinity) {
     let [policy, length] = [MERGE, -1]
-    for (const [pattern, each] of this._newest(seq)) {
+    const newest = new Map(this._rules.filter((rule) => rule.seq < seq).map((rule) => [rule.pattern, rule.policy]))
+    for (const [pattern, each] of newest) {
       const rank = pattern.endsWith('*') ? pattern.length : Infinity
       if (each && rank > length && matcher([pattern])(item)) [policy, length] = [each, rank]
     }
@@ -54,15 +55,5 @@ export class Policies {
    */
   hasChanged(item, since) {
     return this._rules.some(({ seq, pattern }) => seq > since && matcher([pattern])(item))
-  }
-
-  /** The policy of each pattern, as it holds now. */
-  current() {
-    return new Map([...this._newest(Infinity)].filter(([, policy]) => policy))
-  }
-
-  /** @param {number} seq */
-  _newest(seq) {
-    return new Map(this._rules.filter((rule) => rule.seq < seq).map(({ pattern, policy }) => [pattern, policy]))
   }
 }
