@@ -92,6 +92,11 @@ class Player {
     else for (const event of come) this.document.fold(event)
   }
 
+  /** Goes on from a snapshot. */
+  reload() {
+    this.document = snapshots.decode(this.document.item, snapshots.encode(this.document))
+  }
+
   push() {
     this.game.log.push(...this.own.slice(this.pushed))
     this.pushed = this.own.length

@@ -247,6 +247,9 @@ class Game:
 
     def _turn(self, who: int) -> None:
         roll, dice, player = self.dice.random(), self.dice, self.players[who]
+        if dice.random() < 0.1:
+            player.document = snapshots.decode(ITEM, snapshots.encode(player.document))
+            self._note(who, "reload", None)
         if self.log and roll < 0.2:
             self._pull(who, dice.randint(player.seen, len(self.log)))
         elif roll < 0.35:
