@@ -325,7 +325,7 @@ export class Commits {
   _hear(version, change) {
     if (change) this._heard.set(version, change)
     this._drain()
-    if (this.store.state.version >= version) this._wake()
+    this._wake()
     if (this.store.state.version < version) this._next(() => this._catchUp(version)).catch((error) => this._failed(error))
   }
 
@@ -350,8 +350,8 @@ export class Commits {
     const isBehind = () => this.store.state.version < version
     if (isBehind() && this.tabs) {
       await new Promise((resolve) => {
-        this._wake = () => resolve(clearTimeout(timer))
         const timer = setTimeout(resolve, PATIENCE_MS)
+        this._wake = () => isBehind() || resolve(clearTimeout(timer))
       })
     }
     if (isBehind()) await this._reread()

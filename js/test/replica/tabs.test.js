@@ -26,10 +26,10 @@ class Locks {
 let names = 0
 
 /** A database, and the way to open tabs of it. */
-function database() {
+function database(/** @type {{ user?: string }} */ { user } = { user: 'ann' }) {
   const name = `tabs ${++names}`
   const locks = /** @type {any} */ (new Locks())
-  return async () => new Mirror(await openIndexedDB(name, 'node'), { tabs: new Tabs(name, { locks }), user: 'ann', nowMs: () => START_MS })
+  return async () => new Mirror(await openIndexedDB(name, 'node'), { tabs: new Tabs(name, { locks }), user, nowMs: () => START_MS })
 }
 
 /** Waits until something is so. @param {() => unknown} isSo */
@@ -107,6 +107,17 @@ test('what is not on the disk yet names events by their new ids', async () => {
   const [one, two] = other.pending()
   assert.deepEqual([two.ops, two.n, two.node, one.id === old.id], [[{ over: [`${one.id}:1`] }], 2, leader.node, false])
   assert.deepEqual([other.told, leader.told], [other.seen, other.told])
+  await Promise.all([leader.close(), other.close()])
+})
+
+test('what is not on the disk yet gets the user that another tab was told', async () => {
+  const open = database({})
+  const [leader, other] = [await open(), await open()]
+  const welcome = /** @type {any} */ ({ type: 'welcome', epoch: 'e', head: 0, time: START_MS, user: 'ann', own: null })
+  await leader.perform({ type: 'greet', welcome })
+  assert.equal(other.record('a', 'update').user, undefined)
+  await other.saved()
+  assert.deepEqual([other.pending().map(({ user }) => user), other.told], [['ann'], other.seen])
   await Promise.all([leader.close(), other.close()])
 })
 
