@@ -5,7 +5,7 @@
  * the same object until something changed.
  */
 
-import { useMemo, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useSyncExternalStore } from 'react'
 
 /** @typedef {import('./replica/documents/index.js').DocumentReplica} DocumentReplica */
 /** @typedef {import('./replica/documents/index.js').Asked} Asked */
@@ -106,3 +106,35 @@ export const useUndo = (replica, item) => useMemo(() => ({
   undo: () => replica.document(item).undo(),
   redo: () => replica.document(item).redo(),
 }), [replica, item])
+
+/**
+ * Everyone else who is here; of an item, if one is given, everyone at it. Others see this state of this tab as long as
+ * the component is mounted.
+ * @param {import('./sync/background.js').SyncedReplica} replica
+ * @param {unknown} [state] any JSON, compared by what it says; left out: nothing is shown
+ * @param {string} [item]
+ */
+export function usePresence(replica, state, item) {
+  const said = JSON.stringify(state)
+  useEffect(() => {
+    if (said === undefined) return undefined
+    replica.presence.set(JSON.parse(said), item)
+    return () => replica.presence.clear()
+  }, [replica, said, item])
+  const [subscribe, get] = useMemo(() => presenceSource(replica, item), [replica, item])
+  return useSyncExternalStore(subscribe, get, get)
+}
+
+/**
+ * @param {import('./sync/background.js').SyncedReplica} replica
+ * @param {string} [item]
+ */
+function presenceSource(replica, item) {
+  /** @type {import('./sync/presence.js').Peer[]} */
+  let peers = []
+  const subscribe = (/** @type {() => void} */ tell) => replica.presence.watch((found) => {
+    peers = found
+    tell()
+  }, { item })
+  return /** @type {const} */ ([subscribe, () => peers])
+}

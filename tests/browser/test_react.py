@@ -22,12 +22,22 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture
-def page(pages, open_server, bundle):
-    page = pages.open(f"{open_server.url}/livez")
-    page.evaluate("document.body.textContent = ''")
-    page.add_script_tag(content=bundle, type="module")
-    page.wait_for_function("Boolean(globalThis.show)")
-    return page
+def app(pages, open_server, bundle):
+    """Opens the app; ``settings`` are globals of its page."""
+
+    def begin(**settings):
+        page = pages.open(f"{open_server.url}/livez")
+        page.evaluate("(settings) => { document.body.textContent = ''; Object.assign(globalThis, settings) }", settings)
+        page.add_script_tag(content=bundle, type="module")
+        page.wait_for_function("Boolean(globalThis.show)")
+        return page
+
+    return begin
+
+
+@pytest.fixture
+def page(app):
+    return app()
 
 
 def test_a_query_and_a_document_follow(page):
@@ -77,3 +87,15 @@ def test_what_is_no_longer_shown_watches_nothing(page):
     before = page.evaluate("({ ...rendered })")
     page.evaluate("notes.document('task.milk').put('title', 'Soy milk'); notes.saved()")
     assert page.evaluate("({ ...rendered })") == before
+
+
+def test_who_is_here(app, space):
+    ann, bob = (app(who=who, settings={"server": "/", "space": space}) for who in ("Ann", "Bob"))
+    expect(ann.locator("#others li")).to_have_text(["Bob"])
+    expect(bob.locator("#others li")).to_have_text(["Ann"])
+    bob.evaluate("show('task.bread')")
+    expect(ann.locator("#others li")).to_have_count(0)
+    bob.evaluate("show('task.milk')")
+    expect(ann.locator("#others li")).to_have_text(["Bob"])
+    bob.evaluate("unmount()")
+    expect(ann.locator("#others li")).to_have_count(0)

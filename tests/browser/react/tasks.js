@@ -3,7 +3,7 @@
 import { StrictMode, createElement as h, memo } from 'react'
 import { createRoot } from 'react-dom/client'
 import { open } from '../../../js/src/syncline.js'
-import { useDocument, useQuery, useStatus, useUndo } from '../../../js/src/react.js'
+import { useDocument, usePresence, useQuery, useStatus, useUndo } from '../../../js/src/react.js'
 
 const rendered = { titles: 0, other: 0 }
 
@@ -33,11 +33,17 @@ function Badge({ notes }) {
   return h('p', { id: 'badge' }, `${state} ${pending}`)
 }
 
-function App({ notes, item }) {
-  return [Tasks, Title, Other, Steps, Badge].map((part) => h(part, { key: part.name ?? part.type.name, notes, item }))
+function Others({ notes, item }) {
+  const peers = usePresence(notes, { name: globalThis.who ?? 'nobody' }, item)
+  return h('ul', { id: 'others' }, peers.map(({ node, key, state }) => h('li', { key: node + key }, state.name)))
 }
 
-const notes = await open('react', { store: 'memory' })
+function App({ notes, item }) {
+  return [Tasks, Title, Other, Steps, Badge, Others].map((part) => h(part, { key: part.name ?? part.type.name, notes, item }))
+}
+
+const notes = await open('react', { store: 'memory', ...globalThis.settings })
+if (globalThis.settings) notes.start()
 const root = createRoot(document.body.appendChild(document.createElement('main')))
 const show = (item) => root.render(h(StrictMode, {}, h(App, { notes, item })))
 show('task.milk')
