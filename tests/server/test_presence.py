@@ -15,6 +15,8 @@ from tests.server.running import DEADLINE, Author, ServerProcess, recv
 from tests.server.tenants import administer, bearer, change, key, make
 
 LIMIT = 4_096
+PATIENT = {"away_seconds": 300.0, "idle_seconds": 300.0}
+"""For a server whose visitors may be silent for as long as a test takes."""
 
 
 class Home:
@@ -191,20 +193,21 @@ def test_whose_key_is_revoked_has_gone(home, people):
 
 
 def test_who_is_silent_for_too_long_is_away_and_comes_back(serve):
-    server = serve(open=True, away_seconds=0.2)
-    with visitor(server, "s", "a") as ann, visitor(server, "s", "b") as bob:
+    server = serve(open=True, away_seconds=0.3)
+    with visitor(server, "s", "a") as ann, visitor(server, "s", "b") as bob, visitor(server, "s", "c") as late:
         bob.ask()
-        ann.say(1)
-        bob.until(bool)
+        while not bob.here:
+            ann.say(1)
+            bob.pong()
         bob.until(lambda here: not here)
-        ann.ws.send('{"type":"ping"}')
-        bob.until(lambda here: list(here.values()) == [(None, 1)])
+        late.ask()
+        assert late.here == {}
+        while not (bob.here and late.here):
+            ann.ws.send('{"type":"ping"}')
+            bob.pong()
+            late.pong()
+        assert list(bob.here.values()) == list(late.here.values()) == [(None, 1)]
         bob.until(lambda here: not here)
-        with visitor(server, "s", "c") as late:
-            late.ask()
-            assert late.here == {}
-            ann.say(2)
-            late.until(lambda here: list(here.values()) == [(None, 2)])
 
 
 def test_a_new_session_of_a_node_takes_over(home):
@@ -225,12 +228,12 @@ def test_a_new_session_of_a_node_takes_over(home):
 
 def test_nothing_is_stored(server, home, people):
     ann, bob, _ = people
-    ann.say("zq-fleeting", "note.zq-nowhere", "zq-key")
+    ann.say("quicksilver-fleeting", "note.quicksilver-nowhere", "quicksilver-key")
     bob.until(bool)
     assert server.head(home.space) == 0
-    assert "zq-" not in server.log()
+    assert "quicksilver-" not in server.log()
     for file in server.data.rglob("*"):
-        assert not file.is_file() or b"zq-" not in file.read_bytes(), file
+        assert not file.is_file() or b"quicksilver-" not in file.read_bytes(), file
 
 
 # Rules
@@ -368,12 +371,13 @@ def test_changes_of_many_come_together(people):
     bob.until(lambda here: len(here) == 50)
 
 
-def test_who_does_not_read_holds_up_nobody_and_is_told_the_last_state(open_server, space):
+def test_who_does_not_read_holds_up_nobody_and_is_told_the_last_state(serve):
+    server = serve(open=True, **PATIENT)
     state = "x" * 4_000
     with (
-        visitor(open_server, space, "slow", max_queue=1) as slow,
-        visitor(open_server, space, "a") as ann,
-        visitor(open_server, space, "b") as bob,
+        visitor(server, "s", "slow", max_queue=1) as slow,
+        visitor(server, "s", "a") as ann,
+        visitor(server, "s", "b") as bob,
     ):
         slow.ask()
         bob.ask()
@@ -386,14 +390,15 @@ def test_who_does_not_read_holds_up_nobody_and_is_told_the_last_state(open_serve
         assert sum(map(len, slow.messages)) < 60 * 20 * len(state)
 
 
-def test_a_large_table_comes_in_several_messages(open_server, space):
+def test_a_large_table_comes_in_several_messages(serve):
+    server = serve(open=True, **PATIENT)
     with ExitStack() as stack:
         for node in range(4):
-            each = stack.enter_context(visitor(open_server, space, f"n{node}"))
+            each = stack.enter_context(visitor(server, "s", f"n{node}"))
             for n in range(50):
                 each.say("y" * 4_000, key=f"k{n}")
             each.pong()
-        late = stack.enter_context(visitor(open_server, space, "late"))
+        late = stack.enter_context(visitor(server, "s", "late"))
         late.ask()
         late.until(lambda here: len(here) == 200)
         assert len(late.messages) > 3
@@ -460,9 +465,10 @@ def test_many_keys_at_once_have_an_end(people):
     assert ann.error()["code"] == "too_many_presences"
 
 
-def test_a_space_has_so_many_presences(open_server, space):
+def test_a_space_has_so_many_presences(serve):
+    server = serve(open=True, **PATIENT)
     with ExitStack() as stack:
-        people = [stack.enter_context(visitor(open_server, space, f"n{n}")) for n in range(11)]
+        people = [stack.enter_context(visitor(server, "s", f"n{n}")) for n in range(11)]
         for each in people[:10]:
             for n in range(100):
                 each.say(n, key=f"k{n}")

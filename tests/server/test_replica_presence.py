@@ -162,18 +162,20 @@ def test_what_no_server_would_take_is_refused_at_once(live):
         ann.presence.set(1)
 
 
-def test_what_the_server_cannot_take_yet_is_said_again(open_server, space, live, monkeypatch):
+def test_what_the_server_cannot_take_yet_is_said_again(serve, monkeypatch):
     """A full space answers with an error; when there is room, what was set is said again without being set again."""
     from syncline.sync import presence
 
     monkeypatch.setattr(presence, "retry_seconds", lambda error: 0.05)  # the server asks for ten
+    server = serve(open=True, away_seconds=300.0, idle_seconds=300.0)
     with ExitStack() as stack:
-        crowd = [stack.enter_context(visitor(open_server, space, f"n{n}")) for n in range(10)]
+        crowd = [stack.enter_context(visitor(server, "s", f"n{n}")) for n in range(10)]
         for each in crowd:
             for n in range(100):
                 each.say(n, key=f"k{n}")
             each.pong()
-        bob = live()
+        bob = stack.enter_context(syncline.open(None, server=server.url, space="s"))
+        bob.start()
         eventually(lambda: len(bob.presence.peers()) == 1_000)
         bob.presence.set("at last")
         eventually(lambda: bob.presence.error is not None)

@@ -70,7 +70,12 @@ class Presence:
             self._mine.set(key, None, None)
         self._use()
 
+    def _listen(self) -> None:
+        if not self._is_used:
+            self._use()
+
     def _use(self) -> None:
+        """From the first use on the session takes part; wakes the one that is live, if one is."""
         with self._lock:
             self._is_used, wake = True, self._wake
         if wake is not None:
@@ -81,7 +86,7 @@ class Presence:
 
     def peers(self, item: str | None = None) -> list[Peer]:
         """The others who are here: all, or those at an item, or at items of a pattern such as ``note.*``."""
-        self._use()
+        self._listen()
         with self._lock:
             return _at(self._roster.peers(), item)
 
@@ -93,7 +98,7 @@ class Presence:
         watcher = _Watcher(callback, item)
         with self._lock:
             self._watchers.append(watcher)
-        self._use()
+        self._listen()
         self._tell(watcher)
         return lambda: self._unwatch(watcher)
 
