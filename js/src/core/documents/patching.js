@@ -19,7 +19,7 @@
  */
 
 import { SynclineError, fail } from '../../errors.js'
-import { Allowance, carryOut, checkDepth, equal, expect, isInside, isObject, merge as mergeValues } from '../patches.js'
+import { Allowance, carryOut, checkDepth, equal, expect, isContainer, isInside, isObject, merge as mergeValues } from '../patches.js'
 import { between, element, key } from '../pointers.js'
 import { assign, update } from './assign.js'
 import { MAP } from './names.js'
@@ -53,10 +53,10 @@ export function apply(editor, patch) {
  * @param {any} patch
  */
 export function merge(editor, patch) {
-  checkDepth(patch, 0)
+  const own = taken(patch)
   badValuesRefused(() => {
-    check(patch)
-    mergeAt(editor, editor.document.top, '', patch)
+    check(own)
+    mergeAt(editor, editor.document.top, '', own)
   })
 }
 
@@ -99,8 +99,7 @@ class Draft {
 
   /** @param {string[]} path @param {any} value */
   add(path, value) {
-    checkDepth(value, 0)
-    this._add(this._find(path), value)
+    this._add(this._find(path), taken(value))
   }
 
   /** @param {string[]} path */
@@ -110,8 +109,7 @@ class Draft {
 
   /** @param {string[]} path @param {any} value */
   replace(path, value) {
-    checkDepth(value, 0)
-    this._replace(this._find(path), value)
+    this._replace(this._find(path), taken(value))
   }
 
   /** @param {string[]} path @param {string[]} source */
@@ -284,6 +282,22 @@ function putRoot(editor, value) {
     update(editor, editor.ensureRoot(MAP), content)
     editor.createDocument()
   } else assign(editor, editor.document.top, '', value)
+}
+
+/**
+ * A value as the event holds it, whatever its author does with it later. Fails with too_deep.
+ * @param {any} value
+ */
+function taken(value) {
+  checkDepth(value, 0)
+  return copied(value)
+}
+
+/** @param {any} value @returns {any} */
+function copied(value) {
+  if (Array.isArray(value)) return value.map(copied)
+  const isPlain = isContainer(value) && Object.prototype.toString.call(value) === '[object Object]'
+  return isPlain ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copied(member)])) : value
 }
 
 /** @param {string} mark @param {any} value */

@@ -459,6 +459,18 @@ describe('errors', () => {
   })
 })
 
+test('what a patch was made of may change afterwards', () => {
+  const value = { x: [1], s: { $set: [[2]] } }
+  for (const act of [(/** @type {Editor} */ e) => apply(e, [add('/y', value)]), (/** @type {Editor} */ e) => merge(e, { y: value })]) {
+    const editor = new Log({}).editor()
+    act(editor)
+    const kept = JSON.stringify([editor.ops, editor.document.value()])
+    value.x.push(5)
+    value.s.$set[0].push(5)
+    assert.equal(JSON.stringify([editor.ops, editor.document.value()]), kept)
+  }
+})
+
 describe('limits', () => {
   for (const [fits, tooDeep] of [
     [add('/x', nested(MAX_DEPTH - 1)), add('/x', nested(MAX_DEPTH))],
