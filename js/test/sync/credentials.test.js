@@ -175,3 +175,25 @@ test('a refresh token is enough, and a session that was ended elsewhere is over'
   me.refused()
   await assert.rejects(me(), { code: 'unauthorized' })
 })
+
+/** Locks as a browser has them: whoever asks for the same name waits. */
+function locks() {
+  let last = Promise.resolve()
+  return { request: (/** @type {string} */ _, /** @type {() => any} */ call) => (last = last.then(call, call)) }
+}
+
+test('tabs that share a session refresh it once', async (t) => {
+  Object.defineProperty(globalThis, 'navigator', { value: { locks: locks() }, configurable: true })
+  t.after(() => Object.defineProperty(globalThis, 'navigator', { value: undefined, configurable: true }))
+  const { space, user } = await person()
+  let refreshed = 0
+  const counted = (/** @type {any} */ url, /** @type {any} */ init) => {
+    refreshed += Number(url.endsWith('refresh'))
+    return fetch(url, init)
+  }
+  const where = { server: server.url, space, storage: storage(), fetch: counted }
+  const tabs = [await signedIn({ ...where, user, password: PASSWORD }), await signedIn(where), await signedIn(where)]
+  for (const tab of tabs) tab.refused()
+  const tokens = await Promise.all(tabs.map((tab) => tab()))
+  assert.deepEqual([refreshed, new Set(tokens).size], [1, 1])
+})

@@ -57,6 +57,18 @@ test('after rate_limited the same is asked again in the same conversation, not b
   assert.equal((await result).failure, null)
 })
 
+test('a server that refuses again and again is left alone for a while', async (t) => {
+  const answers = [WELCOME, ...Array(3).fill(refusal('rate_limited', 1)), WELCOME, PAGE]
+  const { manager, asked } = place(t, answers, { attempts: 2 })
+  const result = manager.sync()
+  for (let second = 0; second < 9; second++) {
+    await settled()
+    t.mock.timers.tick(1_000)
+  }
+  assert.equal((await result).failure, null)
+  assert.deepEqual(asked, ['hello', 'pull', 'pull', 'pull', 'hello', 'pull'])
+})
+
 test('the bound of a pause doubles, and chance takes a part of it', async (t) => {
   const { manager, asked } = place(t, Array(4).fill(refusal('overloaded')), { attempts: 4, backoffSeconds: 2, maxBackoffSeconds: 6 })
   const result = manager.sync()
