@@ -108,6 +108,7 @@ export class Document {
     let found = this.objects.get(name)
     if (!found) {
       found = new /** @type {Class} */ (CLASSES.get(kind))(name, birth, this.events)
+      found.kind = kind
       this.objects.set(name, found)
     }
     return found

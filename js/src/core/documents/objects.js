@@ -93,6 +93,7 @@ export class Obj extends Ref {
   constructor(name, birth, _events) {
     super(name)
     this.birth = birth
+    this.kind = ''
     /** @type {number} */
     this.depth = birth ? birth.parent.depth + 1 : 0
   }
@@ -104,10 +105,6 @@ export class MapObject extends Obj {
   slots = new Map()
   /** How many keys begin with `$`: if any, it travels as `{"$map": …}`. */
   marks = 0
-
-  get kind() {
-    return MAP
-  }
 
   /**
    * Gives a key its slot; an empty one is no slot.
@@ -177,10 +174,6 @@ export class List extends Obj {
     this.elements = new Map()
   }
 
-  get kind() {
-    return LIST
-  }
-
   /** @param {Element} element */
   shows(element) {
     return element.puts.length ? element.value : null
@@ -236,10 +229,6 @@ export class TextObject extends Obj {
     this._runs = nothing
   }
 
-  get kind() {
-    return TEXT
-  }
-
   /** The characters, deleted ones included. */
   get sequence() {
     if (!this._sequence) {
@@ -264,10 +253,6 @@ export class CounterObject extends Obj {
   /** @type {Map<string, {name: string, by: number}>} */
   once = new Map()
 
-  get kind() {
-    return COUNTER
-  }
-
   /** The exact sum, however large. */
   get total() {
     let total = this.plain
@@ -285,10 +270,6 @@ export class CounterObject extends Obj {
 export class SetObject extends Obj {
   /** @type {Map<string, Slot>} */
   members = new Map()
-
-  get kind() {
-    return SET
-  }
 
   /** The members in the order of their canonical bytes. */
   show() {
