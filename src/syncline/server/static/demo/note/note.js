@@ -13,7 +13,7 @@ import { Carets } from './carets.js'
 
 const ITEM = 'note.shared'
 
-const { notes, name } = await enter()
+const { notes, name, beginAnew } = await enter()
 const doc = notes.document(ITEM)
 const field = byId('text')
 const carets = new Carets(byId('carets'), field)
@@ -22,7 +22,7 @@ const text = new TextField(field, doc, 'text', {
   begin: () => doc.exists || notes.create(ITEM, { text: new Text('') }),
   changed,
 })
-showStatus(notes)
+showStatus(notes, beginAnew)
 field.disabled = false
 document.documentElement.dataset.ready = 'true'
 

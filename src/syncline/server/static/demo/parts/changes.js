@@ -16,9 +16,15 @@ export function split(one, other) {
 
 const isInsidePair = (text, index) => /[\uDC00-\uDFFF]/.test(text[index] ?? '') && /[\uD800-\uDBFF]/.test(text[index - 1] ?? '')
 
-/** A text with the difference to the one before it marked. @param {string} before @param {string} after */
+/** A text with the difference to the one before it marked, in whole words. @param {string} before @param {string} after */
 export function marked(before, after) {
-  const { start, gone, come, end } = split(before, after)
+  let { start, gone, come, end } = split(before, after)
+  const head = /\S*$/.exec(after.slice(0, start))[0]
+  const tail = /^\S*/.exec(after.slice(after.length - end))[0]
+  start -= head.length
+  end -= tail.length
+  gone = gone && head + gone + tail
+  come = come && head + come + tail
   return [
     after.slice(0, start),
     gone ? el('del', {}, gone) : null,

@@ -11,14 +11,18 @@ const STATES = {
 }
 const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 
-/** Opens the sheet. @param {any} notes */
-export function openConnection(notes) {
+/**
+ * Opens the sheet.
+ * @param {any} notes
+ * @param {() => void} beginAnew leaves this replica, if the server has another log now
+ */
+export function openConnection(notes, beginAnew) {
   const sheet = byId('details')
   const facts = el('ul', { class: 'facts' })
   const refused = el('section', {})
   const show = () => {
     facts.replaceChildren(...factsOf(notes.status()).map((fact) => el('li', {}, fact)))
-    refused.replaceChildren(...inbox(notes))
+    refused.replaceChildren(...anotherLog(notes, beginAnew), ...inbox(notes))
   }
   const stop = notes.watchStatus(show)
   show()
@@ -41,6 +45,13 @@ function factsOf({ state, pending, unsaved, lastSynced, error }) {
     lastSynced ? `Both agreed last on ${when.format(lastSynced)}.` : 'They have not met yet.',
     error ? `Last failure: ${error.message}` : null,
   ].filter(Boolean)
+}
+
+function anotherLog(notes, beginAnew) {
+  if (notes.status().error?.code !== 'epoch_changed') return []
+  return [el('div', { class: 'conflict' },
+    el('p', {}, 'The server lost its log, or was made anew. What is here stays here as it is, but the two no longer fit.'),
+    el('button', { type: 'button', onclick: beginAnew }, 'Begin anew with the server'))]
 }
 
 function inbox(notes) {

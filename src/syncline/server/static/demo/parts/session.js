@@ -48,14 +48,23 @@ export async function enter() {
   const isClosed = mode === 'closed'
   const seat = isClosed ? ((await lastSeat(server)) ?? (await signIn(server, { space: asked }))) : { space: asked, user }
 
-  const notes = await open(replicaOf(seat), { server: server.href, space: seat.space, token: seat.token })
+  const replica = `demo:${server.pathname}:${seat.space}:${seat.user}`
+  const notes = await open(await lastOf(replica), { server: server.href, space: seat.space, token: seat.token })
   notes.start()
   if (isClosed) stayIn(notes, seat)
   showBanner(mode)
-  return { notes, name: seat.user === ANYONE ? guestName() : seat.user, space: seat.space }
+  const name = seat.user === ANYONE ? guestName() : seat.user
+  return { notes, name, space: seat.space, beginAnew: () => beginAnew(replica) }
 }
 
-const replicaOf = ({ space, user }) => `demo:${server.pathname}:${space}:${user}`
+/** The name of the replica in use: a new one was begun when the server's log was made anew. */
+const lastOf = async (replica) => `${replica}${(await recall(`anew:${replica}`)) ?? ''}`
+
+/** Leaves a replica whose log the server no longer has, as it is, and begins another. */
+async function beginAnew(replica) {
+  await remember(`anew:${replica}`, `:${Date.now()}`)
+  location.reload()
+}
 
 /** When the server wants credentials anew, so do we; what was done meanwhile waits. */
 function stayIn(notes, seat) {

@@ -5,18 +5,22 @@ import { byId, el } from './dom.js'
 
 const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
 
-/** Keeps the badge true. @param {any} notes */
-export function showStatus(notes) {
+/**
+ * Keeps the badge true.
+ * @param {any} notes
+ * @param {() => void} beginAnew leaves this replica, if the server has another log now
+ */
+export function showStatus(notes, beginAnew) {
   const show = () => paint(notes.status())
   notes.watchStatus(show)
-  byId('status').onclick = () => openConnection(notes)
+  byId('status').onclick = () => openConnection(notes, beginAnew)
   show()
 }
 
 function paint({ state, pending, refused, unsaved, error }) {
   const badge = byId('status')
-  const words = WORDS[state] ?? 'Offline'
-  badge.dataset.state = words === 'Offline' ? 'offline' : state
+  const words = error?.code === 'epoch_changed' ? 'Another log' : (WORDS[state] ?? 'Offline')
+  badge.dataset.state = words === 'Offline' ? 'offline' : words === 'Another log' ? 'refused' : state
   badge.dataset.unsaved = unsaved
   badge.hidden = false
   badge.title = error?.message ?? 'Connection'

@@ -9,11 +9,11 @@ import { Steps } from '../parts/undo.js'
 import { openDetails } from './details.js'
 import { TaskList } from './list.js'
 
-const { notes, name, space } = await enter()
+const { notes, name, space, beginAnew } = await enter()
 const steps = new Steps(notes, `syncline-demo-tasks:${space}`)
 const list = new TaskList(notes, steps, open)
 const people = notes.presence ? new People(notes, name, (peers) => list.showPeers(peers)) : null
-showStatus(notes)
+showStatus(notes, beginAnew)
 
 function open(item) {
   people?.say({ at: item }, item)
@@ -34,4 +34,5 @@ byId('filters').addEventListener('click', ({ target }) => {
   list.show(target.dataset.filter)
 })
 
+byId('fields').disabled = false
 document.documentElement.dataset.ready = 'true'
