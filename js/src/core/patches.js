@@ -378,7 +378,8 @@ function compareRuns(removed, added, path, first, out) {
   const pairs = Math.min(removed.length, added.length)
   const gone = removed.length - pairs
   const come = added.length - pairs
-  const isAtEnd = !pairs || gone === come || likeness(removed, added) >= likeness(removed.slice(gone), added.slice(come))
+  const isAtEnd =
+    !pairs || gone === come || likeness(removed, added) >= likeness(removed.slice(gone), added.slice(come))
   const over = isAtEnd ? first + pairs : first
   const spare = isAtEnd ? added.slice(pairs) : added.slice(0, come)
   for (let n = 0; n < gone; n++) out.push({ op: 'remove', path: `${path}/${over}` })

@@ -27,7 +27,7 @@ export function assign(editor, target, place, value) {
   const slot = target instanceof List ? element.puts : (target.slots.get(place) ?? [])
   const shown = target instanceof List ? element.value : target.shows(place)
   if (shown instanceof Obj && edit(editor, shown, value)) return
-  if (slot.length === 1 && !isContainer(value) && isSame(shown, value)) return // several are a conflict: this settles it
+  if (slot.length === 1 && !isContainer(value) && isSame(shown, value)) return // several: a conflict, which ends here
   if (target instanceof List) editor.putAt(target, place, value)
   else if (target === editor.document.top) editor.putRoot(value)
   else editor.put(target, place, value)
@@ -42,7 +42,9 @@ export function assign(editor, target, place, value) {
 function edit(editor, target, value) {
   const [kind, content] = openValue(value)
   if (target instanceof TextObject && typeof content === 'string') rewrite(editor, target, content)
-  else if (target instanceof CounterObject && Number.isSafeInteger(content)) count(editor, target, BigInt(content) - target.total)
+  else if (target instanceof CounterObject && Number.isSafeInteger(content)) {
+    count(editor, target, BigInt(content) - target.total)
+  }
   else if (target instanceof SetObject && Array.isArray(content)) changeMembers(editor, target, content)
   else if (target instanceof MapObject && kind === MAP) update(editor, target, content)
   else if (target instanceof List && kind === LIST) reorder(editor, target, content)

@@ -51,7 +51,10 @@ export class Editor {
     this._fold = new Fold(document, event, { observer })
     /** The place of the last character that the last op inserted; -1 if it inserted none. */
     this._typed = -1
-    /** Where the last op deleted its last stretch: text, first place, count. @type {[TextObject, number, number] | null} */
+    /**
+     * Where the last op deleted its last stretch: text, first place, count.
+     * @type {[TextObject, number, number] | null}
+     */
     this._erased = null
   }
 
@@ -194,7 +197,8 @@ export class Editor {
   _deleteCharacters(target, position, count) {
     const states = target.sequence.statesAt(position, count)
     if (states.size > 1 || !states.has(ORIGINAL)) {
-      this.removeCharacters(target, target.sequence.places(position, count).flatMap(([place, many]) => range(place, many)))
+      const places = target.sequence.places(position, count).flatMap(([place, many]) => range(place, many))
+      this.removeCharacters(target, places)
       return
     }
     for (const [place, many] of this._fold.deleteAt(target, position, count)) this._noteErased(target, place, many)
@@ -235,7 +239,8 @@ export class Editor {
     if (after !== null && after === this._typed) /** @type {any} */ (this.ops[this.ops.length - 1]).text += text
     else {
       const where = short(target.name, this.event)
-      this._append(after === null ? { in: where, op: 'insert', text } : { after: this._place(after), in: where, op: 'insert', text })
+      if (after === null) this._append({ in: where, op: 'insert', text })
+      else this._append({ after: this._place(after), in: where, op: 'insert', text })
       this._fold.k++
     }
     this._typed = this._fold.insertAt(target, position, text)
@@ -443,10 +448,8 @@ export class Editor {
   }
 }
 
-/** The members of ops, in canonical order. @type {(keyof Op)[]} */
-const MEMBERS = [
-  'after', 'again', 'by', 'elem', 'elems', 'in', 'key', 'kind', 'object', 'once', 'op', 'over', 'text', 'value', 'values',
-]
+/** The members of ops, in canonical order. @type {any[]} */
+const MEMBERS = 'after again by elem elems in key kind object once op over text value values'.split(' ')
 
 /** @returns {never} */
 const tooDeep = () => fail('too_deep', `Documents nest at most ${MAX_DEPTH} deep.`)

@@ -1,9 +1,9 @@
 /**
  * What came, went and moved in a list while events were folded: one step for each element, in the words of RFC 6902.
  *
- * Steps are indexes at the time when they were made. If an element comes, goes or moves again, its earlier step is taken
- * out of the journal and those after it are rewritten as if it had stayed where it was; so an insertion that is taken
- * back leaves nothing, and a drag over many places is one move.
+ * Steps are indexes at the time when they were made. If an element comes, goes or moves again, its earlier step is
+ * taken out of the journal and those after it are rewritten as if it had stayed where it was; so an insertion that is
+ * taken back leaves nothing, and a drag over many places is one move.
  *
  * @typedef {import('./objects.js').Element} Element
  * @typedef {import('./objects.js').List} List

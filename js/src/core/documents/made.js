@@ -85,7 +85,8 @@ export class Made {
   /** @param {Op} op @param {string} inside */
   _put(op, inside) {
     if (op.op === 'insert') this._insert(inside, op.text === undefined ? op.values : [...op.text])
-    if (op.op === 'ensure') return new Ref(op.key === undefined ? root(String(op.kind)) : child(inside, op.key, String(op.kind)))
+    const kind = String(op.kind)
+    if (op.op === 'ensure') return new Ref(op.key === undefined ? root(kind) : child(inside, op.key, kind))
     if (op.op !== 'put') return undefined
     return op.object === undefined ? this._held(op.value) : new Ref(full(op.object, this.event))
   }
@@ -113,7 +114,8 @@ export class Made {
     /** @type {Run} */
     let run = { first: this._k, inside, content: [] }
     for (const value of content) {
-      if (this._k !== run.first + run.content.length) run = { first: this._k, inside, content: [] } // an object is between
+      const isNext = this._k === run.first + run.content.length // or else an object has taken the names between
+      if (!isNext) run = { first: this._k, inside, content: [] }
       if (!run.content.length) this._runs.push(run)
       this._k++
       run.content.push(this._held(value))
@@ -189,8 +191,8 @@ function reachOf(elems, event) {
 export function writes(thing, slot) {
   if ('slots' in thing) return 'inside' in slot && slot.inside === thing.name && thing.slots.has(slot.key)
   if (slot.sort === 'elements') {
-    const reach = 'element' in thing ? reachOf([thing.element], '') : thing.slot?.sort === 'elements' && thing.slot.reach
-    return Boolean(reach) && meet(/** @type {Reach} */ (reach), slot.reach)
+    if ('element' in thing) return meet(reachOf([thing.element], ''), slot.reach)
+    return thing.slot?.sort === 'elements' && meet(thing.slot.reach, slot.reach)
   }
   if ('element' in thing) return slot.sort === 'place' && slot.element === thing.element
   return thing.slot !== null && isSameSlot(thing.slot, slot)

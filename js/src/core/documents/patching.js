@@ -19,7 +19,8 @@
  */
 
 import { SynclineError, fail } from '../../errors.js'
-import { Allowance, carryOut, checkDepth, equal, expect, isContainer, isInside, isObject, merge as mergeValues } from '../patches.js'
+import { Allowance, carryOut, checkDepth, equal, expect, isContainer, isInside, isObject } from '../patches.js'
+import { merge as mergeValues } from '../patches.js'
 import { between, element, key } from '../pointers.js'
 import { assign, update } from './assign.js'
 import { MAP } from './names.js'
@@ -226,7 +227,9 @@ class Draft {
    * @returns {any}
    */
   _shown({ holder, token }) {
-    if (holder === this._document.top) return this._document.exists ? holder.shows('') : fail('patch_failed', 'There is no document.')
+    if (holder === this._document.top) {
+      return this._document.exists ? holder.shows('') : fail('patch_failed', 'There is no document.')
+    }
     if (holder instanceof MapObject) return holder.shows(key(holder.slots, token))
     if (holder instanceof List) return holder.sequence.contentAt(element(holder.sequence.length, token)).value
     if (holder instanceof SetObject) return holder.show()[element(holder.members.size, token)]
@@ -265,7 +268,7 @@ class Draft {
       if (!Array.isArray(value) || value.length !== target.sequence.length) return false
       return target.visible().every((element, index) => this._reads(element.value, value[index]))
     }
-    const length = target instanceof TextObject ? target.sequence.length : target instanceof SetObject ? target.members.size : value?.length
+    const { length = value?.length } = target.sequence ?? { length: target.members?.size }
     return value?.length === length && equal(this._plain(target), value)
   }
 }

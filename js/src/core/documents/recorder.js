@@ -38,7 +38,10 @@ export class Recorder {
   constructor(document) {
     this._document = document
     this._didExist = document.exists
-    /** The places in which something changed, and what they showed; undefined for nothing. @type {Map<Obj, Map<any, any>>} */
+    /**
+     * The places in which something changed, and what they showed; undefined for nothing.
+     * @type {Map<Obj, Map<any, any>>}
+     */
     this._places = new Map()
     /** What texts, counters and sets held. @type {Map<Obj, any>} */
     this._contents = new Map()
@@ -236,7 +239,9 @@ export class Recorder {
     }
     if (!marks !== !target.marks) return false
     const inside = marks ? path + '/$map' : path
-    for (const key of places.keys()) this._compare(this._was(target, key), this._is(target, key), `${inside}/${escape(key)}`)
+    for (const key of places.keys()) {
+      this._compare(this._was(target, key), this._is(target, key), `${inside}/${escape(key)}`)
+    }
     return true
   }
 
@@ -256,7 +261,8 @@ export class Recorder {
     }
     for (const element of this._placesOf(target).keys()) {
       const [was, now] = [this._was(target, element), this._is(target, element)]
-      if (was !== undefined && now !== undefined) this._compare(was, now, `${path}/${target.sequence.position(element.at)}`)
+      if (was === undefined || now === undefined) continue
+      this._compare(was, now, `${path}/${target.sequence.position(element.at)}`)
     }
     return true
   }

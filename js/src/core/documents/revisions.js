@@ -52,8 +52,8 @@ export function record(document, event, { policy = MERGE } = {}) {
 /**
  * Folds the events of a document, pending ones last; its revisions, from `firstNumber` on.
  *
- * `policy` tells the conflict policy in force at a seq (undefined: for pending events). If a document is folded in parts,
- * a group must not be cut in two.
+ * `policy` tells the conflict policy in force at a seq (undefined: for pending events). If a document is folded in
+ * parts, a group must not be cut in two.
  *
  * @param {Document} document
  * @param {Iterable<Placed>} events
@@ -65,7 +65,9 @@ export function* replay(document, events, firstNumber = 1, policy = () => MERGE)
   for (const group of grouped(events)) {
     const observer = new Recorder(document)
     let shows = false
-    for (const { event, seq } of group) shows = document.fold(event, { policy: policy(seq || undefined), observer }) || shows
+    for (const { event, seq } of group) {
+      if (document.fold(event, { policy: policy(seq || undefined), observer })) shows = true
+    }
     // even if it is what showed before the event or the group
     if (shows) yield revision(firstNumber++, group, observer.change() ?? { kind: 'update', forward: [], reverse: [] })
   }
@@ -147,11 +149,14 @@ export function blame(document, path) {
     target = winner(slot).value
   }
   if (target instanceof TextObject) return blameCharacters(document, target)
-  if (target instanceof SetObject) return sortedByBytes(target.members).map((each, at) => ({ event: origin(each), start: at, length: 1 }))
+  if (target instanceof SetObject) return sortedByBytes(target.members).map((each, at) => by(origin(each), at))
   const events = new Set(slot?.length ? [origin(slot)] : [])
   if (target instanceof CounterObject) for (const { name } of target.once.values()) events.add(eventOf(name))
-  return [...events].sort().map((event) => ({ event, start: 0, length: 1 }))
+  return [...events].sort().map((event) => by(event))
 }
+
+/** @param {string} event */
+const by = (event, start = 0) => ({ event, start, length: 1 })
 
 /**
  * @param {any} target
