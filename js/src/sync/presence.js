@@ -42,12 +42,13 @@ export class Presence {
 
   /**
    * From now on this is what others see of this tab, until it is set again, cleared, or the tab is gone. Fails with
-   * too_large, and leaves what was. It is said when the connection is live, at a bounded pace, the last state of all.
+   * too_large, or bad_settings if there is no server, and leaves what was. It is said when the connection is live, at a bounded pace, the last state of all.
    * @param {any} state any JSON, up to 4 KiB; null: gone
    * @param {string | null} [item] what it is about, seen by those who may read it; null: the space
    * @param {string} [key] tells several presences of this tab apart
    */
   set(state, item = null, key = '') {
+    if (!this._line) fail('bad_settings', 'Presence needs a server: open the replica with { server }.')
     if (sizeOf(JSON.stringify(state)) > MAX_PRESENCE_BYTES) fail('too_large', `A state has at most ${MAX_PRESENCE_BYTES} bytes.`)
     this._want()
     const { user, node } = this._replica
