@@ -6,6 +6,8 @@ import { WebSocketTransport } from './websocket.js'
 
 /** @typedef {import('./memory.js').Transport} Transport */
 
+const SECOND_MS = 600_000 // then a WebSocket is tried again: whatever was in its way may have gone
+
 /**
  * @param {string} url the server's; in a page it may be relative
  * @param {{WebSocket?: typeof globalThis.WebSocket, fetch?: typeof globalThis.fetch}} [options]
@@ -58,7 +60,8 @@ class EitherTransport {
 
   /** @param {import('../core/messages.js').Live} live */
   subscribe(live) {
-    return this._used.subscribe(live)
+    const isFirst = this._used === this._first
+    return isFirst ? this._first.subscribe(live) : this._second.subscribe(live, Date.now() + SECOND_MS)
   }
 
   /** @param {import('../core/messages.js').Presence} presence */

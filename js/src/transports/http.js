@@ -82,9 +82,9 @@ export class HttpTransport {
     }
   }
 
-  /** @param {import('../core/messages.js').Live} live @returns {AsyncGenerator<Page, never>} */
-  async *subscribe({ cursor, items }) {
-    for (let wait = 0; ; ) {
+  /** Ends at a time of the local clock, if one is given. @param {import('../core/messages.js').Live} live @returns {AsyncGenerator<Page>} */
+  async *subscribe({ cursor, items }, untilMs = Infinity) {
+    for (let wait = 0; Date.now() < untilMs; ) {
       const page = await this._page(cursor, PAGE_ENTRIES, items, wait).catch((error) => {
         if (!this._isRenewed) throw error
       })

@@ -138,6 +138,24 @@ for (const name of ['websocket', 'http']) {
   })
 }
 
+test('after a while over HTTP the pages end, so that a WebSocket is tried again', async (t) => {
+  const [space, node] = [token(), token()]
+  const transport = transportTo(server.url, { WebSocket: NoSocket })
+  await greet(transport, space, node)
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  const pages = transport.subscribe({ type: 'live', cursor: null, items: [] })
+  const [one, other] = eventsOf(2, node)
+  await transport.push(pushOf([one]))
+  assert.equal((await pages.next()).value?.entries.length, 1)
+  t.mock.timers.tick(599_999)
+  const next = pages.next()
+  await transport.push(pushOf([other]))
+  assert.equal((await next).value?.entries.length, 1)
+  t.mock.timers.tick(1)
+  assert.equal((await pages.next()).done, true)
+  await transport.close()
+})
+
 test('a URL that is none', () => {
   assert.throws(() => new HttpTransport('nonsense'), { code: 'bad_settings' })
 })
