@@ -6,8 +6,9 @@ import { fail, fromWire } from '../errors.js'
 import { openIndexedDB } from '../stores/indexeddb.js'
 import { MemoryStore } from '../stores/memory.js'
 import { transportTo } from '../transports/either.js'
-import { SyncManager } from './manager.js'
+import { SAVE_SECONDS, SyncManager } from './manager.js'
 import { Presence } from './presence.js'
+import { within } from './waiting.js'
 
 /** @typedef {import('./credentials.js').Token} Token */
 /** @typedef {import('./manager.js').SyncResult} SyncResult */
@@ -62,7 +63,7 @@ export class SyncedReplica extends DocumentReplica {
    */
   async sync() {
     this._served()
-    await this.saved()
+    await within(SAVE_SECONDS, this.saved()) // another tab may be the one that pushes
     const { pushed, pulled, errors, failed } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
     const read = errors.map(fromWire)
     return { pushed, pulled, errors: read, failure: failed ? read.at(-1) : null }

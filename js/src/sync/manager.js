@@ -5,7 +5,7 @@ import { ClientSession, retrySeconds } from '../core/session.js'
 import { Conversation, newResult } from './conversation.js'
 import { Credentials, isAboutCredentials } from './credentials.js'
 import { keepValid } from './renewal.js'
-import { Bell, Turns, pause } from './waiting.js'
+import { Bell, Turns, pause, within } from './waiting.js'
 
 /** @typedef {import('../core/session.js').Effect} Effect */
 /** @typedef {import('../core/session.js').Local} Local */
@@ -41,7 +41,8 @@ import { Bell, Turns, pause } from './waiting.js'
 
 const PAGE_ENTRIES = 1_000 // so that storing a page is no long task
 const HELD_SECONDS = 2 // how long items are held back, while live, whose events had a retryable answer
-const SAVE_SECONDS = 2
+/** Only what is on the disk is pushed; a disk that is full is not waited for. */
+export const SAVE_SECONDS = 2
 const LONGEST_SECONDS = 3_600 // no server is left in peace for longer, whatever it asks for
 
 export class SyncManager {
@@ -79,15 +80,8 @@ export class SyncManager {
 
   /** Pushes what is pending and pulls what is new. Errors are in the result, and nothing is lost by them. @returns {Promise<SyncResult>} */
   async sync() {
-    await this._saved()
+    await within(SAVE_SECONDS, this.replica.saved())
     return this._isLive ? this._nextRound() : this._busy.take(() => this._once())
-  }
-
-  /** Only what is on the disk is pushed; a disk that is full is not waited for. */
-  async _saved() {
-    const waited = new AbortController()
-    await Promise.race([this.replica.saved(), pause(SAVE_SECONDS, waited.signal)])
-    waited.abort()
   }
 
   async _once() {

@@ -19,6 +19,17 @@ export function pause(seconds, signal) {
   })
 }
 
+/**
+ * Resolves when a promise does, or after some seconds.
+ * @param {number} seconds
+ * @param {Promise<void>} done
+ */
+export async function within(seconds, done) {
+  const waited = new AbortController()
+  await Promise.race([done, pause(seconds, waited.signal)])
+  waited.abort()
+}
+
 /** One after the other: `take` runs an action when all before it have ended. */
 export class Turns {
   constructor() {

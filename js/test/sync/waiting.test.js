@@ -125,3 +125,14 @@ test('what cannot succeed is not tried again', async (t) => {
   await settled()
   assert.equal(asked.length, 2)
 })
+
+test('a disk that is full is not waited for', async (t) => {
+  const { manager, asked } = place(t, [WELCOME, PAGE])
+  manager.replica.saved = () => new Promise(() => {})
+  const result = manager.sync()
+  await settled()
+  assert.deepEqual(asked, [])
+  t.mock.timers.tick(2_000)
+  assert.equal((await result).failure, null)
+  assert.deepEqual(asked, ['hello', 'pull'])
+})
