@@ -448,8 +448,10 @@ export class Editor {
   }
 }
 
-/** The members of ops, in canonical order. @type {any[]} */
-const MEMBERS = 'after again by elem elems in key kind object once op over text value values'.split(' ')
+/** The members of ops, in canonical order. */
+const MEMBERS = /** @type {(keyof Op)[]} */ (
+  'after again by elem elems in key kind object once op over text value values'.split(' ')
+)
 
 /** @returns {never} */
 const tooDeep = () => fail('too_deep', `Documents nest at most ${MAX_DEPTH} deep.`)
