@@ -21,6 +21,7 @@ serve: setup  ## run the server on PORT (8080)
 test: lint cover suite test-js  ## lint, types, the core to its last branch, and the whole suite
 
 suite: setup  ## the whole suite, on all processors
+	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/pytest -n logical --dist worksteal
 
 test-core: setup  ## the core alone, in seconds

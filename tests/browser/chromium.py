@@ -2,6 +2,7 @@
 
 The last is pinned by ``package-lock.json`` and unpacked into ``.cache`` once; it brings the libraries that it needs.
 Where none can be had, `NotInstalled` says why, and that is the reason with which the tests are skipped.
+``python -m tests.browser.chromium`` brings it, so that no test has to wait for it.
 """
 
 import fcntl
@@ -134,3 +135,10 @@ def _mark(folder: Path) -> None:
 
 def _digest() -> str:
     return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    try:
+        print(find().executable)
+    except NotInstalled as error:
+        print(f"Tests in a browser will be skipped: {error}")

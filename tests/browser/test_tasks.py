@@ -34,6 +34,13 @@ def test_everything_one_does_with_tasks(tasks, open_server, space):
     tasks.expect_state("Online")
 
 
+def test_a_demo_says_that_it_is_one(pages, serve):
+    tasks = Tasks(pages.open(f"{serve(demo=True).url}/demo/"))
+    expect(tasks.page.get_by_role("complementary")).to_contain_text("all of it is deleted when the server stops")
+    tasks.add("Milk")
+    tasks.expect_state("Online")
+
+
 def test_what_was_typed_is_text(tasks):
     title = "<img src=x onerror=alert(1)> & <b>bold</b>"
     tasks.add(title)

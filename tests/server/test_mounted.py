@@ -20,9 +20,12 @@ async def test_a_host_app_mounts_the_server(tmp_path: Path) -> None:
         pushed = await client.post("/v1/push", json={"events": [event]})
         pulled = await client.get("/v1/spaces/default/pull")
         missing = await client.get("/nothing")
+        pages = [await client.get(path) for path in ("/", "/setup", "/demo", "/demo/", "/sdk/syncline.js")]
     await app.stop()
     assert pushed.json()["head"] == 1
     assert [entry["event"]["id"] for entry in pulled.json()["entries"]] == [event["id"]]
+    assert [page.status_code for page in pages] == [200, 200, 308, 200, 200]
+    assert pages[2].headers["location"] == "demo/"
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
 
