@@ -1,209 +1,72 @@
-// Several tabs of one replica, with everything that may go wrong between them, their disk and their server.
+// Tabs in a simulation, each with what it derives of the log by its hooks alone.
 
 import assert from 'node:assert/strict'
-import { mock, test } from 'node:test'
+import { test } from 'node:test'
 
-import { ClientSession } from '../../src/core/session.js'
-import { fail } from '../../src/errors.js'
-import { Store } from '../../src/stores/store.js'
-import { START_MS } from '../author.js'
-import { Dice } from '../dice.js'
-import { Browser } from './browser.js'
 import { Mirror } from './mirror.js'
-import { Server } from './server.js'
+import { Simulation } from './simulation.js'
+
+/** @typedef {import('../../src/core/events.js').Event} Event */
+/** @typedef {import('../../src/stores/store.js').Store} Store */
+/** @typedef {import('./simulation.js').Tab} Tab */
 
 const SEEDS = Number(process.env.SEEDS ?? 40)
-const STEPS = 500
-const PASSING = ['storage_full', 'store_damaged', 'connection_lost']
 
-/** @typedef {{ tab: number, replica: Mirror, recorded: Set<number>, busy: boolean, session: ClientSession | null }} Tab */
+class Log extends Simulation {
+  /** What tabs recorded, by replica. @type {Map<Mirror, number[]>} */
+  recorded = new Map()
+  /** What a tab was told is on the disk. @type {Set<number>} */
+  durable = new Set()
+  /** What somebody dropped. @type {Set<number>} */
+  gone = new Set()
 
-class Simulation {
-  /** @param {number} seed */
-  constructor(seed) {
-    this.dice = new Dice(seed)
-    this.browser = new Browser(this.dice)
-    this.server = new Server({
-      now: () => this.ms,
-      refuses: (event) => event.payload % 25 === 7,
-      pageEntries: () => 1 + this.dice.below(9),
-    })
-    /** Whether the clocks of tabs are an hour ahead of the server's. */
-    this.isAhead = false
-    /** @type {Tab[]} */
-    this.tabs = []
-    this.count = 0
-    /** What a tab was told is on the disk. @type {Set<number>} */
-    this.durable = new Set()
-    /** @type {Set<number>} */
-    this.gone = new Set()
-    /** @type {unknown[]} */
-    this.wrong = []
-    this.ms = START_MS
-    this.loss = this.dice.below(3) ? 0 : 0.3
-    this.browser.breaks = this.dice.below(3) ? 0 : 0.1
-    this.restores = this.dice.below(2)
-  }
-
-  async open() {
-    const opening = this.browser.open()
-    const { tab, tabs, store } = await opening
-    const random = () => this.dice.below(2 ** 32)
-    const replica = new Mirror(store, { tabs, random, nowMs: () => (this.ms += this.dice.below(3)) + (this.isAhead ? 3_600_000 : 0), user: 'ann' })
-    this.tabs.push({ tab, replica, recorded: new Set(), busy: false, session: null })
+  /** @param {Store} store @param {import('../../src/replica/index.js').Sources} sources */
+  make(store, sources) {
+    return new Mirror(store, sources)
   }
 
   /** @param {Tab} tab */
-  edit({ replica, recorded }) {
+  edit({ replica }) {
     const item = this.dice.choose(['a', 'b', 'c'])
-    const named = replica.onTheirWay().filter((event) => event.item === item).map(({ id }) => id)
+    const named = replica.onTheirWay().filter((/** @type {Event} */ event) => event.item === item).map((/** @type {Event} */ { id }) => id)
     const ops = named.length && this.dice.below(2) ? [{ op: 'x', over: [this.dice.choose(named)] }] : undefined
     const count = 1 + this.dice.below(2)
     const drafts = Array.from({ length: count }, () => ({ item, action: 'update', ops, payload: ++this.count }))
-    for (const { payload } of replica.recordMany(drafts, { together: !this.dice.below(4) })) recorded.add(payload)
+    const recorded = this.recorded.get(replica) ?? []
+    this.recorded.set(replica, recorded)
+    for (const { payload } of replica.recordMany(drafts, { together: !this.dice.below(4) })) recorded.push(payload)
     const now = [...recorded]
     void replica.saved().then(() => now.forEach((payload) => this.durable.add(payload)))
   }
 
-  /** What the tab that leads says to the server next. @param {Tab} tab */
-  async talk(tab) {
-    tab.busy = true
-    try {
-      const session = tab.session ?? (await this.begin(tab))
-      await this.converse(tab.replica, session)
-    } catch (error) {
-      tab.session = null
-      if (!PASSING.includes(/** @type {any} */ (error).code)) throw error
-    }
-    tab.busy = false
-  }
-
-  /** A new conversation, after the end of another. @param {Tab} tab */
-  async begin(tab) {
-    await tab.replica.keepAcks()
-    tab.session = new ClientSession({ space: 's', batchSize: 1 + this.dice.below(4) })
-    return tab.session
-  }
-
-  /** @param {Mirror} replica @param {ClientSession} session */
-  async converse(replica, session) {
-    const die = this.dice.below(40)
-    if (die === 0) fail('connection_lost')
-    if (die < 4) return replica.settle()
-    const [first] = replica.local(1).pending
-    if (die === 4 && first) return replica.perform({ type: 'mark_copied', event: first })
-    const step = session.next(replica.local())
-    if (step?.type === 'restamp') return replica.perform(step)
-    if (!step) {
-      session.release()
-      session.caughtUp = false
-      return
-    }
-    const answer = this.server.answer(step, session._pushed)
-    if (die === 5) fail('connection_lost')
-    for (const effect of session.receive(answer)) await replica.perform(/** @type {any} */ (effect))
-  }
-
-  async step() {
-    const die = this.dice.below(100)
-    const tab = this.tabs.length ? this.dice.choose(this.tabs) : null
-    if (!tab || (die < 4 && this.tabs.length < 4)) await this.open()
-    else if (die < 6) this.kill(tab)
-    else if (die < 9) this.browser.isFull = !this.dice.below(3)
-    else if (die < 11) mock.timers.tick(200)
-    else if (die < 12) mock.timers.tick(11_000)
-    else if (die < 13 && this.restores && this.server.log.length) this.restore()
-    else if (die < 14) this.isAhead = !this.dice.below(4)
-    else if (die < 15) this.drop(tab)
-    else if (die < 28) this.edit(tab)
-    else if (die < 50) this.lead()
-    else await this.browser.happen({ loss: this.loss })
-    await new Promise(setImmediate)
-    this.check()
-  }
-
-  /** The server comes back with an older copy of its log; so all conversations end. */
-  restore() {
-    this.server.restore(this.dice.below(this.server.log.length))
-    for (const tab of this.tabs) tab.session = null
-  }
-
-  lead() {
-    const leader = this.tabs.find(({ replica, busy }) => replica.status().isLeader && !busy)
-    if (leader) void this.talk(leader).catch((error) => this.wrong.push(error))
+  /** @param {Event} event */
+  refuses(event) {
+    return event.payload % 25 === 7
   }
 
   /** @param {Tab} tab */
-  kill(tab) {
-    this.tabs = this.tabs.filter((each) => each !== tab)
-    this.browser.kill(tab.tab)
-    clearInterval(tab.replica._ticking)
+  drop(tab) {
+    const dropped = super.drop(tab)
+    if (dropped) this.gone.add(dropped.payload)
+    return dropped
   }
 
-  /** @param {Tab} tab */
-  drop({ replica }) {
-    const [first] = replica.refused()
-    if (!first) return
-    this.gone.add(first.event.payload)
-    replica.drop(first.event.id)
-  }
-
-  check() {
-    if (this.wrong.length) throw this.wrong[0]
-    for (const { replica } of this.tabs) {
-      assert.deepEqual(replica.told, replica.seen)
-      const mine = replica.onTheirWay().filter((event) => event.node === replica.node)
-      for (const [place, event] of mine.entries()) {
-        if (place) assert.ok(mine[place - 1].id < event.id && mine[place - 1].n < event.n, 'ids and n rise')
-      }
-    }
-  }
-
-  /** All is delivered, the disk has room, and everybody says what they have. */
-  async end() {
-    this.browser.isFull = false
-    this.browser.breaks = 0
-    if (!this.tabs.length) await this.open()
-    for (let round = 0; round < 6; round++) {
-      await this.browser.settle()
-      mock.timers.tick(11_000)
-      await this.browser.settle()
-      mock.timers.tick(200)
-      await this.browser.settle()
-      this.check()
-    }
-    const fresh = await Store.open(this.browser.disk)
-    for (const { replica } of this.tabs) {
-      const told = (/** @type {Store} */ { state, outbox, log, documents }) =>
-        JSON.parse(JSON.stringify([state, [...outbox], log, [...documents.values()].sort((a, b) => (a.item < b.item ? -1 : 1))]))
-      assert.deepEqual(told(replica.store), told(fresh))
-      assert.equal(replica.status().unsaved, 0)
-    }
-    await this.countAll(fresh)
+  /** @param {any} replica */
+  compare(replica) {
+    assert.deepEqual(replica.told, replica.seen)
   }
 
   /** What a tab that lives has recorded, or that was durable, is there once. @param {Store} fresh */
-  async countAll(fresh) {
+  async finish(fresh) {
     const log = (await fresh.entries()).map(({ event }) => event)
     const outbox = [...fresh.outbox.values()].map(({ event }) => event)
     const behind = this.server.log.map(({ event }) => event).filter(({ id }) => ![...log, ...outbox].some((each) => each.id === id))
     const payloads = [...log, ...outbox, ...behind].map(({ payload }) => payload).sort((a, b) => a - b)
     assert.deepEqual(payloads, [...new Set(payloads)], 'nothing is there twice')
     const there = new Set(payloads)
-    const expected = new Set([...this.durable, ...this.tabs.flatMap(({ recorded }) => [...recorded])])
+    const expected = new Set([...this.durable, ...this.tabs.flatMap(({ replica }) => this.recorded.get(replica) ?? [])])
     assert.deepEqual([...expected].filter((payload) => !there.has(payload) && !this.gone.has(payload)), [], 'nothing is lost')
   }
 }
 
-for (let seed = 1; seed <= SEEDS; seed++) {
-  test(`tabs, seed ${seed}`, async () => {
-    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
-    try {
-      const simulation = new Simulation(seed)
-      for (let step = 0; step < STEPS; step++) await simulation.step()
-      await simulation.end()
-    } finally {
-      mock.timers.reset()
-    }
-  })
-}
+for (let seed = 1; seed <= SEEDS; seed++) test(`tabs, seed ${seed}`, () => new Log(seed).run())
