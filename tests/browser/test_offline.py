@@ -2,13 +2,16 @@
 
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.browser.demos import Tasks, expect_on
 from tests.browser.networks import network
+from tests.server.running import eventually
 
 SPACE = "default"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -125,3 +128,22 @@ def test_a_server_that_comes_back_empty_changes_nothing_here(profile, server):
     expect_on(server, SPACE, "Salt")
     tasks.reload()
     tasks.expect_titles("Salt")
+
+
+def test_newer_pages_are_taken_with_the_next_visit(profile, serve, tmp_path, monkeypatch):
+    package = tmp_path / "installed" / "syncline"
+    shutil.copytree(ROOT / "src" / "syncline", package)
+    shutil.copytree(ROOT / "js" / "src", package / "server" / "static" / "sdk")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    tasks = opened(profile("ann"), serve(open=True))
+    tasks.wait_until_kept()
+    file = package / "server" / "static" / "demo" / "index.html"
+    file.write_text(file.read_text().replace("<title>Shared tasks", "<title>Our tasks"))
+
+    def next_title():
+        tasks.reload()
+        return tasks.page.title() == "Our tasks"
+
+    eventually(next_title, what="the newer page is shown")
+    tasks.add("Milk")
+    tasks.expect_titles("Milk")
