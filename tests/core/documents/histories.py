@@ -24,7 +24,7 @@ LEAST = {node: node_hash(node) for node in NODES}
 KEYS = ("a", "b", "a/~1", "", "$c", "😀", "\ue000", "__proto__", "10", "9")
 SCALARS = (None, True, False, 0, 1, -2.5, 1e300, "", "x", "$x", "/a:map", "é😀")
 CHARACTERS = "aé€😀\U0010ffff\n"
-MEMBERS = (1, True, "1", None, [1], {"$text": "t"}, {"b": 1, "a": 2})
+MEMBERS = (1, True, "1", None, [1], {"$text": "t"}, {"b": 1, "a": 2}, "😀", "\ue000")
 
 
 class History(NamedTuple):
