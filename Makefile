@@ -27,7 +27,7 @@ suite: setup  ## the whole suite, on all processors
 test-core: setup  ## the core alone, in seconds
 	HISTORIES=50 $(BIN)/pytest -q -n logical --hypothesis-profile brief tests/core
 
-test-js: js/node_modules/.stamp  ## the browser SDK: its types, and its tests on Node
+test-js: setup js/node_modules/.stamp  ## the browser SDK: its types, and its tests on Node
 	cd js && npm run --silent check && npm test --silent
 
 cover: setup  ## the same, every line and branch of it
