@@ -11,7 +11,8 @@ from syncline.errors import BadRequest, ConnectionLost, HelloRequired
 from syncline.transports import PresenceTransport
 from syncline.transports.http import HttpTransport
 from syncline.transports.memory import MemoryTransport
-from syncline.transports.websocket import WAITING_PAGES, WebSocketTransport
+from syncline.transports.line import WAITING_PAGES
+from syncline.transports.websocket import WebSocketTransport
 from tests.transports.servers import in_a_process
 
 

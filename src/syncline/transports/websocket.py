@@ -1,56 +1,28 @@
-"""Over one WebSocket: messages as text frames, and a heartbeat that notices a server which vanished in silence."""
+"""Over one WebSocket: messages as text frames."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncIterator
 
-from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
-from syncline.core.limits import PING_SECONDS, PONG_SECONDS
-from syncline.core.messages import (
-    Ack,
-    Answer,
-    AnswerKind,
-    Auth,
-    Authenticated,
-    ErrorMessage,
-    Hello,
-    Live,
-    Page,
-    Peers,
-    Ping,
-    Pong,
-    Presence,
-    Pull,
-    Push,
-    Welcome,
-    decode_answer,
-    encode,
-)
-from syncline.errors import BadRequest, ConnectionLost, HelloRequired, InternalError, SynclineError
+from syncline.errors import BadRequest, ConnectionLost
+from syncline.transports.line import SocketTransport, lost
 
 __all__ = ["WebSocketTransport"]
 
 CONNECT_SECONDS = 5.0
-WAITING_PAGES = 8
-"""Pages that may wait for the subscriber; then the connection itself waits."""
 
 
-class WebSocketTransport:
+class WebSocketTransport(SocketTransport):
     """A conversation over a WebSocket; see ``Transport``. ``url`` is the server's, http(s) or ws(s)."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(self._dial)
         self._url = "ws" + url.rstrip("/").removeprefix("http").removeprefix("ws") + "/ws"
-        self._line: _Line | None = None
 
-    async def hello(self, hello: Hello) -> Welcome:
-        """See ``Transport.hello``."""
-        await self.close()
+    async def _dial(self) -> _Frames:
         try:
             connection = await connect(
                 self._url, compression=None, max_size=None, ping_interval=None, open_timeout=CONNECT_SECONDS, proxy=None
@@ -59,187 +31,28 @@ class WebSocketTransport:
             raise BadRequest(str(error)) from None
         except (OSError, TimeoutError, WebSocketException) as error:
             raise ConnectionLost(f"{self._url} cannot be reached: {str(error) or type(error).__name__}") from None
-        self._line = _Line(connection)
-        return await self._line.ask(hello, Welcome)
-
-    async def authenticate(self, auth: Auth) -> Authenticated:
-        """See ``Transport.authenticate``."""
-        return await self._open().ask(auth, Authenticated)
-
-    async def push(self, push: Push) -> Ack:
-        """See ``Transport.push``."""
-        return await self._open().ask(push, Ack)
-
-    async def pull(self, pull: Pull) -> Page:
-        """See ``Transport.pull``."""
-        return await self._open().ask(pull, Page)
-
-    async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
-        """See ``Transport.subscribe``."""
-        line = self._open()
-        await line.send(live)
-        while True:
-            yield await line.next_page()
-
-    async def tell(self, presence: Presence) -> None:
-        """See ``PresenceTransport.tell``."""
-        line = self._open()
-        await line.send(replace(presence, ref=line.presence_ref))
-
-    async def peers(self) -> AsyncGenerator[Peers | SynclineError, None]:
-        """See ``PresenceTransport.peers``."""
-        line = self._open()
-        try:
-            while True:
-                yield await line.next_peers()
-        finally:
-            line.hear_no_more()
-
-    async def close(self) -> None:
-        """See ``Transport.close``."""
-        if self._line is not None:
-            line, self._line = self._line, None
-            await line.close()
-
-    def _open(self) -> _Line:
-        if self._line is None:
-            raise HelloRequired("Say hello first.")
-        return self._line
+        return _Frames(connection)
 
 
-class _Line:
-    """An open connection: answers go to who asked, pages to who follows, and silence ends it."""
-
+class _Frames:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._asked: dict[int, asyncio.Future[Answer]] = {}
-        self._pages: asyncio.Queue[Page | SynclineError] = asyncio.Queue(WAITING_PAGES)
-        self._ref = self.presence_ref = 1
-        self._peers: asyncio.Queue[Peers | SynclineError] = asyncio.Queue(WAITING_PAGES)
-        self._hears = True
-        self._heard = self._said = asyncio.get_running_loop().time()
-        self._failure: SynclineError | None = None
-        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._beat())]
 
-    async def ask(self, request: Any, kind: type[AnswerKind]) -> AnswerKind:
-        """Sends a request and waits for its answer."""
-        ref = 0
-        if not isinstance(request, Hello):
-            self._ref += 1
-            ref = self._ref
-            request = replace(request, ref=ref)
-        self._asked[ref] = asyncio.get_running_loop().create_future()
+    async def send(self, text: bytes) -> None:
         try:
-            await self.send(request)
-            answer = await self._asked[ref]
-        finally:
-            self._asked.pop(ref, None)
-        if isinstance(answer, ErrorMessage):
-            raise answer.error
-        if not isinstance(answer, kind):
-            raise InternalError(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
-        return answer
-
-    async def send(self, message: Any) -> None:
-        """Sends a message."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            await self._connection.send(encode(message), text=True)
-            self._said = asyncio.get_running_loop().time()
+            await self._connection.send(text, text=True)
         except ConnectionClosed:
-            raise self._failure or _lost() from None
+            raise lost() from None
 
-    async def next_page(self) -> Page:
-        """The next page of the subscription."""
-        if self._failure is not None and self._pages.empty():
-            raise self._failure
-        page = await self._pages.get()
-        if isinstance(page, SynclineError):
-            raise page
-        return page
-
-    async def next_peers(self) -> Peers | SynclineError:
-        """What is told next of who is here, or an error about what was said of it."""
-        if self._failure is not None and self._peers.empty():
-            raise self._failure
-        told = await self._peers.get()
-        if told is self._failure:
-            raise self._failure
-        return told
-
-    def hear_no_more(self) -> None:
-        """What is told of who is here is dropped from now on."""
-        self._hears = False
-        while not self._peers.empty():  # whoever waits for room goes on
-            self._peers.get_nowait()
-
-    async def _receive(self) -> None:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for text in self._connection:
-                self._heard = asyncio.get_running_loop().time()
-                await self._take(decode_answer(text.encode() if isinstance(text, str) else text))
-            self._fail(_lost())
+                yield text.encode() if isinstance(text, str) else text
         except ConnectionClosed:
-            self._fail(_lost())
-        except SynclineError as error:
-            self._fail(error)
+            return
 
-    async def _take(self, answer: Answer) -> None:
-        match answer:
-            case Welcome():
-                self._settle(0, answer)
-            case Authenticated() | Ack() | Page(ref=int()):
-                self._settle(answer.ref or 0, answer)
-            case Page():
-                await self._pages.put(answer)
-            case Peers() if self._hears:
-                await self._peers.put(answer)
-            case ErrorMessage(ref=self.presence_ref) if self._hears:
-                await self._peers.put(answer.error)
-            case ErrorMessage(ref=int()):
-                self._settle(answer.ref or 0, answer)
-            case ErrorMessage() if 0 in self._asked:
-                self._settle(0, answer)
-            case ErrorMessage():
-                await self._pages.put(answer.error)
-            case Ping():
-                await self.send(Pong(ref=answer.ref))
-
-    def _settle(self, ref: int, answer: Answer) -> None:
-        future = self._asked.get(ref)
-        if future is not None and not future.done():
-            future.set_result(answer)
-
-    async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(PING_SECONDS / 2)
-            silence = loop.time() - self._heard
-            if silence > PING_SECONDS + PONG_SECONDS:
-                self._fail(ConnectionLost("The server has gone silent."))
-                self._connection.transport.abort()
-                return
-            if max(silence, loop.time() - self._said) > PING_SECONDS:  # whoever only reads has to be heard, too
-                with suppress(SynclineError):
-                    await self.send(Ping())
-
-    def _fail(self, error: SynclineError) -> None:
-        self._failure = self._failure or error
-        for future in self._asked.values():
-            if not future.done():
-                future.set_exception(self._failure)
-        for queue in (self._pages, self._peers):
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(self._failure)
+    def abort(self) -> None:
+        self._connection.transport.abort()
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._fail(_lost())
         await self._connection.close()
-
-
-def _lost() -> ConnectionLost:
-    return ConnectionLost("The server ended the connection.")
