@@ -101,6 +101,9 @@ def test_a_key_with_a_scope_and_an_end(administrator, server):
     assert administrator("keys", "revoke", made["id"], "--json").json == {"id": made["id"], "revoked": True}
     gone = administrator("keys", "revoke", made["id"])
     assert (gone.code, gone.out) == (1, "")
+    for wrong in (("x" * 257,), ("x", "--item", "a b"), ("x", "--action", "a b")):
+        done = administrator("keys", "create", *wrong, "--user", "ann")
+        assert (done.code, "(bad_request)" in done.err) == (1, True)
     assert administrator("keys", "create", "x", "--user", "ann", "--expires", "soon").code == 2
     assert administrator("keys", "create", "x", "--user", "ann", "--expires", "2020-01-01").code == 1
 

@@ -20,6 +20,7 @@ from syncline.core.access.state import (
 )
 from syncline.errors import BadRequest, NotFound, UnknownUser
 from syncline.server.administration import key_made
+from syncline.server.api.keys import check_name, check_scope
 from syncline.server.auth.passwords import Passwords
 from syncline.server.auth.second_factor import SecondFactors
 from syncline.server.auth.sessions import Sessions
@@ -97,6 +98,8 @@ class LocalRegister:
 
     async def create_key(self, name: str, user: str, **scope: Any) -> dict[str, Any]:
         """A new key. Raises BadRequest or UnknownUser."""
+        check_name(name)
+        scope.update(check_scope(scope["actions"], scope["items"])._asdict())
         keys, is_new = self._registry.api_keys, self._registry.users.find(self._space, user) is None
         text = self._registry.create_key(name, user, self._space, **scope)
         made = keys.find(keys.identify(text).credential.partition(":")[2])

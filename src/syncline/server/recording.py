@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 from syncline.core.access.scope import TRUSTED
 from syncline.errors import SpaceDeleted, SynclineError
@@ -38,15 +38,20 @@ class Recording:
     async def finish(self) -> None:
         """Returns when what was begun is done."""
         if self._task is not None:
-            await self._task
+            with suppress(SynclineError):  # the register cannot be read: at the next start
+                await self._task
 
     async def _record(self) -> None:
         while self._again:
             self._again = False
+            held_up: set[str] = set()  # spaces that are not there yet, or whose disk is full: at the next look
             for act in await asyncio.to_thread(self._table.waiting):
+                if act.space in held_up:
+                    continue  # a log tells acts in their order
                 try:
                     await self._tell(act)
-                except SynclineError as error:  # a space that is not there yet, a full disk: at the next look
+                except SynclineError as error:
+                    held_up.add(act.space)
                     log.warning("%s on %s is not told in %s yet: %s", act.action, act.item, act.space, error.message)
 
     async def _tell(self, act: WaitingAct) -> None:

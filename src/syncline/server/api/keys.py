@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from syncline.core import patterns
 from syncline.core.access.scope import Scope
 from syncline.core.events import ACTION
@@ -29,7 +31,7 @@ async def create_key(request: Request) -> None:
     check_name(body.name)
     if body.expires_ms is not None and not 0 < body.expires_ms <= MAX_SAFE_INTEGER:
         raise BadRequest("expires_ms: a time in milliseconds since 1970; leave it out for a key that does not expire.")
-    scope = Scope(_actions(body.actions), patterns.check(body.items))
+    scope = check_scope(body.actions, body.items)
     async with people(request) as found:
         key = await found.create_key(body.name, body.user or request.identity.user, scope, body.expires_ms)
         await answer(request, shown(key), status=201)
@@ -49,6 +51,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_scope(actions: Sequence[str], items: Sequence[str]) -> Scope:
+    """What a key is limited to. Raises BadRequest."""
+    return Scope(_actions(actions), patterns.check(items))
+
+
 def shown(made: NewKey) -> shapes.CreatedKey:
     """A key as it is shown once."""
     return shapes.CreatedKey(*_members(made.key), key=made.text)
@@ -64,7 +71,7 @@ def _members(
     return key.id, key.name, key.user, key.actions, key.items, key.created, key.expires, key.used
 
 
-def _actions(given: list[str]) -> tuple[str, ...]:
+def _actions(given: Sequence[str]) -> tuple[str, ...]:
     """The patterns of actions, each once. Raises BadRequest."""
     for pattern in given:
         if pattern != "*" and not ACTION.fullmatch(pattern.removesuffix("*")):
