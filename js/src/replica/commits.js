@@ -1,10 +1,9 @@
 // How what is recorded gets to the disk, in one order with what other tabs of the same store commit.
 
-import { encode } from '../core/canonical.js'
 import { StampClock } from '../core/stamps.js'
 import { SynclineError } from '../errors.js'
 import { isOnItsWay, pack, pending, randomBits, unpack } from '../stores/index.js'
-import { lastOf, remade, saw } from './effects.js'
+import { lastOf, remade } from './effects.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('../core/events.js').Event} Event */
@@ -33,7 +32,7 @@ const SETTLED_AT_ONCE = 1_000 // entries
 /**
  * What a replica has recorded and what is on the disk.
  *
- * Subclasses that derive something of the log override these hooks. Each is called synchronously, when `store` and
+ * Subclasses say by these hooks what they derive of the log. Each is called synchronously, when `store` and
  * `onTheirWay()` tell the new state already; none may record, commit or throw.
  *
  * - `noted(entries)`: entries came to the end of their items (`{ seq, at, event }`, in order of seq). Each settles the
@@ -49,6 +48,7 @@ const SETTLED_AT_ONCE = 1_000 // entries
  * - `snapshot(item, entries)`: the next `{ kept, piece }` of an item: of its entries in `store.log` (given, in order)
  *   on top of `store.documents.get(item)`, without pending events. Called in the tab that leads, when the log settles.
  * - `clockIn(kept)`: the item's vector clock in a snapshot, as a JSON object.
+ * - `readClock(item)` (of `Replica`): the item's vector clock with all events on their way, as a new Map.
  *
  * For a change they are called in this order: `rewritten`, `noted`, `recorded`, `settled`.
  */
@@ -110,24 +110,18 @@ export class Commits {
   settled(_kepts) {}
 
   /**
-   * @param {string} item
-   * @param {Entry[]} entries
+   * @abstract
+   * @param {string} _item
+   * @param {Entry[]} _entries
    * @returns {{ kept: Kept, piece: Piece | null }}
    */
-  snapshot(item, entries) {
-    const old = this.store.documents.get(item)
-    const { count = 0, number = 0, since = 0 } = old ?? {}
-    const { seq, at } = entries[entries.length - 1]
-    const clock = new Map(Object.entries(old ? this.clockIn(old) : {}))
-    for (const { event } of entries) saw(clock, event)
-    const more = { count: count + entries.length, number: number + 1, since: since + entries.length }
-    const kept = { item, text: encode(Object.fromEntries(clock)), seq, at, revision: 0, group: null, ...more }
-    return { kept, piece: { item, number, text: JSON.stringify(entries), base: null } }
+  snapshot(_item, _entries) {
+    throw new TypeError()
   }
 
-  /** @param {Kept} kept @returns {Record<string, number>} */
-  clockIn(kept) {
-    return JSON.parse(kept.text)
+  /** @abstract @param {Kept} _kept @returns {Record<string, number>} */
+  clockIn(_kept) {
+    throw new TypeError()
   }
 
   /** Tells watchers. @param {Event[]} _events */

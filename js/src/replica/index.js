@@ -40,7 +40,7 @@ const SETTLE_ABOVE = 2_000 // entries in memory that have not settled
 const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
 const CACHED_CLOCKS = 1_000
 
-/** One replica of one space. Its hooks are those of `Commits`, and `readClock`. */
+/** One replica of one space, but for what its events come to: see the hooks of `Commits`. */
 export class Replica extends Commits {
   /**
    * @param {import('../stores/store.js').Store} store
@@ -184,16 +184,9 @@ export class Replica extends Commits {
     return clock
   }
 
-  /**
-   * The item's vector clock with all events on their way, as a new Map. A hook.
-   * @param {string} item
-   */
-  readClock(item) {
-    const kept = this.store.documents.get(item)
-    const clock = new Map(Object.entries(kept ? this.clockIn(kept) : {}))
-    for (const { event } of this.store.log) if (event.item === item) saw(clock, event)
-    for (const event of this.onTheirWay()) if (event.item === item) saw(clock, event)
-    return clock
+  /** @abstract @param {string} _item @returns {Map<string, number>} */
+  readClock(_item) {
+    throw new TypeError()
   }
 
   /** @param {Set<string> | null} items @param {Entry[]} entries @param {Event[]} events */

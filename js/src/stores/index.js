@@ -171,30 +171,34 @@ export const unpack = ({ entries, outbox, ...rest }) => ({
   outbox: outbox?.map(readOutboxRow),
 })
 
-/** What is in memory, as of a commit. Whoever holds it may keep it: it is changed by `apply` alone. */
+/** What is in memory, as of a commit. */
 export class Contents {
+  /** Local events by id, in order. @type {Map<string, Outboxed>} */
+  outbox = new Map()
+  /** How many local events of each status there are. */
+  counts = { pending: 0, acked: 0, refused: 0, orphan: 0 }
+  /** The last snapshot of each item. @type {Map<string, Kept>} */
+  documents = new Map()
+  /** The entries that have not settled, in order of seq. @type {Entry[]} */
+  log = []
+  /** The greatest id that ever was in the outbox. */
+  _last = ''
+
   /** @param {ReplicaState} state */
   constructor(state) {
+    /** What the replica knows of itself. */
     this.state = state
-    /** Local events by id, in the order of their ids, which is that of their n. @type {Map<string, Outboxed>} */
-    this.outbox = new Map()
-    /** The last snapshot of each item. @type {Map<string, Kept>} */
-    this.documents = new Map()
-    /** The entries that have not settled, in order of seq. @type {Entry[]} */
-    this.log = []
-    this.counts = { pending: 0, acked: 0, refused: 0, orphan: 0 }
   }
 
   /**
-   * What a disk holds.
-   * @param {{ state: ReplicaState, outbox: Outboxed[], documents: Kept[], log: Entry[][] }} rows
+   * Begins anew, with what a disk holds.
+   * @param {{ state: ReplicaState, outbox: Outboxed[], documents: Kept[], log: Entry[][] }} found
    */
-  static of({ state, outbox, documents, log }) {
-    const contents = new Contents(state)
-    for (const outboxed of outbox) contents._put(outboxed)
-    for (const kept of documents) contents.documents.set(kept.item, kept)
-    contents.merge(log.flat().filter((entry) => !contents.hasSettled(entry)))
-    return contents
+  begin({ state, outbox, documents, log }) {
+    Object.assign(this, new Contents(state))
+    for (const each of outbox) this._put(each)
+    for (const kept of documents) this.documents.set(kept.item, kept)
+    this.merge(log.flat().filter((entry) => !this.hasSettled(entry)))
   }
 
   /** Whether an entry is not above its item's snapshot. @param {Entry} entry */
@@ -298,9 +302,6 @@ export class Contents {
     if (isNew && id < this._last) this.outbox = new Map([...this.outbox].sort(([a], [b]) => (a < b ? -1 : 1)))
     else if (isNew) this._last = id
   }
-
-  /** The greatest id that ever was in the outbox. */
-  _last = ''
 
   /** @param {string} id @returns {any} */
   _take(id) {

@@ -1,7 +1,7 @@
 // A store in memory: for tests, and programs that keep nothing. Its disk is the one to read.
 
 import { fail } from '../errors.js'
-import { Contents, newNode, newState } from './index.js'
+import { newNode, newState } from './index.js'
 import { Store, keyOf } from './store.js'
 
 /** @typedef {import('./store.js').Bounds} Bounds */
@@ -99,6 +99,6 @@ const compare = (a, b) =>
 
 export class MemoryStore extends Store {
   constructor(node = newNode()) {
-    super(new MemoryDisk(node), new Contents(newState(node)))
+    super(new MemoryDisk(node), newState(node))
   }
 }

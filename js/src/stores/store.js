@@ -5,7 +5,7 @@
 // snapshot is known already, so settling may be interrupted anywhere.
 
 import { decodeEntries } from '../core/events.js'
-import { Contents, EVERYTHING, isForgotten, orphaned, outboxRow, readOutboxRow } from './index.js'
+import { Contents, EVERYTHING, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -42,49 +42,21 @@ export const KEYS = { state: 'key', outbox: 'id', log: 'version', documents: 'it
 /** @param {string} store @param {any} row @returns {Key} */
 export const keyOf = (store, row) => (store === 'history' ? [row.item, row.number] : row[Reflect.get(KEYS, store)])
 
-/** One replica's data. What `state`, `outbox`, `documents` and `log` tell is as of the last commit that is known. */
-export class Store {
-  /** @param {Disk} disk @param {Contents} contents */
-  constructor(disk, contents) {
+/** One replica's data. What is in memory of it is as of the last commit that is known. */
+export class Store extends Contents {
+  /** @param {Disk} disk @param {import('./index.js').ReplicaState} state of an empty one */
+  constructor(disk, state) {
+    super(state)
     this._disk = disk
-    this._contents = contents
     /** The version that a commit found which came to nothing. */
     this.behind = 0
   }
 
   /** @param {Disk} disk */
   static async open(disk) {
-    return new Store(disk, await readContents(disk))
-  }
-
-  /** What the replica knows of itself. */
-  get state() {
-    return this._contents.state
-  }
-
-  /** Local events by id, in order. @returns {ReadonlyMap<string, import('./index.js').Outboxed>} */
-  get outbox() {
-    return this._contents.outbox
-  }
-
-  /** How many local events of each status there are. */
-  get counts() {
-    return this._contents.counts
-  }
-
-  /** The last snapshot of each item. @returns {ReadonlyMap<string, Kept>} */
-  get documents() {
-    return this._contents.documents
-  }
-
-  /** The entries that have not settled, in order of seq. @returns {readonly Entry[]} */
-  get log() {
-    return this._contents.log
-  }
-
-  /** Whether an event is in the outbox, or among the entries that have not settled. @param {string} id */
-  holds(id) {
-    return this._contents.holds(id)
+    const store = new Store(disk, newState(''))
+    await store.reread()
+    return store
   }
 
   /**
@@ -95,20 +67,19 @@ export class Store {
    * @returns {Promise<Difference | null>}
    */
   async commit(change) {
-    const contents = this._contents
-    const back = reached(contents, change)
-    const state = { ...((!back.size && change.state) || contents.state), version: contents.state.version + 1 }
-    const isStrict = change.outbox?.some(({ event }) => !contents.outbox.has(event.id))
+    const back = reached(this, change)
+    const state = { ...((!back.size && change.state) || this.state), version: this.state.version + 1 }
+    const isStrict = change.outbox?.some(({ event }) => !this.outbox.has(event.id))
     const isDone = await this._disk.run(async (tx) => {
       this.behind = (await tx.get('state', 'state')).version
       if (this.behind >= state.version) return false
       tx.put('state', { key: 'state', ...state })
-      if (back.size) await takeUp(tx, contents, back, state.version)
-      else write(tx, contents, change, state.version)
+      if (back.size) await takeUp(tx, this, back, state.version)
+      else write(tx, this, change, state.version)
       return true
     }, isStrict ? 'strict' : 'relaxed')
     if (!isDone) return null
-    if (!back.size) return contents.apply({ ...change, state })
+    if (!back.size) return this.apply({ ...change, state })
     await this.reread()
     return { anew: null, noted: [], recorded: [], settled: [], isPartial: true }
   }
@@ -119,14 +90,19 @@ export class Store {
    * @param {number} version
    */
   take(change, version) {
-    const state = { ...(change.state ?? this.state), version }
-    return this._contents.apply({ ...change, state })
+    return this.apply({ ...change, state: { ...(change.state ?? this.state), version } })
   }
 
   /** Reads everything again. */
   async reread() {
-    const contents = await readContents(this._disk)
-    if (contents.state.version >= this.state.version) this._contents = contents
+    const found = await this._disk.run(async (tx) => {
+      const outbox = tx.all('outbox', undefined, readOutboxRow)
+      const log = tx.all('log', undefined, ({ text }) => decodeEntries(text))
+      const documents = tx.all('documents')
+      const { key: _, ...state } = await tx.get('state', 'state')
+      return { state, outbox: await outbox, documents: await documents, log: await log }
+    }, 'read')
+    if (found.state.version >= this.state.version) this.begin(found)
   }
 
   /** The number of the last commit, of whichever tab. @returns {Promise<number>} */
@@ -254,13 +230,3 @@ const only = (key) => ({ from: key, to: key })
 
 /** @param {string} item @returns {Bounds} */
 const ofItem = (item) => ({ from: [item, 0], to: [item, Infinity] })
-
-/** @param {Disk} disk */
-const readContents = (disk) =>
-  disk.run(async (tx) => {
-    const outbox = tx.all('outbox', undefined, readOutboxRow)
-    const log = tx.all('log', undefined, ({ text }) => decodeEntries(text))
-    const documents = tx.all('documents')
-    const { key: _, ...state } = await tx.get('state', 'state')
-    return Contents.of({ state, outbox: await outbox, documents: await documents, log: await log })
-  }, 'read')

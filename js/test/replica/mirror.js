@@ -1,5 +1,7 @@
 // A replica that derives something of its log by its hooks alone, and can tell whether that is what a new look shows.
 
+import { encode } from '../../src/core/canonical.js'
+import { saw } from '../../src/replica/effects.js'
 import { Replica } from '../../src/replica/index.js'
 
 /** @typedef {import('../../src/core/events.js').Event} Event */
@@ -60,6 +62,35 @@ export class Mirror extends Replica {
       derived.entries.splice(0, count - derived.known)
       derived.known = count
     }
+  }
+
+  /**
+   * A snapshot holds the item's clock.
+   * @param {string} item @param {import('../../src/core/events.js').Entry[]} entries
+   */
+  snapshot(item, entries) {
+    const old = this.store.documents.get(item)
+    const { count = 0, number = 0, since = 0 } = old ?? {}
+    const { seq, at } = entries[entries.length - 1]
+    const clock = new Map(Object.entries(old ? this.clockIn(old) : {}))
+    for (const { event } of entries) saw(clock, event)
+    const more = { count: count + entries.length, number: number + 1, since: since + entries.length }
+    const kept = { item, text: encode(Object.fromEntries(clock)), seq, at, revision: 0, group: null, ...more }
+    return { kept, piece: { item, number, text: JSON.stringify(entries), base: number % 2 ? null : (old ?? null) } }
+  }
+
+  /** @param {import('../../src/stores/index.js').Kept} kept @returns {Record<string, number>} */
+  clockIn(kept) {
+    return JSON.parse(kept.text)
+  }
+
+  /** @param {string} item */
+  readClock(item) {
+    const kept = this.store.documents.get(item)
+    const clock = new Map(Object.entries(kept ? this.clockIn(kept) : {}))
+    for (const { event } of this.store.log) if (event.item === item) saw(clock, event)
+    for (const event of this.onTheirWay()) if (event.item === item) saw(clock, event)
+    return clock
   }
 
   /** What is derived, in an order of its own. */
