@@ -40,7 +40,8 @@ const COMMANDS = {
     const middle = snapshots.encode(early)
     const later = snapshots.decode(history.item, middle)
     fold(later, history, history.order.slice(history.start))
-    const conflicts = conflictsOf(document, history.events.map((/** @type {any} */ event) => new Event(event)), history.policies.at(-1))
+    const events = history.events.map((/** @type {any} */ event) => new Event(event))
+    const conflicts = conflictsOf(document, events, history.policies.at(-1))
     return { changed, told: told(document), middle, later: told(later), conflicts }
   },
 
@@ -51,7 +52,8 @@ const COMMANDS = {
   judge({ event, held }) {
     const events = new Map(Object.entries(held).map(([id, each]) => [id, each.id ? new Event(each) : each]))
     const error = refusal(new Event(event), (id) => events.get(id))
-    return { names: [...namesOf(new Event(event))].sort(), refusal: error ? [error.code, error.message, error.details] : null }
+    const names = [...namesOf(new Event(event))].sort()
+    return { names, refusal: error ? [error.code, error.message, error.details] : null }
   },
 
   /** Carries out a script of edits. */

@@ -27,8 +27,9 @@ function tell(story) {
   const order = story.events.map((/** @type {any} */ _, /** @type {number} */ place) => place)
   same(told(folded(story, order)), expected)
   same(told(folded(story, order.flatMap((/** @type {number} */ place) => [place, place]))), expected)
-  const isOrdered = story.policies?.includes('server_wins')
-  for (let seed = 0; seed < (isOrdered ? 0 : 3); seed++) same(told(folded(story, anOrder(story.events, new Dice(seed)))), expected)
+  for (const seed of story.policies?.includes('server_wins') ? [] : [0, 1, 2]) {
+    same(told(folded(story, anOrder(story.events, new Dice(seed)))), expected)
+  }
   for (let start = 0; start < order.length; start++) same(told(goneOn(story, order, start)), expected)
   same(told(decode(ITEM, story.snapshot)), expected)
 }

@@ -1,6 +1,6 @@
 /**
- * Dependencies: whatever an op names is of the same item, comes before the op, and is held. For who judges the events of
- * others.
+ * Dependencies: whatever an op names is of the same item, comes before the op, and is held. For who judges the events
+ * of others.
  *
  * An authority asks this of every event before it takes it, without folding anything: which object, element or put a
  * name means is known from the event that made it. So a fold finds what ops name, and finds it of the right kind.

@@ -94,7 +94,7 @@ export class Document {
    */
   _isOverruled(event, ops) {
     /** @param {string | undefined} name */
-    const rests = (name) => Boolean(name) && this.overruled.has(names.eventOf(names.full(/** @type {string} */ (name), event)))
+    const rests = (name) => name && this.overruled.has(names.eventOf(names.full(name, event)))
     return this.overruled.size > 0 && ops.some((op) => op && (rests(op.in) || rests(op.elem)))
   }
 

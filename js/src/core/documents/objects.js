@@ -138,7 +138,7 @@ export class Top extends MapObject {
   }
 }
 
-/** An element of a list: its place, where it is now, what it is, and where it stands (homes, whose values are places). */
+/** An element of a list: its place, where it is now, what it is, and where it stands (homes: values are places). */
 export class Element {
   /**
    * @param {number} place

@@ -154,8 +154,12 @@ function need(condition, what) {
  */
 function areStretches(elems) {
   if (!Array.isArray(elems) || !elems.every(matches(STRETCH))) return false
-  const spans = elems.map(spanOf).sort((one, other) => (one.maker < other.maker ? -1 : one.maker > other.maker ? 1 : one.first - other.first))
-  return spans.every(({ maker, first, stop }, at) => stop <= MAX_NAMES && !(spans[at - 1]?.maker === maker && spans[at - 1].stop > first))
+  const spans = elems.map(spanOf).sort((one, other) => {
+    return one.maker === other.maker ? one.first - other.first : one.maker < other.maker ? -1 : 1
+  })
+  return spans.every(({ maker, first, stop }, at) => {
+    return stop <= MAX_NAMES && !(spans[at - 1]?.maker === maker && spans[at - 1].stop > first)
+  })
 }
 
 /** @param {string} elem */

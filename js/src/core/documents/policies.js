@@ -12,7 +12,7 @@
  * @typedef {import('./objects.js').Slot} Slot
  * @typedef {import('./ops.js').Op} Op
  *
- * A slot that does not merge by itself, a put that whoever writes it names anyway, and the child that an `ensure` makes.
+ * A slot that does not merge by itself, a put that its writer names anyway, and the child that an `ensure` makes.
  * @typedef {{slot: Slot, own: string, child: string | null}} Written
  */
 

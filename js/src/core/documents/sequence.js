@@ -55,7 +55,7 @@ export const numberOf = (place) => Math.floor(place / EVENT)
 
 /** The events of one document, numbered as they come, so that a name is one number: `number * 65536 + k`. */
 export class Events {
-  /** @param {{length: number, at: (number: number) => any}} known the first of them, ascending, each read when needed */
+  /** @param {{length: number, at: (number: number) => any}} known the first, ascending, each read when it is needed */
   constructor(known = []) {
     this._known = known
     /** @type {(string | undefined)[]} */
@@ -124,7 +124,8 @@ export class Events {
   less(one, other) {
     const limit = this._ascending * EVENT
     const [number, otherNumber] = [numberOf(one), numberOf(other)]
-    return number === otherNumber || (one < limit && other < limit) ? one < other : this.id(number) < this.id(otherNumber)
+    if (number === otherNumber || (one < limit && other < limit)) return one < other
+    return this.id(number) < this.id(otherNumber)
   }
 }
 

@@ -118,14 +118,18 @@ export class Reader {
 
   /** @param {any[]} text */
   _runs([columns, characters, states]) {
-    const others = states.map((/** @type {number[][]} */ state) => stateOf(state.map(([event, k]) => (event === undefined ? '' : this._name(event, k)))))
+    /** @param {number[]} name none is the insertion */
+    const named = ([event, k]) => (event === undefined ? '' : this._name(event, k))
+    const others = states.map((/** @type {number[][]} */ state) => stateOf(state.map(named)))
     return readRuns(columns, characters, [ORIGINAL, GONE, ...others])
   }
 
   /** @param {List} target @param {any[]} content */
   _fillList(target, [columns, entries]) {
     const runs = [...readRuns(columns, entries, [ORIGINAL, GONE])]
-    const places = runs.flatMap(({ first, stride, count }) => Array.from({ length: count }, (_, at) => first + at * stride))
+    const places = runs.flatMap(({ first, stride, count }) => {
+      return Array.from({ length: count }, (_, at) => first + at * stride)
+    })
     places.forEach((place, at) => {
       if (Array.isArray(entries[at])) target.elements.set(place, this._element(place, places, entries[at]))
     })

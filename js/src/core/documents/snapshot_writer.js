@@ -20,7 +20,8 @@ export class Writer {
     const kept = [...document.objects.values()].filter(isKept)
     this._document = document
     this._made = kept.filter(isByEvent).sort(byName)
-    this._placed = kept.filter((each) => !isByEvent(each)).map((each) => /** @type {[string, any]} */ ([each.name, each]))
+    /** @type {[string, any][]} */
+    this._placed = kept.filter((each) => !isByEvent(each)).map((each) => [each.name, each])
     /** @type {Map<string, number>} */
     this._rows = new Map(this._made.map((each, row) => [each.name, row]))
     /** What is written for the number of an event: at first 0 if anything names it. @type {number[]} */
@@ -47,7 +48,10 @@ export class Writer {
     const named = [...this._others.keys()].map((id) => [id])
     this._ranks.forEach((_, number) => named.push([events.id(number), number]))
     named.sort((one, other) => (one[0] < other[0] ? -1 : 1))
-    named.forEach(([id, number], rank) => (number === undefined ? this._others.set(id, rank) : (this._ranks[number] = rank)))
+    named.forEach(([id, number], rank) => {
+      if (number === undefined) this._others.set(id, rank)
+      else this._ranks[number] = rank
+    })
     this._isNumbered = true
     return named.map(([id]) => id)
   }
@@ -93,7 +97,9 @@ export class Writer {
     if (target instanceof MapObject) return table(target.slots, (slot) => this._slot(slot, name))
     if (target instanceof List) return this._list(target)
     if (target instanceof TextObject) return this._text(target)
-    if (target instanceof SetObject) return table(target.members, (slot) => this._slot(slot, name).map((put) => put.slice(1)))
+    if (target instanceof SetObject) {
+      return table(target.members, (slot) => this._slot(slot, name).map((put) => put.slice(1)))
+    }
     const plain = Number(target.plain)
     const once = table(target.once, (each) => [...this._name(each.name), each.by])
     return [Number.isSafeInteger(plain) ? plain : String(target.plain), once]
@@ -136,8 +142,9 @@ export class Writer {
     const states = [ORIGINAL, GONE]
     const runs = this._runs(target.sequence)
     const columns = writeRuns(runs, states)
-    const others = states.slice(2).map((state) => standingIn(state).sort(names.compare).map((name) => (name ? this._name(name) : [])))
-    return this._texts.push([columns, runs.map((run) => run.content).join(''), others]) - 1
+    /** @param {string} state */
+    const named = (state) => standingIn(state).sort(names.compare).map((name) => (name ? this._name(name) : []))
+    return this._texts.push([columns, runs.map((run) => run.content).join(''), states.slice(2).map(named)]) - 1
   }
 
   /** @param {List} target */
