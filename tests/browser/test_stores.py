@@ -20,9 +20,9 @@ CONTRACT = """async () => {
 
 OPEN = """async (name) => {
   const { openIndexedDB } = await import('/checkout/js/src/stores/indexeddb.js')
-  const { Replica } = await import('/checkout/js/src/replica/index.js')
+  const { Mirror } = await import('/checkout/js/test/replica/mirror.js')
   const { Tabs } = await import('/checkout/js/src/replica/tabs.js')
-  window.replica = new Replica(await openIndexedDB(name), { tabs: new Tabs(name), user: 'ann' })
+  window.replica = new Mirror(await openIndexedDB(name), { tabs: new Tabs(name), user: 'ann' })
 }"""
 
 TYPE = """async (item) => {
