@@ -161,18 +161,19 @@ export class Store extends Contents {
  * @param {Transaction} tx @param {Contents} contents @param {Change} change @param {number} version
  */
 function write(tx, contents, { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until }, version) {
-  const left = contents.log.filter(({ seq, event }) => seq <= rewind && !isForgotten(forget, event.item))
-  const rewound = contents.log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.user))
-  const isLess = forget.length > 0 || rewound.length > 0 // the records hold entries of several items: they become one
+  const isLess = rewind < Infinity || forget.length > 0
+  const log = isLess ? contents.log : [] // whose records hold entries of several items: what is left becomes one
+  const left = log.filter(({ seq, event }) => seq <= rewind && !isForgotten(forget, event.item))
+  const rewound = log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.user))
   if (isLess) tx.clear('log')
-  const kept = isLess ? left.concat(entries) : entries
+  const kept = left.concat(entries)
   if (kept.length) tx.put('log', { version, text: JSON.stringify(kept) })
   for (const item of forget) {
     tx.clear('documents', item === EVERYTHING ? undefined : only(item))
     tx.clear('history', item === EVERYTHING ? undefined : ofItem(item))
   }
   for (const each of rewound) tx.put('outbox', outboxRow(each))
-  for (const { event, status } of [...contents.outbox.values(), ...rewound]) {
+  for (const { event, status } of forget.length ? [...contents.outbox.values(), ...rewound] : []) {
     if (status === 'orphan' && forget.includes(event.item)) tx.clear('outbox', only(event.id))
   }
   for (const { event } of entries) if (contents.outbox.has(event.id) || rewound.length) tx.clear('outbox', only(event.id))
@@ -216,7 +217,7 @@ async function takeUp(tx, { documents }, back, version) {
 function reached({ documents }, { rewind = Infinity, forget = [], entries = [] }) {
   /** @type {Map<string, number>} */
   const found = new Map()
-  for (const { item, seq } of documents.values()) if (seq > rewind) found.set(item, rewind)
+  if (rewind < Infinity) for (const { item, seq } of documents.values()) if (seq > rewind) found.set(item, rewind)
   for (const { seq, event } of entries) {
     if (!isForgotten(forget, event.item) && seq <= (documents.get(event.item)?.seq ?? 0)) {
       found.set(event.item, Math.min(seq - 1, found.get(event.item) ?? rewind))
