@@ -57,7 +57,7 @@ def credentials(server: str | None, token: str | None) -> SignIn | str | None:
     found = chosen() if token is None else None
     if found is None or not found.is_for(server):
         return token
-    from syncline.sync.sign_in import SignIn  # an HTTP client, which nobody else waits for
+    from syncline.sync.sign_in import SignIn  # an event loop, which who has a token or no server does not wait for
 
     return SignIn(found.name)
 

@@ -22,10 +22,10 @@ from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.sync.presence import Presence
 from syncline.transports import Transport
-from syncline.transports.http import HttpTransport
-from syncline.transports.websocket import WebSocketTransport
 
 T = TypeVar("T")
+
+TRANSPORTS = ("http", "websocket")
 
 _NO_PRESENCE = "Presence needs a WebSocket: open the replica with server=… and transport='websocket'."
 
@@ -141,6 +141,17 @@ async def _made(make: Callable[[], T]) -> T:
     return make()
 
 
+def _connect(transport: str, server: str) -> Transport:
+    """A transport to a server; what it is made of is imported now, since who is offline does without."""
+    if transport == "http":
+        from syncline.transports.http import HttpTransport
+
+        return HttpTransport(server)
+    from syncline.transports.websocket import WebSocketTransport
+
+    return WebSocketTransport(server)
+
+
 def open(
     path: Path | str | None,
     *,
@@ -160,12 +171,11 @@ def open(
     ``http``. Raises StoreLocked if another program has the file open, ForeignFile or NewerSchema if it is not one this
     version can read.
     """
-    kinds: dict[str, Callable[[str], Transport]] = {"websocket": WebSocketTransport, "http": HttpTransport}
-    if transport not in kinds:
-        raise BadSettings(f"transport: {transport!r} is not one of {', '.join(sorted(kinds))}.")
+    if transport not in TRANSPORTS:
+        raise BadSettings(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}.")
     if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://")):
         raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
-    make = None if server is None else lambda: kinds[transport](server)
+    make = None if server is None else lambda: _connect(transport, server)
     presence = Presence(None if make is not None and transport == "websocket" else _NO_PRESENCE)
     with contextlib.ExitStack() as opened:  # what is open is closed again if something else cannot be opened
         store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())

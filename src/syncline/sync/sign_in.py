@@ -10,14 +10,16 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
 from syncline.errors import BadSettings, Unauthorized, Unavailable
 from syncline.sync.contexts import Book, Context, Contexts
-from syncline.transports.device_grant import DeviceGrant, Tokens
-from syncline.transports.signing_in import Grant, SigningIn
+
+if TYPE_CHECKING:
+    from syncline.transports.device_grant import Tokens
+    from syncline.transports.signing_in import Grant
 
 MARGIN_MS = 60_000
 """A token that expires so soon is refreshed first."""
@@ -152,8 +154,12 @@ def now_ms() -> int:
 
 async def _refreshed(context: Context) -> Context:
     if context.issuer:
+        from syncline.transports.device_grant import DeviceGrant  # an HTTP client, which nobody else waits for
+
         grant = DeviceGrant(context.issuer, context.client_id, context.audience)
         return issued(context, await grant.refresh(context.refresh_token))
+    from syncline.transports.signing_in import SigningIn  # as above
+
     async with SigningIn(context.server, space=context.space) as server:
         return granted(context, await server.refresh(context.refresh_token))
 
