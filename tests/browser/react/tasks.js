@@ -39,7 +39,9 @@ function Others({ notes, item }) {
 }
 
 function App({ notes, item }) {
-  return [Tasks, Title, Other, Steps, Badge, Others].map((part) => h(part, { key: part.name ?? part.type.name, notes, item }))
+  const parts = [Tasks, Title, Other, Steps, Badge]
+  if (globalThis.settings) parts.push(Others)
+  return parts.map((part) => h(part, { key: part.name ?? part.type.name, notes, item }))
 }
 
 const notes = await open('react', { store: 'memory', ...globalThis.settings })

@@ -35,25 +35,36 @@ async function answer(request, url, isPage) {
 }
 
 /** What was fetched since becomes what is kept. */
-async function takeNext() {
+const takeNext = () => inTurn(async () => {
   const next = await caches.open(NEXT)
   if (!(await next.match(here))) return // the first page is put there last: it is not whole without
   await caches.delete(KEPT)
   await copy(await responses(next), KEPT)
   await caches.delete(NEXT)
-}
+})
+
+let turn = Promise.resolve()
+
+/** One changes the caches, the others wait. */
+const inTurn = (work) => (turn = turn.then(work, work))
+
+let refreshing = null
 
 /** Fetches everything that the pages need, and keeps it for the next page if something is new; false if not all came. */
-async function refresh() {
+const refresh = () => (refreshing ??= refreshed().finally(() => (refreshing = null)))
+
+async function refreshed() {
   const found = new Map()
   try {
     await follow(PAGES.map((path) => new URL(path, here).href), found)
   } catch {
     return false // the server is away: what is kept stays
   }
-  const kept = await responses(await caches.open(KEPT))
-  const isSame = kept.size === found.size && [...found].every(([url, fresh]) => tag(fresh) === tag(kept.get(url)))
-  if (!isSame) await copy(found, kept.size ? NEXT : KEPT)
+  await inTurn(async () => {
+    const kept = await responses(await caches.open(KEPT))
+    const isSame = kept.size === found.size && [...found].every(([url, fresh]) => tag(fresh) === tag(kept.get(url)))
+    if (!isSame) await copy(found, kept.size ? NEXT : KEPT)
+  })
   return true
 }
 
@@ -79,9 +90,9 @@ async function responses(cache) {
 
 async function copy(files, name) {
   const cache = await caches.open(name)
-  const { [here.href]: first, ...others } = Object.fromEntries(files)
-  for (const [url, response] of Object.entries(others)) await cache.put(url, response)
-  await cache.put(here.href, first)
+  await cache.delete(here)
+  for (const [url, response] of files) if (url !== here.href) await cache.put(url, response)
+  await cache.put(here, files.get(here.href))
 }
 
 const tag = (response) => response?.headers.get('ETag')
