@@ -101,11 +101,15 @@ def test_a_key_with_a_scope_and_an_end(administrator, server):
     assert administrator("keys", "revoke", made["id"], "--json").json == {"id": made["id"], "revoked": True}
     gone = administrator("keys", "revoke", made["id"])
     assert (gone.code, gone.out) == (1, "")
-    for wrong in (("x" * 257,), ("x", "--item", "a b"), ("x", "--action", "a b")):
-        done = administrator("keys", "create", *wrong, "--user", "ann")
-        assert (done.code, "(bad_request)" in done.err) == (1, True)
     assert administrator("keys", "create", "x", "--user", "ann", "--expires", "soon").code == 2
     assert administrator("keys", "create", "x", "--user", "ann", "--expires", "2020-01-01").code == 1
+
+
+@pytest.mark.parametrize("wrong", [("x" * 257,), ("x", "--item", "a b"), ("x", "--action", "a b")])
+def test_a_key_that_cannot_be(administrator, wrong):
+    done = administrator("keys", "create", *wrong, "--user", "ann")
+    assert (done.code, done.out) == (1, "")
+    assert "(bad_request)" in done.err
 
 
 def test_what_an_ordinary_user_may(syncline):
