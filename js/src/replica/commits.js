@@ -1,8 +1,8 @@
-// How what is recorded gets to the disk, in one order with what other tabs of the same store commit.
+// One order of commits: those of this replica, and of other tabs with the same store.
 
 import { StampClock } from '../core/stamps.js'
 import { SynclineError } from '../errors.js'
-import { isOnItsWay, pack, pending, randomBits, unpack } from '../stores/index.js'
+import { isOnItsWay, pack, randomBits, unpack } from '../stores/index.js'
 import { lastOf, remade } from './effects.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -26,11 +26,9 @@ import { lastOf, remade } from './effects.js'
  */
 
 const PATIENCE_MS = 100 // for a message that is on its way from another tab
-const TICK_MS = 10_000
-const SETTLED_AT_ONCE = 1_000 // entries
 
 /**
- * What a replica has recorded and what is on the disk.
+ * What is on the disk, and what was recorded on top of it.
  *
  * Subclasses say by these hooks what they derive of the log. Each is called synchronously, when `store` and
  * `onTheirWay()` tell the new state already; none may record, commit or throw.
@@ -75,13 +73,6 @@ export class Commits {
     /** How many events and drops there were, and how many of them are committed. */
     this._asked = 0
     this._done = 0
-    /** @type {{ asked: number, resolve: () => void }[]} */
-    this._savers = []
-    /** @type {Promise<void> | null} */
-    this._saving = null
-    /** @type {Promise<unknown> | null} */
-    this._settling = null
-    this._isClosed = false
     /** Why the last commit failed, if it did. @type {ErrorObject | null} */
     this._diskError = null
     /** One commit after the other. @type {Promise<unknown>} */
@@ -89,8 +80,6 @@ export class Commits {
     /** What other tabs committed and this one has not carried out yet, by version. @type {Map<number, Packed>} */
     this._heard = new Map()
     this._wake = () => {}
-    this._ticking = /** @type {any} */ (setInterval(() => this._tick(), TICK_MS))
-    this._ticking.unref?.() // in Node, where it would keep the program alive
     tabs?.on('commit', ({ version, change }) => this._hear(version, change))
     tabs?.on('version', (version) => this._hear(version))
   }
@@ -147,74 +136,6 @@ export class Commits {
     this._stamp = id
   }
 
-  /** Resolves when all that was recorded until now is on the disk. Never rejects; `status()` tells of a full disk. */
-  saved() {
-    if (this._done === this._asked) return Promise.resolve()
-    void this._save()
-    return /** @type {Promise<void>} */ (
-      new Promise((resolve) => this._savers.push({ asked: this._asked, resolve }))
-    )
-  }
-
-  /** Commits what is recorded with the next microtask, and what is recorded meanwhile after that. */
-  _save() {
-    return (this._saving ??= Promise.resolve().then(async () => {
-      try {
-        while (this._done < this._asked) await this._saveOnce()
-      } catch (error) {
-        this._failed(error)
-      }
-      this._saving = null
-    }))
-  }
-
-  async _saveOnce() {
-    let asked = 0
-    let count = 0
-    await this._commit(
-      () => {
-        asked = this._asked
-        count = this._fresh.length
-        return this._unsaved()
-      },
-      () => {
-        this._fresh.splice(0, count)
-        this._keepDropped()
-      },
-    )
-    this._done = asked
-    this._diskError = null
-    for (const saver of this._savers) if (saver.asked <= asked) saver.resolve()
-    this._savers = this._savers.filter((saver) => saver.asked > asked)
-    this._tell([])
-  }
-
-  /** What is still in the inbox of what is to leave it. */
-  _keepDropped() {
-    for (const id of this._dropped) if (this.store.outbox.get(id)?.status !== 'refused') this._dropped.delete(id)
-  }
-
-  /** What is in memory alone, as a change; null if another tab has committed it, or dropped it. */
-  _unsaved() {
-    const { state } = this.store
-    this._keepDropped()
-    if (!this._fresh.length && !this._dropped.size) return null
-    const own = { ...state, user: this.user, n: this._n, stamp: this._stamp }
-    return { drop: [...this._dropped], outbox: this._fresh.map(pending), state: own }
-  }
-
-  /** A commit came to nothing: what is in memory alone stays there, and is tried again. @param {any} error */
-  _failed(error) {
-    this._diskError = (error instanceof SynclineError ? error : new SynclineError('internal', String(error))).toWire()
-    this._tell([])
-  }
-
-  /** What is done from time to time: what failed is tried again, and what may have got lost between tabs is found. */
-  _tick() {
-    if (this._done < this._asked) void this._save()
-    if (this.tabs?.isLeader) this.refresh().catch((error) => this._failed(error))
-  }
-
   // Commits
 
   /**
@@ -262,7 +183,8 @@ export class Commits {
     const moved = this._rebase(change.renamed)
     const items = anew && new Set([...anew, ...moved])
     const fresh = isTold ? [] : recorded
-    this._note(items, noted.filter(({ event }) => !moved.has(event.item)), fresh.filter(({ item }) => !moved.has(item)))
+    const isStill = (/** @type {string} */ item) => !moved.has(item)
+    this._note(items, noted.filter(({ event }) => isStill(event.item)), fresh.filter(({ item }) => isStill(item)))
     if (settled.length) this.settled(settled)
     this._tell([...(change.entries ?? []).map(({ event }) => event), ...fresh])
   }
@@ -310,6 +232,12 @@ export class Commits {
     return remade(event, { node, n: ++this._n, last, user: this.user, names })
   }
 
+  /** A commit came to nothing: what is in memory alone stays there, and is tried again. @param {any} error */
+  _failed(error) {
+    this._diskError = (error instanceof SynclineError ? error : new SynclineError('internal', String(error))).toWire()
+    this._tell([])
+  }
+
   // What other tabs commit
 
   /**
@@ -320,7 +248,8 @@ export class Commits {
     if (change) this._heard.set(version, change)
     this._drain()
     this._wake()
-    if (this.store.state.version < version) this._next(() => this._catchUp(version)).catch((error) => this._failed(error))
+    if (this.store.state.version >= version) return
+    this._next(() => this._catchUp(version)).catch((error) => this._failed(error))
   }
 
   /** Carries out what others committed, as far as nothing is missing between. */
@@ -353,7 +282,8 @@ export class Commits {
 
   async _reread() {
     await this.store.reread()
-    this._fresh = this._fresh.filter(({ id }) => !this.store.holds(id)) // a commit that failed may have been carried out
+    // a commit that failed may have been carried out
+    this._fresh = this._fresh.filter(({ id }) => !this.store.holds(id))
     this._took({}, { anew: null, noted: [], recorded: [], settled: [] })
     this._drain()
   }
@@ -363,71 +293,5 @@ export class Commits {
     const version = await this.store.head()
     await this._next(() => this._catchUp(version))
     this.tabs?.send('version', version)
-  }
-
-  // Settling
-
-  /** Makes snapshots and history of the entries that have not settled, some at a time, between other commits. */
-  settle() {
-    return (this._settling ??= this._settleAll()
-      .catch((error) => this._failed(error)) // nothing is lost: it settles another time
-      .finally(() => (this._settling = null)))
-  }
-
-  async _settleAll() {
-    const until = this.store.state.version
-    const items = new Set(this.store.log.map(({ event }) => event.item))
-    while (items.size) await this._settleSome(items, until)
-  }
-
-  /** @param {Set<string>} items @param {number} until */
-  async _settleSome(items, until) {
-    /** @type {string[]} */
-    let done = []
-    const make = () => {
-      const some = this._some(items)
-      done = [...some.keys()]
-      return this._snapshots(some, done.length === items.size ? until : undefined)
-    }
-    await this._commit(make, () => {})
-    for (const item of done) items.delete(item)
-  }
-
-  /** The entries of the first of these items. @param {Set<string>} items */
-  _some(items) {
-    /** @type {Map<string, Entry[]>} */
-    const found = new Map()
-    let count = 0
-    for (const item of items) found.set(item, [])
-    for (const entry of this.store.log) found.get(entry.event.item)?.push(entry)
-    for (const [item, entries] of found) {
-      if (count >= SETTLED_AT_ONCE) found.delete(item)
-      count += entries.length
-    }
-    return found
-  }
-
-  /** @param {Map<string, Entry[]>} some @param {number | undefined} until @returns {Change} */
-  _snapshots(some, until) {
-    const { state } = this.store
-    const settled = []
-    let { forgotten } = state
-    for (const [item, entries] of some) {
-      if (entries.length) settled.push(this.snapshot(item, entries))
-      for (const { event } of entries) if (event.node === state.node && event.id > forgotten) forgotten = event.id
-    }
-    return { settled, until, state: { ...state, forgotten } }
-  }
-
-  /** Commits what is recorded, if there is room on the disk, and closes the store. */
-  async close() {
-    if (this._isClosed) return
-    this._isClosed = true
-    clearInterval(this._ticking)
-    if (this._done < this._asked) void this._save()
-    await this._saving
-    await this._queue
-    this.tabs?.close()
-    this.store.close()
   }
 }

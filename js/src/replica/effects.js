@@ -39,7 +39,10 @@ const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
  */
 export const changeFor = (effect, store, around) => EFFECTS[effect.type](store, /** @type {any} */ (effect), around)
 
-/** @type {{ [Type in Effect['type']]: (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }} */
+/**
+ * @type {{ [Type in Effect['type']]:
+ *   (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }}
+ */
 const EFFECTS = { greet, settle, apply, rewind, restamp, mark_copied: markCopied }
 
 /** @param {Held} store @param {Outboxed['status']} status */
@@ -57,8 +60,12 @@ const again = (outboxed) => ({ ...outboxed, status: 'pending' })
  */
 function greet(store, { welcome: { epoch, head, time, user, own, rules, actions, items } }, around) {
   const { state } = store
-  if (state.epoch !== null && state.epoch !== epoch) fail('epoch_changed', 'The server has another log; a person has to decide.')
-  if (around.user !== null && around.user !== user) fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
+  if (state.epoch !== null && state.epoch !== epoch) {
+    fail('epoch_changed', 'The server has another log; a person has to decide.')
+  }
+  if (around.user !== null && around.user !== user) {
+    fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
+  }
   const named = state.user !== null ? [] : withStatus(store, 'pending').filter(({ event }) => event.user === undefined)
   const lost = withStatus(store, 'acked').filter(({ seq }) => (seq ?? 0) > head)
   return {
@@ -105,7 +112,8 @@ function settle(store, { answers }) {
   for (let left = -1; left !== waiting.length; ) {
     left = waiting.length // a transaction's first events may go because of its last one, and others with them
     waiting = waiting.filter(({ event }) => {
-      const error = reasons.get(event.id) ?? reasons.get(event.tx) ?? event.body.match(ID)?.map((id) => reasons.get(id)).find(Boolean)
+      const named = event.body.match(ID)?.map((id) => reasons.get(id)).find(Boolean)
+      const error = reasons.get(event.id) ?? reasons.get(event.tx) ?? named
       if (!error) return true
       for (const name of [event.id, event.tx]) if (name) reasons.set(name, error)
       outbox.push({ event, status: 'refused', seq: null, error: error.toWire() })
@@ -176,14 +184,16 @@ function withoutOverdue(store, change, arrived, isInView) {
   const isHidden = (/** @type {Outboxed} */ { event }) => may(state, event.item, READ) === false
   const drop = waiting.filter(isHidden).map(({ event }) => event.id)
   const lost = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
-  return { ...change, drop, outbox: lost.map(again), state: { ...state, forgotten: greatest([state.forgotten, ...drop]) } }
+  const forgotten = greatest([state.forgotten, ...drop])
+  return { ...change, drop, outbox: lost.map(again), state: { ...state, forgotten } }
 }
 
 /** @param {ReplicaState['cursors']} cursors @param {number} seq @param {string | null} cursor */
 function withCursor(cursors, seq, cursor) {
   if (cursor === null) return cursors
   const known = new Map(cursors).set(seq, cursor)
-  return thin([...known.keys()].sort((a, b) => a - b)).map((each) => /** @type {[number, string]} */ ([each, known.get(each)]))
+  const kept = thin([...known.keys()].sort((a, b) => a - b))
+  return kept.map((each) => /** @type {[number, string]} */ ([each, known.get(each)]))
 }
 
 /**
@@ -217,7 +227,8 @@ function restamp(store, { nowMs }, around) {
     return pending(remade(event, { node, n: ++n, last, user: event.user, names: renamed }))
   })
   const skewMs = skew(nowMs, around.now())
-  return { drop: [...renamed.keys()], outbox, renamed, state: { ...state, node, n, stamp: clock.last, copied: false, skewMs } }
+  const next = { ...state, node, n, stamp: clock.last, copied: false, skewMs }
+  return { drop: [...renamed.keys()], outbox, renamed, state: next }
 }
 
 /**

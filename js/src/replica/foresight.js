@@ -15,7 +15,7 @@ const compiled = new WeakMap()
 /**
  * Whether a user might do an action with an item under the rules known last; null if none are known. Credentials that
  * are not for this allow it under no rules.
- * @param {{ rules: readonly Rule[] | null, user: string | null, actions?: readonly string[], items?: readonly string[] }} state
+ * @param {Pick<import('../stores/index.js').ReplicaState, 'rules' | 'user' | 'actions' | 'items'>} state
  * @param {string} item
  * @param {string} action
  */

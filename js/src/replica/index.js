@@ -8,9 +8,9 @@ import { KEPT_CLOCK_NODES, MAX_PUSH_EVENTS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { fail } from '../errors.js'
 import { newNode } from '../stores/index.js'
-import { Commits } from './commits.js'
 import { changeFor, remade, saw } from './effects.js'
 import { may } from './foresight.js'
+import { Saving } from './saving.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('../core/messages.js').Page} Page */
@@ -41,16 +41,16 @@ const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
 const CACHED_CLOCKS = 1_000
 
 /** One replica of one space, but for what its events come to: see the hooks of `Commits`. */
-export class Replica extends Commits {
+export class Replica extends Saving {
   /**
    * @param {import('../stores/store.js').Store} store
    * @param {Sources} [sources]
    */
   constructor(store, sources) {
     super(store, sources)
-    /** What this replica has seen of items; the nodes in the order in which they last wrote. @type {Map<string, Map<string, number>>} */
+    /** What was seen of items; the nodes in the order in which they wrote. @type {Map<string, Map<string, number>>} */
     this._clocks = new Map()
-    /** Acknowledged events whose entries have not come yet, and entries that came before. @type {Map<string, number>} */
+    /** Acknowledged events whose entries have not come, and entries that came before. @type {Map<string, number>} */
     this._acked = new Map()
     /** @type {Set<string>} */
     this._early = new Set()
@@ -149,7 +149,8 @@ export class Replica extends Commits {
 
   /** @param {Event} event */
   _makeAgain(event) {
-    return remade(event, { node: this.node, n: event.n, last: 0, user: event.user, names: new Map([[event.id, this.reserve()]]) })
+    const names = new Map([[event.id, this.reserve()]])
+    return remade(event, { node: this.node, n: event.n, last: 0, user: event.user, names })
   }
 
   // Reading

@@ -4,7 +4,8 @@ import { SynclineError, fromWire } from '../errors.js'
 import { newNode } from '../stores/index.js'
 
 /** @typedef {{ kind: string, data: any }} Message */
-/** @typedef {{ id: string, kind: string, data: any, resolve: (value: any) => void, reject: (error: unknown) => void }} Asked */
+/** @typedef {{ id: string, kind: string, data: any }} Question */
+/** @typedef {Question & { resolve: (value: any) => void, reject: (error: unknown) => void }} Asked */
 
 /** Where the browser has no locks or no channels, a tab is alone, and leads. */
 export class Tabs {
@@ -115,7 +116,7 @@ export class Tabs {
     })
   }
 
-  /** @param {{ id: string, kind: string, data: any }} asked */
+  /** @param {Question} asked */
   _askOnce({ id, kind, data }) {
     if (this.isLeader) this._answer({ id, kind, data })
     else this.send('ask', { id, kind, data })
@@ -125,7 +126,7 @@ export class Tabs {
     for (const asked of [...this._asked.values()]) this._askOnce(asked)
   }
 
-  /** @param {{ id: string, kind: string, data: any }} asked */
+  /** @param {Question} asked */
   async _answer({ id, kind, data }) {
     const servant = this._servants.get(kind)
     if (!this.isLeader || !servant) return

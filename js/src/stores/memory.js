@@ -42,7 +42,8 @@ export class MemoryDisk {
     const writes = []
     const done = await work({
       get: async (store, key) => this._rows(store).get(String(key)),
-      all: async (store, bounds, read = same) => this._keys(store, bounds).map((key) => read(this._rows(store).get(key))),
+      all: async (store, bounds, read = same) =>
+        this._keys(store, bounds).map((key) => read(this._rows(store).get(key))),
       put: (store, row) => writes.push(() => this._put(store, row)),
       clear: (store, bounds) => writes.push(() => this._clear(store, bounds)),
     })
@@ -91,7 +92,8 @@ export class MemoryDisk {
 const same = (row) => row
 
 /** @param {Key} key @param {Key} [from] @param {Key} [to] */
-const isWithin = (key, from, to) => (from === undefined || compare(key, from) >= 0) && (to === undefined || compare(key, to) <= 0)
+const isWithin = (key, from, to) =>
+  (from === undefined || compare(key, from) >= 0) && (to === undefined || compare(key, to) <= 0)
 
 /** @param {any} a @param {any} b @returns {number} */
 const compare = (a, b) =>

@@ -5,7 +5,8 @@
 // snapshot is known already, so settling may be interrupted anywhere.
 
 import { decodeEntries } from '../core/events.js'
-import { Contents, EVERYTHING, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
+import { Contents } from './contents.js'
+import { EVERYTHING, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -160,7 +161,8 @@ export class Store extends Contents {
  * Writes a change that reaches into nothing that has settled.
  * @param {Transaction} tx @param {Contents} contents @param {Change} change @param {number} version
  */
-function write(tx, contents, { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until }, version) {
+function write(tx, contents, change, version) {
+  const { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until } = change
   const isLess = rewind < Infinity || forget.length > 0
   const log = isLess ? contents.log : [] // whose records hold entries of several items: what is left becomes one
   const left = log.filter(({ seq, event }) => seq <= rewind && !isForgotten(forget, event.item))
@@ -176,7 +178,9 @@ function write(tx, contents, { rewind = Infinity, forget = [], entries = [], dro
   for (const { event, status } of forget.length ? [...contents.outbox.values(), ...rewound] : []) {
     if (status === 'orphan' && forget.includes(event.item)) tx.clear('outbox', only(event.id))
   }
-  for (const { event } of entries) if (contents.outbox.has(event.id) || rewound.length) tx.clear('outbox', only(event.id))
+  for (const { event } of entries) {
+    if (contents.outbox.has(event.id) || rewound.length) tx.clear('outbox', only(event.id))
+  }
   for (const id of drop) tx.clear('outbox', only(id))
   for (const each of outbox) tx.put('outbox', outboxRow(each))
   for (const { kept, piece } of settled) {
