@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import WebSocket from 'ws'
 
-import { Replica } from '../../src/replica/index.js'
+import { DocumentReplica } from '../../src/replica/documents/index.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SyncManager } from '../../src/sync/manager.js'
 import { signedIn } from '../../src/sync/sign_in.js'
@@ -29,7 +29,7 @@ after(() => server.stop())
  * @param {any} options
  */
 function place(t, transport, options) {
-  const replica = new Replica(new MemoryStore())
+  const replica = new DocumentReplica(new MemoryStore())
   const manager = new SyncManager(replica, TRANSPORTS[transport](), { backoffSeconds: 0.02, maxBackoffSeconds: 0.1, ...options })
   t.after(async () => {
     await manager.close()

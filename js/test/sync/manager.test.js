@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import WebSocket from 'ws'
 
-import { Replica } from '../../src/replica/index.js'
+import { DocumentReplica } from '../../src/replica/documents/index.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SyncManager } from '../../src/sync/manager.js'
 import { transportTo } from '../../src/transports/either.js'
@@ -31,9 +31,9 @@ after(() => server.stop())
  * @param {import('node:test').TestContext} t
  * @param {string} transport
  * @param {any} options
- * @param {Replica} [replica]
+ * @param {DocumentReplica} [replica]
  */
-function place(t, transport, options, replica = new Replica(new MemoryStore())) {
+function place(t, transport, options, replica = new DocumentReplica(new MemoryStore())) {
   const manager = new SyncManager(replica, TRANSPORTS[transport](options.url ?? server.url), { ...QUICK, ...options })
   t.after(async () => {
     await manager.close()
@@ -42,7 +42,7 @@ function place(t, transport, options, replica = new Replica(new MemoryStore())) 
   return { replica, manager }
 }
 
-/** The ids of a replica's events, in order. @param {Replica} replica */
+/** The ids of a replica's events, in order. @param {DocumentReplica} replica */
 const held = (replica) => replica.store.log.map(({ event }) => event.id)
 
 /** @param {SyncResult} result */

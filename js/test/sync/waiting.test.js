@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Replica } from '../../src/replica/index.js'
+import { DocumentReplica } from '../../src/replica/documents/index.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SyncManager } from '../../src/sync/manager.js'
 import { MemoryTransport } from '../../src/transports/memory.js'
@@ -32,7 +32,7 @@ function place(t, answers, options) {
     asked.push(JSON.parse(request).type)
     return JSON.stringify(answers.shift())
   }
-  const replica = new Replica(new MemoryStore())
+  const replica = new DocumentReplica(new MemoryStore())
   t.after(() => replica.close())
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
   const follow = async function* () {}
