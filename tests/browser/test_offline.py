@@ -130,12 +130,11 @@ def test_a_server_that_comes_back_empty_changes_nothing_here(profile, server):
     tasks.expect_titles("Salt")
 
 
-def test_newer_pages_are_taken_with_the_next_visit(profile, serve, tmp_path, monkeypatch):
+def test_newer_pages_are_taken_with_the_next_visit(profile, serve, tmp_path):
     package = tmp_path / "installed" / "syncline"
     shutil.copytree(ROOT / "src" / "syncline", package)
     shutil.copytree(ROOT / "js" / "src", package / "server" / "static" / "sdk")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    tasks = opened(profile("ann"), serve(open=True))
+    tasks = opened(profile("ann"), serve(open=True, prefix=("env", f"PYTHONPATH={package.parent}")))
     tasks.wait_until_kept()
     file = package / "server" / "static" / "demo" / "index.html"
     file.write_text(file.read_text().replace("<title>Shared tasks", "<title>Our tasks"))

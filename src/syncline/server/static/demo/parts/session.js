@@ -51,6 +51,7 @@ export async function enter() {
   const replica = `demo:${server.pathname}:${seat.space}:${seat.user}`
   const notes = await open(await lastOf(replica), { server: server.href, space: seat.space, token: seat.token })
   notes.start()
+  addEventListener('beforeunload', (event) => notes.status().unsaved && event.preventDefault())
   if (isClosed) stayIn(notes, seat)
   showBanner(mode)
   const name = seat.user === ANYONE ? guestName() : seat.user

@@ -3,6 +3,7 @@
 import { openConnection } from './connection.js'
 import { byId, el } from './dom.js'
 
+const TROUBLE = { epoch_changed: 'Another log', storage_full: 'Disk is full' }
 const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
 
 /**
@@ -19,8 +20,9 @@ export function showStatus(notes, beginAnew) {
 
 function paint({ state, pending, refused, unsaved, error }) {
   const badge = byId('status')
-  const words = error?.code === 'epoch_changed' ? 'Another log' : (WORDS[state] ?? 'Offline')
-  badge.dataset.state = words === 'Offline' ? 'offline' : words === 'Another log' ? 'refused' : state
+  const trouble = TROUBLE[error?.code]
+  const words = trouble ?? WORDS[state] ?? 'Offline'
+  badge.dataset.state = trouble ? 'trouble' : words === 'Offline' ? 'offline' : state
   badge.dataset.unsaved = unsaved
   badge.hidden = false
   badge.title = error?.message ?? 'Connection'
