@@ -74,9 +74,13 @@ def test_two_people_see_each_other(pages, url):
     ann, bob = (Tasks(pages.open(url)) for _ in range(2))
     for tasks in (ann, bob):
         expect(tasks.page.locator("#people li")).to_have_count(2)
+    second = opened(ann.page.context, url)
+    expect(second.locator("#people li")).to_have_count(2)
     ann.add("Milk")
     bob.check("Milk")
     ann.expect_done("Milk")
+    ann.details("Milk")
+    expect(bob.row("Milk").locator(".people li")).to_have_count(1)
     bob.page.context.close()
     expect(ann.page.locator("#people li")).to_have_count(1)
 

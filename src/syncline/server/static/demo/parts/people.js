@@ -26,6 +26,9 @@ export function face(name, isMe = false) {
   return shown
 }
 
+/** One face for all devices of a user; where nobody is asked who they are, for each browser. */
+const whoIs = ({ user, node }) => (user === 'anyone' ? node : user)
+
 export class People {
   /**
    * @param {any} notes
@@ -33,6 +36,7 @@ export class People {
    * @param {(peers: any[]) => void} [tell] called with everybody else, whenever that changes
    */
   constructor(notes, name, tell = () => {}) {
+    this.notes = notes
     this.presence = notes.presence
     this.name = name
     this.tell = tell
@@ -47,8 +51,14 @@ export class People {
 
   _show(all) {
     const peers = all.filter((peer) => typeof peer.state?.name === 'string')
-    const names = [...new Set([this.name, ...peers.map((peer) => peer.state.name.slice(0, 40))])]
-    byId('people').replaceChildren(...names.slice(0, 6).map((name) => face(name, name === this.name)))
+    const others = new Map(peers.filter((peer) => !this._isMe(peer)).map((peer) => [whoIs(peer), peer.state.name.slice(0, 40)]))
+    const faces = [...others.values()].slice(0, 5).map((name) => face(name))
+    byId('people').replaceChildren(face(this.name, true), ...faces)
     this.tell(peers)
+  }
+
+  /** Another tab of this browser, or another device of this user. */
+  _isMe(peer) {
+    return peer.node === this.notes.node || whoIs(peer) === this.notes.user
   }
 }
