@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bench.figures import (
     access,
+    browser,
     documents,
     edits,
     history,
@@ -40,4 +41,5 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "access": access.measure,
     "push_access": push_access.measure,
     "logins": logins.measure,
+    "browser": browser.measure,
 }
