@@ -32,7 +32,7 @@ async function startPython() {
     python.unpackArchive(await (await fetch(name)).arrayBuffer(), 'zip', { extractDir: '/lib/python3.14/site-packages' })
   }
   for (const name of ['frames.py', 'store.py', 'main.py']) {
-    python.FS.writeFile(`/home/pyodide/${name}`, await (await fetch(name)).text())
+    python.FS.writeFile(name, await (await fetch(name)).text())
   }
   python.registerJsModule('disk', disk)
   const area = document.getElementById('python')
