@@ -104,9 +104,9 @@ export class SyncedReplica extends DocumentReplica {
    */
   async signIn(token) {
     this._token = token
-    const given = typeof token === 'string' ? token : null // other tabs have functions of their own
-    if (this.tabs && !this.isLeader) await this.tabs.ask('sign in', given)
-    else await this._served().signIn(token)
+    if (!this.tabs || this.isLeader) return this._served().signIn(token)
+    this._served().use(token) // when this tab leads
+    await this.tabs.ask('sign in', typeof token === 'string' ? token : null) // other tabs have functions of their own
   }
 
   /** Stops syncing in this tab, and closes the store. */
@@ -114,9 +114,7 @@ export class SyncedReplica extends DocumentReplica {
     for (const event of NUDGES) globalThis.removeEventListener?.(event, this._nudge, true)
     this.presence.close()
     await this._end()
-    await this.saved()
     await super.close()
-    this.tabs?.close()
   }
 }
 

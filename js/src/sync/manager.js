@@ -154,11 +154,16 @@ export class SyncManager {
    * @param {Token} token
    */
   async signIn(token) {
-    this._credentials = new Credentials(token)
+    this.use(token)
     if (this._automatic) {
       await this.stop()
       this.start()
     } else if (this.replica.status().state === 'needs_auth') this._show(null)
+  }
+
+  /** The same for what is begun from now on. @param {Token} token */
+  use(token) {
+    this._credentials = new Credentials(token)
   }
 
   // Live
