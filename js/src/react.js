@@ -9,7 +9,7 @@ import { useEffect, useMemo, useSyncExternalStore } from 'react'
 
 /** @typedef {import('./replica/documents/index.js').DocumentReplica} DocumentReplica */
 /** @typedef {import('./replica/documents/index.js').Asked} Asked */
-/** @typedef {import('./replica/documents/live.js').LiveDocument<any>} LiveDocument */
+/** @template {object} [T=any] @typedef {import('./replica/documents/live.js').LiveDocument<T>} LiveDocument */
 
 /**
  * What a document shows, as plain JSON; null if there is none.
@@ -34,10 +34,11 @@ const documentSource = (replica, item) => /** @type {const} */ ([
 
 /**
  * The documents that a query finds, in order: another array whenever one of them changed.
+ * @template {object} [T=any]
  * @param {DocumentReplica} replica
  * @param {string} [pattern]
  * @param {Asked} [asked] compared by what it says, so it may be written where it is used
- * @returns {LiveDocument[]}
+ * @returns {LiveDocument<T>[]}
  */
 export function useQuery(replica, pattern = '*', asked = {}) {
   const question = JSON.stringify(asked)

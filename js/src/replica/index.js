@@ -26,7 +26,7 @@ import { Saving } from './saving.js'
 /**
  * How a replica stands to its server, and to its disk.
  * @typedef {object} Status
- * @property {string} state `offline`, `connecting`, `syncing`, `live` or `needs_auth`
+ * @property {'offline' | 'connecting' | 'syncing' | 'live' | 'needs_auth'} state
  * @property {number} pending events that no server has answered
  * @property {number} refused events in the refused inbox
  * @property {number} unsaved events, and drops from the inbox, that are not on the disk yet
@@ -270,7 +270,7 @@ export class Replica extends Saving {
   status() {
     const { counts, state } = this.store
     return {
-      ...this._connection,
+      state: /** @type {Status['state']} */ (this._connection.state),
       pending: counts.pending + this._fresh.length,
       refused: counts.refused - this._dropped.size,
       unsaved: this._asked - this._done,

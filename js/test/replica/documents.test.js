@@ -79,6 +79,19 @@ test('an edit that fails leaves nothing', () => {
   assert.throws(() => notes.create('task.milk'), { code: 'document_exists' })
 })
 
+test('what is no JSON is refused, and not taken for a map', () => {
+  const notes = replica('a')
+  const milk = notes.create('task.milk', MILK)
+  const before = milk.plain
+  for (const value of [new Date(0), new Map(), new (class Text {})(), { deep: [new Date(0)] }, undefined, NaN, () => 1, 1n]) {
+    assert.throws(() => milk.put('due', value), { name: 'SynclineError' })
+    assert.throws(() => milk.update({ due: value }), { name: 'SynclineError' })
+    assert.throws(() => milk.list('list').push(value), { name: 'SynclineError' })
+  }
+  milk.update({ due: Object.assign(Object.create(null), { year: 2030 }) })
+  assert.deepEqual(milk.plain, { ...before, due: { year: 2030 } })
+})
+
 test('a transaction is stored all or none', () => {
   const notes = replica('a')
   notes.transaction(() => {

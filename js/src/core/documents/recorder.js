@@ -29,7 +29,8 @@ const SAME = Symbol()
  * What became of a document: `forward` and `reverse` are patches of its value on the wire. Of a document that came, or
  * came back, `forward` is its whole value and `reverse` null; of one that was deleted it is the other way round.
  *
- * @typedef {{kind: 'create' | 'update' | 'delete', forward: any, reverse: any}} Change
+ * @typedef {{kind: 'update', forward: Operation[], reverse: Operation[]}
+ *   | {kind: 'create', forward: any, reverse: null} | {kind: 'delete', forward: null, reverse: any}} Change
  */
 
 /** Observes the fold of one or more events on a document, which it has to see from the beginning. */

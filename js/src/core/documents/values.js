@@ -78,16 +78,20 @@ export const sortedByBytes = (members) =>
   [...members].sort((one, other) => byBytes(one[0], other[0])).map(([, value]) => value)
 
 /**
- * A program's value as it travels. What is no JSON is refused later, when the event is encoded.
+ * A program's value as it travels. Fails with invalid_event for undefined, and for an object of another class, such as a
+ * `Date` or a `Text` of the page; what else is no JSON is refused later, when the event is encoded.
  * @param {any} value
  * @returns {any}
  */
 export function toWire(value) {
+  if (value === undefined) fail('invalid_event', 'undefined is no JSON value.')
   if (!isContainer(value)) return value
   if (value instanceof Text) return { $text: value.text }
   if (value instanceof Counter) return { $counter: value.value }
   if (value instanceof ORSet || value instanceof Set) return { $set: [...new ORSet(value)] }
   if (Array.isArray(value)) return value.map(toWire)
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype && Object.getPrototypeOf(prototype)) fail('invalid_event', `${value.constructor.name} is no JSON value.`)
   return markMap(mapped(value, toWire))
 }
 

@@ -78,11 +78,11 @@ export class DocumentReplica extends Replica {
    * One that was deleted is restored, with this content. Raises `document_exists`.
    * @template {object} [T=any]
    * @param {string} item
-   * @param {Record<string, unknown>} [value]
+   * @param {import('./views.js').Inputs<NoInfer<T>>} [value]
    * @param {{ action?: string }} [options]
    * @returns {LiveDocument<T>}
    */
-  create(item, value = {}, { action = 'create' } = {}) {
+  create(item, value = /** @type {any} */ ({}), { action = 'create' } = {}) {
     this.editing(item, action, (edit) => {
       if (edit.exists) fail('document_exists', `There is a document ${item} already; update it.`)
       edit.create(value)
@@ -258,8 +258,10 @@ export class DocumentReplica extends Replica {
 
   /**
    * The documents that fulfil all conditions, in order. Raises `bad_request` for what is no query.
+   * @template {object} [T=any]
    * @param {string} [pattern]
    * @param {Asked} [asked]
+   * @returns {LiveDocument<T>[]}
    */
   query(pattern, asked) {
     return this._find(Query.of(pattern, asked)).map((item) => this.document(item))
@@ -273,8 +275,9 @@ export class DocumentReplica extends Replica {
 
   /**
    * Calls back with the documents that changed in a task, when it is done; returns the way to stop.
+   * @template {object} [T=any]
    * @param {string} pattern
-   * @param {(documents: LiveDocument[]) => void} call
+   * @param {(documents: LiveDocument<T>[]) => void} call
    */
   watch(pattern, call) {
     return this._watched.add(pattern, call)
@@ -282,9 +285,10 @@ export class DocumentReplica extends Replica {
 
   /**
    * Calls back with the answer to a query, at once and whenever it or a document in it changes; returns the way to stop.
+   * @template {object} [T=any]
    * @param {string} pattern
    * @param {Asked} asked
-   * @param {(documents: LiveDocument[]) => void} call
+   * @param {(documents: LiveDocument<T>[]) => void} call
    */
   watchQuery(pattern, asked, call) {
     const query = Query.of(pattern, asked)

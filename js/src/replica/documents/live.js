@@ -12,6 +12,9 @@ import { CounterView, ListView, MapView, SetView, TextView, follow, viewOf, wire
 
 /** @typedef {import('../../core/documents/document.js').Document} Document */
 /** @typedef {import('./index.js').DocumentReplica} DocumentReplica */
+/** @template V @typedef {import('./views.js').Input<V>} Input */
+/** @template T @typedef {import('./views.js').Inputs<T>} Inputs */
+/** @typedef {import('../../core/patches.js').Operation} Operation */
 /** @typedef {(string | number)[]} Path keys and indexes from the root down */
 
 /**
@@ -142,7 +145,7 @@ class Writing extends Reading {
    * Puts a value under a key of the root map, over what is there.
    * @template {keyof T & string} K
    * @param {K} key
-   * @param {unknown} value
+   * @param {Input<T[K]>} value
    */
   put(key, value) {
     this.editing((editor) => editor.put(rootMap(editor), key, wire(value)))
@@ -150,7 +153,7 @@ class Writing extends Reading {
 
   /**
    * Changes some keys of the root map, doing the least: what is alike stays, a text is spliced.
-   * @param {Partial<Record<keyof T & string, unknown>>} members
+   * @param {Partial<Inputs<T>>} members
    */
   update(members) {
     this.editing((editor) => viewOf(scopeOf(editor), editor.document.root).update(members))
@@ -212,7 +215,7 @@ export class Edit extends Writing {
 
   /**
    * Makes the document: what several replicas make of it apart merges, nested kinds included.
-   * @param {Record<string, unknown>} value
+   * @param {Inputs<T>} value
    */
   create(value) {
     create(this.editor, Object.fromEntries(Object.entries(value).map(([key, each]) => [key, wire(each)])))
@@ -220,7 +223,7 @@ export class Edit extends Writing {
 
   /**
    * Applies a JSON Patch (RFC 6902). Raises `patch_failed`, `patch_test_failed` or `bad_patch`.
-   * @param {object[]} patch
+   * @param {Operation[]} patch
    */
   patch(patch) {
     apply(this.editor, patch)
@@ -279,7 +282,16 @@ export class LiveDocument extends Writing {
    *
    * With `base`, the revision that its author saw, paths and indexes mean what was there then, and merge with what others
    * have changed since; then it returns a promise.
-   * @param {object[]} patch
+   * @overload
+   * @param {Operation[]} patch
+   * @returns {void}
+   *
+   * @overload
+   * @param {Operation[]} patch
+   * @param {{ base: number }} options
+   * @returns {Promise<void>}
+   *
+   * @param {Operation[]} patch
    * @param {{ base?: number }} [options]
    */
   patch(patch, { base } = {}) {

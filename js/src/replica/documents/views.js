@@ -9,9 +9,13 @@ import { assign, changeMembers, rewrite, update } from '../../core/documents/ass
 import { CounterObject, List, MapObject, Ref, SetObject, TextObject, winner } from '../../core/documents/objects.js'
 import { fromWire, toWire } from '../../core/documents/values.js'
 import { encode } from '../../core/canonical.js'
+import { isContainer } from '../../core/patches.js'
 import { fail } from '../../errors.js'
 
 /** @typedef {import('../../core/documents/edit.js').Editor} Editor */
+/** @typedef {import('../../core/documents/values.js').Counter} Counter */
+/** @typedef {import('../../core/documents/values.js').ORSet} ORSet */
+/** @typedef {import('../../core/documents/values.js').Text} Text */
 
 /**
  * Where a view reads, and how it writes.
@@ -19,6 +23,15 @@ import { fail } from '../../errors.js'
  * @property {import('../../core/documents/document.js').Document} document
  * @property {(change: (editor: Editor) => void) => void} editing
  */
+
+/**
+ * What may be put where V is shown as plain JSON: V, a kind that shows as V, or a view of either.
+ * @template V
+ * @typedef {V | View<any> | (V extends string ? Text : V extends number ? Counter : V extends readonly (infer M)[]
+ *   ? ORSet | Set<M> | readonly Input<M>[] : V extends object ? Inputs<V> : never)} Input
+ */
+
+/** @template T @typedef {{ [K in keyof T]: Input<T[K]> }} Inputs */
 
 /** @template T one object of a document */
 export class View {
@@ -340,6 +353,6 @@ export const wire = (value) => toWire(unwrapped(value))
 function unwrapped(value) {
   if (value instanceof View) return value.value
   if (Array.isArray(value)) return value.map(unwrapped)
-  if (value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  if (!isContainer(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, unwrapped(member)]))
 }
