@@ -51,6 +51,7 @@ class IndexedDBDisk {
         abort(tx)
         throw error
       })
+      commit(tx)
       await ended
       return done
     } catch (error) {
@@ -104,6 +105,15 @@ const end = (tx) =>
     tx.oncomplete = () => resolve()
     tx.onabort = () => reject(tx.error ?? new DOMException('', 'AbortError'))
   })
+
+/** Does not wait to see whether more is to come: a page may be closed any moment. @param {IDBTransaction} tx */
+function commit(tx) {
+  try {
+    tx.commit()
+  } catch {
+    // it was aborted, which `end` tells
+  }
+}
 
 /** @param {IDBTransaction} tx */
 function abort(tx) {
