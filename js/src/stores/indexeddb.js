@@ -28,12 +28,16 @@ class IndexedDBDisk {
 
   /** @param {string} name @param {string} node */
   static async open(name, node) {
-    const request = indexedDB.open(name, SCHEMA)
-    request.onupgradeneeded = () => {
-      for (const [store, keyPath] of Object.entries(KEYS)) request.result.createObjectStore(store, { keyPath })
-      request.transaction?.objectStore('state').put({ key: 'state', ...newState(node) })
+    try {
+      const request = indexedDB.open(name, SCHEMA)
+      request.onupgradeneeded = () => {
+        for (const [store, keyPath] of Object.entries(KEYS)) request.result.createObjectStore(store, { keyPath })
+        request.transaction?.objectStore('state').put({ key: 'state', ...newState(node) })
+      }
+      return new IndexedDBDisk(await result(request))
+    } catch (error) {
+      return refuse(error)
     }
-    return new IndexedDBDisk(await result(request).catch(refuse))
   }
 
   /**
@@ -139,6 +143,7 @@ const CODES = new Map([
   ['QuotaExceededError', 'storage_full'],
   ['InvalidStateError', 'store_closed'],
   ['VersionError', 'newer_schema'],
+  ['SecurityError', 'bad_settings'], // of the browser: it keeps no data for this page
 ])
 
 /** @param {unknown} error @returns {never} */

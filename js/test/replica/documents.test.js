@@ -125,6 +125,10 @@ test('watchers are told of a task together, and of what is only confirmed not at
   assert.equal(told.length, 1)
 })
 
+test('what is no pattern is not watched', () => {
+  assert.throws(() => replica('a').watch('*milk*', () => {}), { code: 'bad_request' })
+})
+
 test('a query is watched: its answer, and the documents in it', async () => {
   const notes = replica('a')
   /** @type {any[]} */

@@ -7,6 +7,7 @@
 
 import { Editor } from '../../core/documents/edit.js'
 import { Difference } from '../../core/documents/undo.js'
+import { check } from '../../core/patterns.js'
 import { Query } from '../../core/queries.js'
 import { fail } from '../../errors.js'
 import { Replica } from '../index.js'
@@ -274,12 +275,14 @@ export class DocumentReplica extends Replica {
   }
 
   /**
-   * Calls back with the documents that changed in a task, when it is done; returns the way to stop.
+   * Calls back with the documents that changed in a task, when it is done; returns the way to stop. Raises
+   * `bad_request` for what is no pattern.
    * @template {object} [T=any]
    * @param {string} pattern
    * @param {(documents: LiveDocument<T>[]) => void} call
    */
   watch(pattern, call) {
+    check([pattern])
     return this._watched.add(pattern, call)
   }
 
