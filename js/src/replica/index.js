@@ -384,7 +384,13 @@ export class Replica extends Saving {
       // live, an entry may arrive before the answer to its push
       if (event.node === this.node && !this._acked.delete(event.id)) this._early.add(event.id)
     }
-    if (this.store.log.length > (more ? SETTLE_ABOVE_AMID : SETTLE_ABOVE)) void this.settle()
+    if (this.store.log.length > (more ? SETTLE_ABOVE_AMID : SETTLE_ABOVE)) void this._settleAgain(more)
+  }
+
+  /** Settles, and then what came meanwhile, unless more is coming. @param {boolean} more */
+  async _settleAgain(more) {
+    await this.settle()
+    if (!more && this.store.log.length > SETTLE_ABOVE) await this.settle()
   }
 }
 

@@ -7,7 +7,8 @@ import { Commits } from './commits.js'
 /** @typedef {import('../stores/index.js').Change} Change */
 
 const TICK_MS = 10_000
-const SETTLED_AT_ONCE = 1_000 // entries
+const SETTLED_AT_ONCE = 1_000 // entries, or less if that takes too long:
+const SETTLING_MS = 15 // in one task; to write what comes of it takes as long again
 
 /** A replica's work on its disk that nobody waits for. */
 export class Saving extends Commits {
@@ -110,9 +111,9 @@ export class Saving extends Commits {
     /** @type {string[]} */
     let done = []
     const make = () => {
-      const some = this._some(items)
-      done = [...some.keys()]
-      return this._snapshots(some, done.length === items.size ? until : undefined)
+      const some = this._snapshots(this._some(items))
+      done = some.done
+      return { ...some.change, until: done.length === items.size ? until : undefined }
     }
     await this._commit(make, () => {})
     for (const item of done) items.delete(item)
@@ -122,9 +123,9 @@ export class Saving extends Commits {
   _some(items) {
     /** @type {Map<string, Entry[]>} */
     const found = new Map()
-    let count = 0
-    for (const item of items) found.set(item, [])
+    for (const item of items) if (found.set(item, []).size === SETTLED_AT_ONCE) break
     for (const entry of this.store.log) found.get(entry.event.item)?.push(entry)
+    let count = 0
     for (const [item, entries] of found) {
       if (count >= SETTLED_AT_ONCE) found.delete(item)
       count += entries.length
@@ -132,16 +133,21 @@ export class Saving extends Commits {
     return found
   }
 
-  /** @param {Map<string, Entry[]>} some @param {number | undefined} until @returns {Change} */
-  _snapshots(some, until) {
+  /** As many snapshots as there is time for. @param {Map<string, Entry[]>} some */
+  _snapshots(some) {
     const { state } = this.store
+    const endMs = this._nowMs() + SETTLING_MS
+    /** @type {string[]} */
+    const done = []
     const settled = []
     let { forgotten } = state
     for (const [item, entries] of some) {
       if (entries.length) settled.push(this.snapshot(item, entries))
       for (const { event } of entries) if (event.node === state.node && event.id > forgotten) forgotten = event.id
+      done.push(item)
+      if (this._nowMs() > endMs) break
     }
-    return { settled, until, state: { ...state, forgotten } }
+    return { done, change: { settled, state: { ...state, forgotten } } }
   }
 
   /** Commits what is recorded, if there is room on the disk, and closes the store. */
