@@ -30,6 +30,14 @@ def test_a_module_comes_as_it_is_and_is_asked_for_again_by_its_etag(open_server)
     assert changed.status == 200
 
 
+@pytest.mark.parametrize("path", ["/sdk/syncline.js", "/demo/", "/", "/livez"])
+def test_who_asks_for_the_head_alone_gets_it(open_server, path):
+    whole, head = (open_server.request(method, path) for method in ("GET", "HEAD"))
+    assert (head.status, head.body) == (200, b"")
+    kept = ("content-type", "content-length", "etag", "cache-control")
+    assert [head.headers.get(name) for name in kept] == [whole.headers.get(name) for name in kept]
+
+
 def test_this_version_has_an_address_of_its_own_and_no_other_has(open_server):
     plain, named = (open_server.request("GET", f"/sdk/{path}errors.js") for path in ("", f"{VERSION}/"))
     assert (named.status, named.body) == (200, plain.body)

@@ -298,12 +298,18 @@ class Address(NamedTuple):
         """Where it stands."""
         return [f"/v1/{self.path}", f"/v1/spaces/{{space}}/{self.path}"] if self.is_per_space else [self.path]
 
+    @property
+    def methods(self) -> Mapping[str, Handler]:
+        """Who handles what. What everybody may GET has a HEAD (RFC 9110, 9.3.2); the HTTP server drops its body."""
+        get = self.handlers.get("GET") if self.is_public else None
+        return {**self.handlers, "HEAD": get} if get else self.handlers
+
 
 class Endpoint:
     """An ASGI app for one address: a handler for each method, errors as problem documents."""
 
     def __init__(self, service: Service, address: Address) -> None:
-        self._service, self._handlers, self._is_public = service, address.handlers, address.is_public
+        self._service, self._handlers, self._is_public = service, address.methods, address.is_public
         self._place, self._is_counted = address.path, address.is_per_space or not address.is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
