@@ -204,6 +204,26 @@ test('what grows settles, and is the same', async () => {
   assert.ok(replica.calls.filter((call) => call === 'settled').length > 2, 'some at a time')
 })
 
+test('settling ends its task when that took long enough', async () => {
+  let nowMs = START_MS
+  const replica = open({ nowMs: () => ++nowMs })
+  const far = new Author('far')
+  await arrive(replica, { entries: entries(Array.from({ length: 100 }, (_, n) => far.event(`task.${n}`))) })
+  await replica.settle()
+  assert.deepEqual([replica.store.log.length, replica.store.documents.size, replica.told], [0, 100, replica.seen])
+  assert.ok(replica.calls.filter((call) => call === 'settled').length > 4)
+})
+
+test('what came while it settled settles after that', async () => {
+  const replica = open()
+  const far = new Author('far')
+  const made = (/** @type {string} */ kind) => Array.from({ length: 2_400 }, (_, n) => far.event(`${kind}.${n % 800}`))
+  await arrive(replica, { entries: entries(made('task')) })
+  await arrive(replica, { entries: entries(made('note'), 2_401) })
+  for (let turn = 0; turn < 1_000 && replica.store.log.length; turn++) await new Promise(setImmediate)
+  assert.deepEqual([replica.store.log.length, replica.store.documents.size, replica.told], [0, 1_600, replica.seen])
+})
+
 test('an event of this node that it never made shows that its data was copied', async () => {
   const replica = open()
   const mine = replica.record('a', 'update')
