@@ -266,3 +266,33 @@ def test_conflicting_values_can_be_read(notes, milk):
     assert {milk["title"], conflict.others[0][1]} == {"Mine", "Theirs"}
     milk["title"] = "Both"
     assert not milk.conflicts()
+
+
+@pytest.mark.parametrize("is_edit", [True, False])
+def test_an_event_recorded_amid_a_draft_comes_before_it(notes, milk, is_edit):
+    bread = notes.create("task.bread", {"title": "Bread"})
+    with milk.edit() if is_edit else notes.transaction():
+        milk["title"] = "Oat milk"
+        milk["steps"] = ["go", {"to": "shop"}]
+        bread["title"] = "Rye"
+        amid = notes.record("task.milk", "mark", ops=[{"op": "put", "key": "by", "value": "Ann"}])
+        milk["steps"][1]["to"] = "market"
+        milk["by"] = "Bob"
+    shown = {**milk.plain}
+    assert (shown["title"], shown["steps"], shown["by"]) == ("Oat milk", ["go", {"to": "market"}], "Bob")
+    pending = notes.pending()
+    assert [event.n for event in pending] == list(range(1, len(pending) + 1)), "they are pushed in the order of ids"
+    assert [event.action for event in pending if event.item == "task.milk"] == ["create", "mark", "update"]
+    assert amid in pending
+    assert milk.undo()
+    assert (milk["title"], milk["by"]) == ("Milk", "Ann")
+
+
+def test_what_is_recorded_amid_a_draft_arrives_as_it_is_shown_here(notes, milk):
+    with milk.edit():
+        milk["steps"] = ["go", {"to": "shop"}]
+        notes.record("task.milk", "mark")
+        milk["steps"][1]["to"] = "market"
+    with syncline.open(None) as other:
+        arrive(other, *notes.pending())
+        assert other.document("task.milk").plain == milk.plain

@@ -180,8 +180,8 @@ class DocumentReplica(FindingReplica):
 
     def _record_open(self, item: str | None = None, *, together: bool = False) -> None:
         items = list(self._under_way) if item is None else [item]
-        drafts = [draft for each in items if (draft := self._under_way[each].draft)]
         try:
+            drafts = self._drafts(items)
             if drafts:
                 self.record_many(drafts, together=together and len(drafts) > 1)
         except BaseException:
@@ -189,6 +189,20 @@ class DocumentReplica(FindingReplica):
             raise
         for each in items:
             self._under_way.pop(each, None)
+
+    def _drafts(self, items: Iterable[str]) -> list[Draft]:
+        """The events to be, with ids in the order in which they will be pushed.
+
+        One whose id has been overtaken, by an event recorded amid it, gets a new one; its document is read again.
+        """
+        drafts, last = [], self._state.stamp
+        for draft in [draft for each in items if (draft := self._under_way[each].draft)]:
+            if draft.id is not None and draft.id <= last:
+                self._give_up(draft.item)
+                draft = draft.under(self._reserve())
+            drafts.append(draft)
+            last = draft.id or last
+        return drafts
 
     def _give_up(self, item: str | None = None) -> None:
         """Lets go of documents whose edits came to nothing: they are read again."""
