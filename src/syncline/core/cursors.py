@@ -6,8 +6,8 @@
     8 bytes  tail at that seq
     8 bytes  view: a digest of what the reader may see and asked for (``core.access.views``), zeros for everything
     8 bytes  rules: the seq of the last system event that this view knew
-    n bytes  JSON, nothing if there is nothing to say: ``[items]``, the patterns that were asked for, or
-             ``[items, [view, rules, items, item, seq]]``, while the difference from an older view is being brought
+    n bytes  JSON, nothing if there is nothing to say: ``[items,null]``, the patterns that were asked for, or
+             ``[items,[view,rules,items,item,seq]]``, while the difference from an older view is being brought
     16 bytes keyed BLAKE2b over all before it
 
 as base64url without padding, 87 characters or more. The epoch tells logs apart, the tail histories of one log.
