@@ -144,3 +144,14 @@ def test_a_transaction_falls_as_a_whole_with_what_it_names(notes, milk):
     notes.perform(Settle([(first, ReservedAction("No."))]))
     assert [each.action for each in notes.pending()] == ["seen"]
     assert (milk["title"], bread["title"]) == ("Milk", "Bread")
+
+
+def test_an_acknowledged_event_is_pending_until_its_entry_comes_or_the_conversation_ends(notes, milk):
+    milk["title"] = "Oat milk"
+    first, second = notes.pending()
+    notes.perform(Settle([(first, 1), (second, 2)]))
+    assert (notes.pending(), notes.status.pending) == ([], 2)
+    arrive(notes, first)
+    assert notes.status.pending == 1
+    notes.keep_acks()
+    assert notes.status.pending == 0

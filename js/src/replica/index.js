@@ -27,7 +27,8 @@ import { Saving } from './saving.js'
  * How a replica stands to its server, and to its disk.
  * @typedef {object} Status
  * @property {'offline' | 'connecting' | 'syncing' | 'live' | 'needs_auth'} state
- * @property {number} pending events that no server has answered
+ * @property {number} pending events that no server has answered, and, while a conversation lasts, those whose entries
+ *   have not come back yet
  * @property {number} refused events in the refused inbox
  * @property {number} unsaved events, and drops from the inbox, that are not on the disk yet
  * @property {number | null} lastSynced when both last agreed, in milliseconds of the local clock

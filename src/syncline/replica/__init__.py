@@ -44,7 +44,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "offline"
     """``offline``, ``connecting``, ``syncing``, ``live`` or ``needs_auth``."""
     pending: int = 0
-    """Events that no server has answered."""
+    """Events that no server has answered, and, while a conversation lasts, those whose entries have not come back yet.
+
+    ``Replica.pending`` gives the former alone.
+    """
     refused: int = 0
     """Events in the refused inbox."""
     last_synced: int | None = None
