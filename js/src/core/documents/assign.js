@@ -59,7 +59,7 @@ function edit(editor, target, value) {
  * @param {Record<string, any>} members
  */
 export function update(editor, target, members) {
-  for (const key of [...target.slots.keys()]) if (!Object.hasOwn(members, key)) editor.delete(target, key)
+  for (const key of [...target.slots.keys()].sort()) if (!Object.hasOwn(members, key)) editor.delete(target, key)
   for (const [key, value] of inOrder(Object.entries(members))) assign(editor, target, key, value)
 }
 

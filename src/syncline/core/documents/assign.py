@@ -66,7 +66,7 @@ def _edit(editor: Editor, target: Object, value: Any) -> bool:
 
 def update(editor: Editor, target: Map, members: dict[str, Any]) -> None:
     """Edits a map until it shows these members and no others."""
-    for key in [key for key in target.slots if key not in members]:
+    for key in [key for key, _ in values.in_order(target.slots) if key not in members]:
         editor.delete(target, key)
     for key, value in values.in_order(members):
         assign(editor, target, key, value)
