@@ -10,13 +10,14 @@ import { fileURLToPath } from 'node:url'
 import { Server } from './serving.js'
 
 const SDK = fileURLToPath(new URL('..', import.meta.url))
+const DOCS = join(SDK, '../docs/browser.md')
 const APP = mkdtempSync(join(tmpdir(), 'syncline-app-'))
 const INSTALLED = join(APP, 'node_modules/syncline')
 const STRICT = {
   compilerOptions: {
     target: 'es2022', module: 'nodenext', lib: ['es2022', 'dom'], types: [], strict: true, skipLibCheck: false, noEmit: true,
   },
-  files: ['app.ts'],
+  files: ['app.ts', 'documented.ts'],
 }
 
 /** @param {string} command @param {string[]} args @param {string} cwd */
@@ -53,6 +54,7 @@ test('every export has its module and its types', () => {
 
 test('an app in strict TypeScript compiles, and its mistakes do not', () => {
   cpSync(join(SDK, 'test/package/app.ts'), join(APP, 'app.ts'))
+  writeFileSync(join(APP, 'documented.ts'), /```ts\n(.*?)```/s.exec(readFileSync(DOCS, 'utf8'))?.[1] ?? '')
   writeFileSync(join(APP, 'tsconfig.json'), JSON.stringify(STRICT))
   try {
     run(join(SDK, 'node_modules/.bin/tsc'), ['-p', '.'])
