@@ -93,8 +93,8 @@ def test_a_browser_killed_right_after_an_edit_was_saved(profile, server):
     expect_on(server, SPACE, "Milk", "Bread", "Salt")
 
 
-def test_a_server_from_an_older_backup_gets_back_what_it_lost(profile, server, tmp_path):
-    tasks = opened(profile("ann"), server)
+def test_a_server_from_an_older_backup_gets_back_what_it_lost(pages, server, tmp_path):
+    tasks = opened(pages, server)
     tasks.add("Milk")
     expect_on(server, SPACE, "Milk")
     server.stop()
@@ -110,8 +110,8 @@ def test_a_server_from_an_older_backup_gets_back_what_it_lost(profile, server, t
     tasks.expect_titles("Milk", "Bread")
 
 
-def test_a_server_that_comes_back_empty_changes_nothing_here(profile, server):
-    tasks = opened(profile("ann"), server)
+def test_a_server_that_comes_back_empty_changes_nothing_here(pages, server):
+    tasks = opened(pages, server)
     tasks.add("Milk")
     expect_on(server, SPACE, "Milk")
     server.stop()
@@ -130,11 +130,11 @@ def test_a_server_that_comes_back_empty_changes_nothing_here(profile, server):
     tasks.expect_titles("Salt")
 
 
-def test_newer_pages_are_taken_with_the_next_visit(profile, serve, tmp_path):
+def test_newer_pages_are_taken_with_the_next_visit(pages, serve, tmp_path):
     package = tmp_path / "installed" / "syncline"
     shutil.copytree(ROOT / "src" / "syncline", package)
     shutil.copytree(ROOT / "js" / "src", package / "server" / "static" / "sdk")
-    tasks = opened(profile("ann"), serve(open=True, prefix=("env", f"PYTHONPATH={package.parent}")))
+    tasks = opened(pages, serve(open=True, prefix=("env", f"PYTHONPATH={package.parent}")))
     tasks.wait_until_kept()
     file = package / "server" / "static" / "demo" / "index.html"
     file.write_text(file.read_text().replace("<title>Shared tasks", "<title>Our tasks"))
