@@ -24,6 +24,9 @@ try {
   globalThis.ended = String(error.stack)
 }"""
 
+BREAD = """import { ORSet } from '/sdk/syncline.js'
+notes.create('task.bread', { title: 'Rye bread', done: false, priority: 3, tags: new ORSet(['shop']) })"""
+
 APP = """%s
 import { createElement as h } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -90,13 +93,14 @@ def test_the_examples_run_one_after_the_other(page, server):
     page.evaluate("delete globalThis.ended")
     plain = [each for each in others if "syncline/react" not in each]
     assert len(plain) == len(others) - 1 >= 5
-    last = "await notes.sync(); globalThis.left = [notes.status(), notes.get('note.plan').plain, task.plain]"
-    run(page, signing_in, "await notes.sync()", *plain, last)
-    status, note, task = page.evaluate("left")
+    last = "await notes.sync(); globalThis.left = [notes.status(), notes.get('note.plan').plain, task.plain, found]"
+    run(page, signing_in, "await notes.sync()", BREAD, *plain, last)
+    status, note, task, found = page.evaluate("JSON.parse(JSON.stringify(left))")
     assert (status["pending"], status["refused"], status["error"]) == (0, 0, None)
     assert note == {"body": "Hello world", "reviewed": True}
     assert task == {"title": "Milk", "done": False, "tags": ["shop"]}  # as it was at revision 3
-    assert page.evaluate("shown.at(-1).map(({ item }) => item)") == ["task.milk"]
+    assert found == [{"title": "Rye bread", "done": False, "priority": 3, "tags": ["shop"]}]
+    assert ["task.bread", "task.milk"] in page.evaluate("shown.map((found) => found.map(({ item }) => item))")
 
 
 def test_the_hooks_of_the_example_show(pages, open_server, tmp_path):
