@@ -57,3 +57,20 @@ def test_what_was_edited_before_a_page_is_left_is_there_again(page):
     page.wait_for_function("!globalThis.notes")
     page.evaluate(OPEN, ["leaving", {}])
     assert page.evaluate("notes.items()") == ["task.milk"]
+
+
+def test_a_module_worker_shares_the_replica(page):
+    page.evaluate(OPEN, ["shared", {}])
+    page.evaluate(
+        """() => {
+          const script = `import { open } from '${location.origin}/sdk/syncline.js'
+            const notes = await open('shared')
+            notes.create('task.milk', { title: 'Milk' })
+            await notes.saved()
+            postMessage(notes.items())`
+          const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+          const worker = new Worker(url, { type: 'module' })
+          return new Promise((resolve, reject) => Object.assign(worker, { onmessage: resolve, onerror: reject }))
+        }"""
+    )
+    page.wait_for_function("notes.items().join() === 'task.milk'")

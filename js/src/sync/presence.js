@@ -59,7 +59,7 @@ export class Presence {
 
   /** This tab is no longer here. */
   clear(key = '') {
-    this.set(null, null, key)
+    if (this._line) this.set(null, null, key)
   }
 
   /**

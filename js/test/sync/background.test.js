@@ -94,6 +94,7 @@ test('presences are said again on a new connection, and nobody is here without o
 test('a presence is small, and needs a server', async (t) => {
   const local = await place(t, { server: undefined })
   assert.throws(() => local.presence.set('here'), { code: 'bad_settings' })
+  local.presence.clear()
   assert.deepEqual(local.presence.peers(), [])
   const notes = await place(t)
   assert.throws(() => notes.presence.set('x'.repeat(5000)), { code: 'too_large' })
