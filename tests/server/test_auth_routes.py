@@ -340,7 +340,7 @@ def test_refreshing(server, space, ann):
         assert somebody.code("POST", "auth/refresh", {"refresh_token": wrong}) == (401, "unauthorized")
 
 
-def test_a_refresh_token_that_is_used_again_ends_the_session_with_its_sockets(server, space, ann):
+def test_a_refresh_token_that_is_used_again_ends_the_session_with_its_sockets(server, space, admin, ann):
     somebody = Somebody(server, None, space)
     second = somebody.post("auth/refresh", {"refresh_token": ann.grant["refresh_token"]})
     third = somebody.post("auth/refresh", {"refresh_token": second["refresh_token"]})
@@ -354,6 +354,8 @@ def test_a_refresh_token_that_is_used_again_ends_the_session_with_its_sockets(se
         assert [ending(ws) for ws in (following, idle, other)] == [("unauthorized", 4401)] * 3
     assert not ann.is_in()
     assert somebody.code("POST", "auth/refresh", {"refresh_token": third["refresh_token"]}) == (401, "unauthorized")
+    (told,) = admin.get("audit?kind=logout&user=ann")["entries"]
+    assert told["what"] == "token_reused"
 
 
 @pytest.mark.parametrize("by", ["access token", "refresh token"])
@@ -471,7 +473,10 @@ def test_a_ticket_opens_one_socket(server, space, ann):
 def test_or_one_stream_and_nothing_else(server, space, ann):
     ticket = ann.post("auth/ticket")["ticket"]
     somebody = Somebody(server, None, space)
-    assert somebody.code("GET", f"pull?ticket={ticket}") == (401, "unauthorized")
+    for path in ("pull", "docs/live", "docs/a%2Flive", "users/live"):
+        assert somebody.code("GET", f"{path}?ticket={ticket}") == (401, "unauthorized")
+    assert somebody.with_(ticket).code("GET", "pull") == (401, "unauthorized")
+    assert somebody.with_(ticket).code("POST", "keys", {"name": "for ever"}) == (401, "unauthorized")
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
     connection.request("GET", f"/v1/spaces/{space}/live?ticket={ticket}")
     assert connection.getresponse().status == 200
@@ -512,3 +517,12 @@ def test_a_ticket_ends_with_what_it_was_taken_with(server, space, ann):
 def test_every_other_route_asks_who_it_is(server, space, method, path):
     answer = Somebody(server, None, space).ask(method, path, b"{}")
     assert (answer.status, answer.code, answer.headers["www-authenticate"]) == (401, "unauthorized", "Bearer")
+
+
+def test_no_cache_shows_to_one_what_was_anothers(ann):
+    ways = [("PUT", "docs/a", {}), ("GET", "docs/a", None), ("GET", "pull", None), ("GET", "docs/none", None)]
+    answers = [ann.ask(*way) for way in ways]
+    answers += [ann.with_(token).ask("GET", "pull") for token in (None, "nonsense")]
+    kept = [answer.headers["cache-control"] for answer in answers]
+    assert kept == [*["private, no-cache"] * 2, *["no-store"] * 4]
+    assert {answer.headers["x-content-type-options"] for answer in answers} == {"nosniff"}

@@ -25,6 +25,7 @@ from syncline.errors import (
     SpaceMismatch,
     SynclineError,
     TooLarge,
+    Unauthorized,
     UnsupportedMedia,
 )
 from syncline.server import limits, zstd
@@ -45,6 +46,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
+KEPT_BY_NONE, ASKED_AGAIN = "no-store", "private, no-cache"
+"""What caches are told of an answer, and of one with an ETag: it is this caller's, by whatever header they came."""
 STREAMS = "/live"
 """How the addresses of streams end; a browser opens them without headers, with a ticket."""
 INLINE_BYTES = 16 * 1024
@@ -67,11 +70,16 @@ class Request:
         self.claimed_user = ""
         """Who somebody says they are, at a login: for the audit, if they are refused."""
         self.has_answered = False
+        self.opens_stream = False
+        """Whether a ticket is enough: browsers open streams without headers."""
         self._body: bytes | None = None
 
     async def identify(self) -> None:
-        """Finds out whose request this is. Raises Unauthorized."""
-        self.identity = await self.service.identify(self.token, self.caller)
+        """Finds out whose request this is. Raises Unauthorized, also for a ticket that would open something else."""
+        token = self.token
+        if token and token.startswith(TICKET_PREFIX) and not self.opens_stream:
+            raise Unauthorized("A ticket opens a WebSocket or a stream, and nothing else.")
+        self.identity = await self.service.identify(token, self.caller)
 
     def caller(self) -> Caller:
         """Who asks. Raises BadRequest or SpaceMismatch."""
@@ -94,7 +102,7 @@ class Request:
         if scheme.lower() == "bearer":
             return token.strip()
         given = self.headers.get(b"x-api-key", b"").decode("latin-1")
-        return given or (ticket_of(self.scope) if self.scope["path"].endswith(STREAMS) else None)
+        return given or (ticket_of(self.scope) if self.opens_stream else None)
 
     @property
     def space(self) -> str:
@@ -213,7 +221,9 @@ class Request:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def answer(self, body: bytes, *, status: int = 200, kind: bytes = JSON, **headers: str) -> None:
-        """Sends the whole response."""
+        """Sends the whole response. Unless it is said otherwise, no cache on the way shows it to anybody else."""
+        headers.setdefault("cache_control", ASKED_AGAIN if "etag" in headers else KEPT_BY_NONE)
+        headers.setdefault("x_content_type_options", "nosniff")
         lines = [(b"content-type", kind), (b"content-length", b"%d" % len(body))] if status != 304 else []
         lines += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         self.has_answered = True
@@ -310,11 +320,13 @@ class Endpoint:
 
     def __init__(self, service: Service, address: Address) -> None:
         self._service, self._handlers, self._is_public = service, address.methods, address.is_public
+        self._is_stream = f"/{address.path}".endswith(STREAMS)
         self._place, self._is_counted = address.path, address.is_per_space or not address.is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
         request = Request(self._service, scope, receive, send)
+        request.opens_stream = self._is_stream
         try:
             handler = self._handlers.get(scope["method"])
             if handler is None:

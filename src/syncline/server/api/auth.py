@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from syncline.errors import BadRequest, Unauthorized
+from syncline.errors import BadRequest, TokenReused, Unauthorized
 from syncline.server.api import account_shapes as shapes
 from syncline.server.api.keys import check_name, shown
 from syncline.server.api.small import answer, read
@@ -29,8 +29,13 @@ async def login(request: Request) -> None:
 
 async def refresh(request: Request) -> None:
     """``POST auth/refresh``: the next tokens of a session; the refresh token is used up."""
-    body = await read(request, shapes.Refresh)
-    await answer(request, _granted(await request.service.authenticator.refresh(body.refresh_token)))
+    body, authenticator = await read(request, shapes.Refresh), request.service.authenticator
+    try:
+        grant = await authenticator.refresh(body.refresh_token)
+    except TokenReused as error:
+        await _note_reuse(request, error)
+        raise
+    await answer(request, _granted(grant))
 
 
 async def logout(request: Request) -> None:
@@ -88,6 +93,13 @@ async def change_password(request: Request) -> None:
     async with request.enter():
         await accounts.change_password(request.identity, body.old, body.new, address=address_of(request.scope))
     await answer(request, {})
+
+
+async def _note_reuse(request: Request, error: TokenReused) -> None:
+    """Tells the audit whose session ended; that a request was refused is noted as of every other."""
+    owner = await asyncio.to_thread(request.service.authenticator.sessions.owner, error.details["session"])
+    space, user = owner or ("", "")
+    request.service.audit.note(LOGOUT, user, space or request.space, address_of(request.scope), error.code)
 
 
 async def _note_logout(request: Request, token: str | None) -> None:
