@@ -10,6 +10,9 @@ from tests.server.running import Author, recv
 
 HARD_NAMES = ["Ann Example", "ann@example.org", "a/b", "50%", "ä", "日本", "..", "a?b#c"]
 
+UNCLEAR = ["*", "ann*", "jose\u0301", "ann\u200b", "\u202enna", "ann\x9b", "ann ", " ann", "ann\u00a0b"]
+"""What a rule cannot name, or looks like another name."""
+
 
 @pytest.fixture
 def admin(server, space):
@@ -57,7 +60,12 @@ def test_names_of_all_kinds(server, space, admin, name):
     assert not somebody.is_in()
 
 
-@pytest.mark.parametrize("name", ["", ".root", ".ann", "anyone", "a\nb", "x" * 257, "x" * 251, "ü" * 100])
+def test_a_name_is_found_however_a_keyboard_writes_it(server, space, admin):
+    admin.make_user("jos\u00e9")
+    assert log_in(server, "jose\u0301", space=space).json["user"] == "jos\u00e9"
+
+
+@pytest.mark.parametrize("name", ["", ".root", ".ann", "anyone", "a\nb", "x" * 257, "x" * 251, "ü" * 100, *UNCLEAR])
 def test_names_that_nobody_has(admin, name):
     assert admin.code("POST", "users", {"name": name}) == (400, "bad_request")
 

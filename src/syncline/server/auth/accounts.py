@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Protocol
+from unicodedata import normalize
 
 from syncline.errors import Forbidden, Overloaded, SecondFactorRequired, WeakPassword
 from syncline.server.auth.guard import Attempt, Guard
@@ -51,8 +52,10 @@ class Accounts:
         self.second_factors, self.setup_tokens = second_factors, setup_tokens
         self._create_key, self._end_sessions = create_key, end_sessions
 
-    async def check(self, space: str, user: str, password: str, *, code: str | None = None, address: str = "") -> None:
-        """Whether a user may log in.
+    async def check(
+        self, space: str, user: str, password: str, *, code: str | None = None, address: str = ""
+    ) -> tuple[str, str]:
+        """Who may log in, as (space, user).
 
         Raises InvalidCredentials, SecondFactorRequired, TooManyAttempts or Overloaded.
         """
@@ -60,6 +63,7 @@ class Accounts:
         async with _Guarded(self._guard, address, space, user):
             await self._check_password(space, user, password)
             await asyncio.to_thread(self._check_code, space, user, code)
+        return space, user
 
     async def set_password(self, space: str, user: str, password: str) -> None:
         """Gives a user another password, whoever asks, and ends the sessions of the one before.
@@ -152,8 +156,8 @@ class _Guarded:
 
 
 def _text(name: str) -> str:
-    """A name that can be looked up; half of a surrogate pair, which nobody has in a name, becomes a question mark."""
-    return name.encode(errors="replace").decode()
+    """A name as it is looked up: in NFC, and with a question mark for half of a surrogate pair, which nobody has."""
+    return normalize("NFC", name.encode(errors="replace").decode())
 
 
 def _of_session(identity: Identity) -> tuple[str, str, str]:

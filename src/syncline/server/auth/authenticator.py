@@ -120,7 +120,7 @@ class Authenticator:
 
         Raises InvalidCredentials, SecondFactorRequired, TooManyAttempts or Overloaded.
         """
-        await self.accounts.check(space, user, password, code=code, address=address)
+        space, user = await self.accounts.check(space, user, password, code=code, address=address)
         return self._grant(await asyncio.to_thread(self.sessions.begin, space, user, label))
 
     async def set_up(self, token: str, password: str, *, address: str = "", label: str = "") -> Grant:

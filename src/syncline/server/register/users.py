@@ -5,6 +5,7 @@ Who is suspended or removed is so here, whatever a log says. Hashing is ``auth.p
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -142,10 +143,15 @@ def ensure(cursor: Any, space: str, name: str, now: int) -> None:
 
 
 def check_user(name: str) -> str:
-    """The name itself if a user may have it. Raises BadRequest."""
-    is_text = USER.fullmatch(name) and name.encode(errors="replace").decode() == name  # no half of a surrogate pair
-    if name != ROOT and (not is_text or name.startswith(".") or name == ANYONE):
-        raise BadRequest(f"user: {name[:80]!r} cannot be one: 1 to 256 characters, no leading dot, not {ANYONE!r}.")
+    """The name itself if a user may have it. Raises BadRequest.
+
+    Two that look alike because one has other code points would be two users, and only one of them would have the rules;
+    a ``*`` stands for many in a rule, so nobody with one could be named there.
+    """
+    is_text = USER.fullmatch(name) and name.isprintable() and name == unicodedata.normalize("NFC", name.strip())
+    if name != ROOT and (not is_text or name.startswith(".") or "*" in name or name == ANYONE):
+        words = "1 to 256 printable characters in NFC, no leading dot, no *, no space around it"
+        raise BadRequest(f"user: {name[:80]!r} cannot be one: {words}, not {ANYONE!r}.")
     return name
 
 
