@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,12 @@ UNBOUNDED_WIDTH = 2_000
 
 WIDEST_COLUMN = 24
 
+MARK = "\N{REPLACEMENT CHARACTER}"
+COMMANDS = dict.fromkeys(
+    [*range(0x0A), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], MARK
+)
+"""What a terminal would obey and not show: control characters but the line's end, and those that turn text round."""
+
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout, and nothing else.")]
 
 
@@ -28,8 +35,17 @@ def _is_bounded() -> bool:
     return sys.stdout.isatty() or "COLUMNS" in os.environ
 
 
-out = Console(highlight=False, emoji=False, width=None if _is_bounded() else UNBOUNDED_WIDTH)
-err = Console(stderr=True, highlight=False, emoji=False)
+class Shown(Console):
+    """A console on which names and texts of others are shown, and none of them moves, hides or commands anything."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed; the colours are no part of its texts."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=segment.text.translate(COMMANDS))
+
+
+out = Shown(highlight=False, emoji=False, width=None if _is_bounded() else UNBOUNDED_WIDTH)
+err = Shown(stderr=True, highlight=False, emoji=False)
 
 
 def emit(document: Any) -> None:
