@@ -88,3 +88,16 @@ def test_lists_are_set_by_variables_and_files(terminal):
     assert shown["origins"]["value"] == ["https://a.example", "https://b.example"]
     assert shown["trusted_proxies"]["value"] == ["10.0.0.0/8"]
     assert "https://a.example" in terminal("config", "show", SYNCLINE_ORIGINS="https://a.example").out
+
+
+def test_a_directory_that_was_there_is_still_nobody_elses_to_read(tmp_path, terminal):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    assert terminal("init", "--data", "data").code == 0
+    served = Served(tmp_path)
+    modes = {
+        path.name: path.stat().st_mode & 0o077 for path in data.iterdir() if path.name.startswith(("server.db", "sp"))
+    }
+    assert modes.keys() >= {"server.db", "server.db-wal", "spaces"}
+    assert set(modes.values()) == {0}
+    assert served.stop() == (0, "")

@@ -27,6 +27,8 @@ class Registry:
     """The server's own register. Thread-safe."""
 
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
+        if not path.exists():
+            path.touch(mode=0o600)  # it holds secrets, and SQLite gives the files beside it the same mode
         self.database = self._db = Database(path, SCHEMA, shared=True)
         """For the modules that keep tables of their own in it: ``server.auth``."""
         self._now_ms = now_ms

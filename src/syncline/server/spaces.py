@@ -61,7 +61,7 @@ class Spaces:
         self._opening = asyncio.Lock()
         self._checkpoints = asyncio.create_task(self._checkpoint())
         self._stopping = False
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it is for whoever the rules say
 
     @asynccontextmanager
     async def use(self, name: str, *, create: bool) -> AsyncIterator[Space]:
