@@ -8,6 +8,11 @@ from playwright.sync_api import expect
 from tests.browser.demos import Note
 from tests.browser.pages import axe
 
+PASTE = """(field, text) => {
+  field.setRangeText(text, 4, 4, 'end')
+  field.dispatchEvent(new Event('input'))
+}"""
+
 
 @pytest.fixture
 def url(open_server, space):
@@ -57,6 +62,17 @@ def test_steps_back_are_of_a_whole_burst(pages, url):
     note.expect_text("")
     note.text.press("Control+Shift+Z")
     note.expect_text("some words")
+
+
+def test_a_long_paste_is_one_step(pages, url):
+    ann, bob = (Note(pages.open(url)) for _ in range(2))
+    ann.text.press_sequentially("Dear all")
+    bob.expect_text("Dear all")
+    pasted = "zä€😀\n" * 15_000
+    ann.text.evaluate(PASTE, pasted)
+    bob.expect_text("Dear" + pasted + " all")
+    ann.page.get_by_role("button", name="Undo").click()
+    bob.expect_text("")
 
 
 def test_its_past(pages, url):

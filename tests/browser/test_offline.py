@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.demos import Tasks, expect_on
 from tests.browser.networks import network
@@ -44,6 +45,23 @@ def test_seven_steps(profile, server):
     server.start()
     tasks.expect_state("Online")
     expect_on(server, SPACE, "Milk", "Bread")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/demo/note", "/demo/note/"),
+        ("/demo/note/index.html", "/demo/note/"),
+        ("/demo/index.html?space=home", "/demo/?space=home"),
+    ],
+)
+def test_a_page_opens_without_a_network_by_its_other_names_too(pages, server, path, name):
+    tasks = opened(pages, server)
+    tasks.wait_until_kept()
+    server.stop()
+    tasks.page.goto(f"{server.url}{path}")
+    expect(tasks.page.locator("html")).to_have_attribute("data-ready", "true")
+    assert tasks.page.url == f"{server.url}{name}"
 
 
 def test_two_people_offline_agree(pages, server):

@@ -225,3 +225,55 @@ def test_light_and_dark_by_choice(tasks):
     assert page.evaluate(ground) == dark
     page.get_by_role("button", name="Light colours").click()
     assert page.evaluate(ground) == before
+
+
+MANY = """async (count) => {
+  const { open, Text } = await import('/sdk/syncline.js')
+  const notes = await open('many', { server: '/', space: new URL(location.href).searchParams.get('space') })
+  for (let n = 0; n < count; n++) {
+    const order = `U${String(n).padStart(4, '0')}V`
+    notes.create(`task.${n}`, { title: `Task ${n}`, done: false, order, notes: new Text('') })
+  }
+  await notes.sync()
+  await notes.close()
+}"""
+
+PLACE = """async ([item, order]) => {
+  const { open } = await import('/sdk/syncline.js')
+  const notes = await open('place', { server: '/', space: new URL(location.href).searchParams.get('space') })
+  await notes.sync()
+  notes.get(item).put('order', order)
+  await notes.sync()
+  await notes.close()
+}"""
+
+MOVED = """() => {
+  globalThis.moved = []
+  const note = (changes) => {
+    for (const { addedNodes } of changes) for (const row of addedNodes) moved.push(row.dataset.item)
+  }
+  new MutationObserver(note).observe(document.querySelector('#tasks'), { childList: true })
+}"""
+
+
+def test_of_many_tasks_only_those_on_the_screen_are_laid_out(pages, url):
+    pages.open(url).evaluate(MANY, 500)
+    tasks = Tasks(pages.open(url))
+    expect(tasks.page.locator(".task")).to_have_count(500)
+    is_laid_out = "(title) => title.checkVisibility({ contentVisibilityAuto: true })"
+    assert [tasks.page.locator(".task .title").nth(n).evaluate(is_laid_out) for n in (0, 499)] == [True, False]
+    tasks.check("Task 499")
+    tasks.expect_done("Task 499")
+
+
+def test_who_moves_one_task_moves_no_other(pages, url):
+    tasks = Tasks(pages.open(url))
+    tasks.add("Milk", "Bread", "Salt", "Rice")
+    tasks.page.evaluate(MOVED)
+    item = tasks.row("Milk").get_attribute("data-item")
+    other = pages.open(url)
+    other.evaluate(PLACE, [item, "z"])
+    tasks.expect_titles("Bread", "Salt", "Rice", "Milk")
+    other.evaluate(PLACE, [item, "1"])
+    tasks.expect_titles("Milk", "Bread", "Salt", "Rice")
+    assert tasks.page.evaluate("moved") == [item] * 2

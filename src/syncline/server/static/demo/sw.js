@@ -27,11 +27,14 @@ self.addEventListener('fetch', (event) => {
   if (isPage) event.waitUntil(refresh())
 })
 
-/** From what is kept; otherwise from the server. */
+/** From what is kept, a page also by its longer or shorter name; otherwise from the server. */
 async function answer(request, url, isPage) {
   if (isPage) await takeNext()
   const cache = await caches.open(KEPT)
-  return (await cache.match(url.origin + url.pathname)) ?? fetch(request)
+  const kept = await cache.match(url.origin + url.pathname)
+  if (kept || !isPage) return kept ?? fetch(request)
+  const folder = url.origin + url.pathname.replace(/(\/index\.html)?$/, '/')
+  return (await cache.match(folder)) ? Response.redirect(folder + url.search) : fetch(request)
 }
 
 /** What was fetched since becomes what is kept. */

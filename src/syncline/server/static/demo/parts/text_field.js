@@ -4,6 +4,7 @@ import { split } from './changes.js'
 import { newId } from './dom.js'
 
 const PAUSE_MS = 1500
+const PIECES = /.{1,8000}/gsu // characters, of which each may take six bytes
 
 /** Where an index is after a text was changed: moved with what stands before it. */
 export function moved(index, { start, gone, come }) {
@@ -64,10 +65,19 @@ export class TextField {
     if (isNew) this.group = newId()
     this.lastMs = Date.now()
     this.begin()
-    const change = (edit) => edit.text(this.key).splice(start, gone.length, come)
-    this.doc.edit('write', change, { meta: { group: this.group } })
+    this._write(start, gone.length, come)
     this.typed(isNew)
     this.changed()
+  }
+
+  /** Replaces a part; as several events of one step if much is pasted, since an event has a limit. */
+  _write(start, count, text) {
+    const options = { meta: { group: this.group } }
+    for (const piece of text.match(PIECES) ?? ['']) {
+      this.doc.edit('write', (edit) => edit.text(this.key).splice(start, count, piece), options)
+      start += piece.length
+      count = 0
+    }
   }
 
   /** What an input method composed is taken as a whole; what others typed meanwhile is merged, not overwritten. */

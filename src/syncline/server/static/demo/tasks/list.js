@@ -23,12 +23,10 @@ export class TaskList {
     this.filter = 'all'
     /** @type {Map<string, Row>} */
     this.rows = new Map()
+    /** All rows in their order. @type {Row[]} */
+    this.all = []
     notes.watch('task.*', (docs) => this._onChange(docs))
-    this._onChange(this._docs())
-  }
-
-  _docs() {
-    return this.notes.query('task.*').sort(inOrder)
+    this._onChange(notes.query('task.*'))
   }
 
   /** Shows all tasks, only the open ones, or only those that are done. @param {string} filter */
@@ -38,7 +36,7 @@ export class TaskList {
   }
 
   add(title) {
-    const last = this._docs().at(-1)?.plain.order ?? ''
+    const last = this.all.at(-1)?.plain.order ?? ''
     const task = { title, done: false, order: between(last, null), notes: new Text('') }
     const item = `task.${newId()}`
     this.steps.do([item], () => this.notes.create(item, task))
@@ -59,24 +57,24 @@ export class TaskList {
 
   /** Moves a task among those that show. */
   move = (item, by) => {
-    const docs = this._visible()
-    const from = docs.findIndex((doc) => doc.item === item)
+    const rows = this._visible()
+    const from = rows.findIndex((row) => row.item === item)
     const to = from + by
-    if (to < 0 || to >= docs.length) return
-    docs.splice(to, 0, ...docs.splice(from, 1))
-    this._place(item, docs)
-    say(`Place ${to + 1} of ${docs.length}.`)
+    if (to < 0 || to >= rows.length) return
+    rows.splice(to, 0, ...rows.splice(from, 1))
+    this._place(item, rows)
+    say(`Place ${to + 1} of ${rows.length}.`)
   }
 
   drag = (event, row) => drag(event, row, () => {
     const items = [...this.element.children].map((child) => child.dataset.item)
-    this._place(row.dataset.item, items.map((each) => this.notes.document(each)))
+    this._place(row.dataset.item, items.map((each) => this.rows.get(each)))
   })
 
   /** Gives a task the place that it has in this list. */
-  _place(item, docs) {
-    const index = docs.findIndex((doc) => doc.item === item)
-    const [above, below] = [docs[index - 1], docs[index + 1]].map((doc) => doc?.plain.order)
+  _place(item, rows) {
+    const index = rows.findIndex((row) => row.item === item)
+    const [above, below] = [rows[index - 1], rows[index + 1]].map((row) => row?.plain.order)
     this._put(item, 'order', between(above ?? '', below ?? null))
   }
 
@@ -85,7 +83,7 @@ export class TaskList {
   }
 
   _visible() {
-    return this._docs().filter(({ plain }) => this.filter === 'all' || Boolean(plain.done) === (this.filter === 'done'))
+    return this.all.filter(({ plain }) => this.filter === 'all' || Boolean(plain.done) === (this.filter === 'done'))
   }
 
   _onChange(docs) {
@@ -94,6 +92,7 @@ export class TaskList {
       else this.rows.delete(doc.item)
       if (doc.exists) this._mark(doc)
     }
+    this.all = [...this.rows.values()].sort(inOrder)
     this._arrange()
   }
 
@@ -120,25 +119,32 @@ export class TaskList {
   /** Puts the rows into their order; the focus stays where it is. */
   _arrange() {
     const focused = document.activeElement
-    const docs = this._visible()
-    const wanted = docs.map(({ item }) => this._row(item).element)
+    const wanted = this._visible().map(({ element }) => element)
     const isWanted = new Set(wanted)
     for (const child of [...this.element.children]) if (!isWanted.has(child)) child.remove()
     let at = this.element.firstElementChild
     for (const element of wanted) {
+      if (at && at !== element && at.nextElementSibling === element) at = without(at) // moved down: only it has another place
       if (element === at) at = at.nextElementSibling
       else this.element.insertBefore(element, at)
     }
     if (focused !== document.activeElement && this.element.contains(focused)) focused.focus()
-    this._count(docs.length)
+    this._count(wanted.length)
   }
 
   _count(visible) {
-    const tasks = this._docs()
-    const open = tasks.filter(({ plain }) => !plain.done).length
-    byId('count').textContent = tasks.length ? `${open} of ${tasks.length} to do` : ''
+    const { all } = this
+    const open = all.filter(({ plain }) => !plain.done).length
+    byId('count').textContent = all.length ? `${open} of ${all.length} to do` : ''
     const empty = byId('empty')
     empty.hidden = visible > 0
-    empty.textContent = EMPTY[tasks.length ? this.filter : 'all']
+    empty.textContent = EMPTY[all.length ? this.filter : 'all']
   }
+}
+
+/** Takes an element out; returns the one after it. @param {Element} element */
+function without(element) {
+  const next = element.nextElementSibling
+  element.remove()
+  return next
 }

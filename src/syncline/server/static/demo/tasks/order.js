@@ -29,7 +29,7 @@ function chosen(from, room, isFirst, isLast, random) {
   return from + 1 + Math.floor(random() * room)
 }
 
-/** Sorts documents by their place; of two at the same place the one with the smaller item is first. */
+/** Sorts documents, or rows, by their place; of two at the same place the one with the smaller item is first. */
 export const inOrder = (one, other) => compare(one.plain.order ?? '', other.plain.order ?? '') || compare(one.item, other.item)
 
 const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0)
