@@ -8,6 +8,12 @@ OPEN = """async ({ name, space, ...more }) => {
   notes.start()
 }"""
 
+LOCKLESS = """
+Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })
+addEventListener('pagehide', (event) => event.stopImmediatePropagation())
+"""
+"""As where a page has no secure context, and ends without a word."""
+
 LIVE = "() => notes.status().state === 'live'"
 
 IN_WORKER = """async (space) => {
@@ -85,6 +91,21 @@ def test_each_tab_has_a_presence_of_its_own(tab):
     one.close()
     other.wait_for_function(seen, arg=1)
     two.wait_for_function(seen, arg=1)
+
+
+def test_where_there_are_no_locks_each_tab_speaks_for_itself(tab, space):
+    other = tab()
+    one = tab(apart=True)
+    one.context.add_init_script(LOCKLESS)
+    made = [one.context.new_page() for _ in range(2)]
+    for number, page in enumerate(made):
+        page.goto(one.url)
+        page.evaluate(OPEN, {"name": "lockless", "space": space})
+        page.evaluate("(caret) => notes.presence.set({ caret }, 'note.a')", number)
+    carets = "() => notes.presence.peers('note.a').map(({ state }) => state.caret).sort().join()"
+    other.wait_for_function(f"() => ({carets})() === '0,1'")
+    made[0].close()
+    other.wait_for_function(f"() => ({carets})() === '1'")
 
 
 def test_it_runs_in_a_module_worker(pages, open_server, space):

@@ -131,7 +131,7 @@ export class Presence {
     const { key, state } = presence
     if (state === null) this._own.delete(key)
     else this._own.set(key, presence)
-    this._unsaid.set(key, presence)
+    if (this._speaksFor(presence)) this._unsaid.set(key, presence)
     if (!this._isMine(presence)) this._await(key.slice(0, 8))
     this._say()
     this._tell()
@@ -170,9 +170,14 @@ export class Presence {
 
   /** A session begins: all is to be said; if there is nothing, who is here is asked for. */
   _begin() {
-    this._unsaid = new Map(this._own)
+    this._unsaid = new Map([...this._own].filter(([, presence]) => this._speaksFor(presence)))
     if (!this._own.size) this._announce({ key: this._tab, item: null, state: null })
     this._say()
+  }
+
+  /** Who leads speaks for all. Where tabs have no locks each leads: what it says ends with its session. @param {Peer} presence */
+  _speaksFor(presence) {
+    return Boolean(this._locks) || this._isMine(presence)
   }
 
   /** Says the last state of each presence, and not before a moment later again. */
