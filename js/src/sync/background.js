@@ -126,5 +126,5 @@ export class SyncedReplica extends DocumentReplica {
 export async function open(name, settings = {}) {
   if (settings.store === 'memory') return new SyncedReplica(new MemoryStore(), null, settings)
   if (!globalThis.indexedDB) fail('bad_settings', "There is no IndexedDB here: open it with { store: 'memory' }.")
-  return new SyncedReplica(await openIndexedDB(name), new Tabs(name), settings)
+  return new SyncedReplica(await openIndexedDB(`syncline:${name}`), new Tabs(name), settings)
 }
