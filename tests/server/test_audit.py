@@ -191,7 +191,13 @@ def test_it_outlives_the_server(serve):
     Client(server, "default", key="wrong").ask("GET", "pull")
     assert server.stop() == 0
     server.start()
-    assert [each["kind"] for each in audit(Client(server, "default", key=server.key))] == ["unauthorized"]
+    assert [each["kind"] for each in audit(Client(server, "default", key=server.key))] == ["unauthorized", "account"]
+
+
+def test_the_first_key_of_a_server(serve):
+    server = serve()
+    (first,) = audit(Client(server, "default", key=server.key), kind="account")
+    assert (first["user"], first["what"]) == (".root", "first key and setup token")
 
 
 # Bounds

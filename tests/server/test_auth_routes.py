@@ -262,7 +262,7 @@ def test_a_server_that_is_killed_forgives_no_guess(serve):
 # The second factor
 
 
-def test_a_second_factor_from_enrolment_to_its_end(server, space, ann):
+def test_a_second_factor_from_enrolment_to_its_end(server, space, admin, ann):
     enrolled = ann.post("auth/totp")
     assert enrolled["uri"].startswith("otpauth://totp/")
     assert ann.code("POST", "auth/totp/confirm", {"code": "no code"}) == (401, "invalid_credentials")
@@ -282,6 +282,8 @@ def test_a_second_factor_from_enrolment_to_its_end(server, space, ann):
     assert ann.ask("DELETE", "auth/totp", {"code": codes[0]}, **elsewhere()).code == "invalid_credentials"
     assert ann.delete("auth/totp", {"code": codes[1]}) == {}
     assert log_in(server, "ann", space=space).status == 200
+    noted = [entry["what"] for entry in admin.get("audit?kind=account&user=ann")["entries"]]
+    assert noted == ["second factor off", "second factor on"]
 
 
 def turned_on(somebody):
@@ -420,7 +422,7 @@ def test_a_long_poll_ends_with_its_session(server, space, ann):
     connection.close()
 
 
-def test_another_password_ends_the_other_sessions(server, space, ann):
+def test_another_password_ends_the_other_sessions(server, space, admin, ann):
     other = signed_in(server, "ann", space=space)
     assert ann.code("POST", "auth/password", {"old": GOOD, "new": "password1"}) == (422, "weak_password")
     assert ann.ask("POST", "auth/password", {"old": OTHER, "new": OTHER}, **elsewhere()).code == "invalid_credentials"
@@ -430,6 +432,7 @@ def test_another_password_ends_the_other_sessions(server, space, ann):
     assert (ann.is_in(), other.is_in()) == (True, False)
     assert log_in(server, "ann", GOOD, space).code == "invalid_credentials"
     assert log_in(server, "ann", OTHER, space).status == 200
+    assert [entry["what"] for entry in admin.get("audit?kind=account&user=ann")["entries"]] == ["password"]
 
 
 def test_who_has_a_key_alone_does_not_change_how_one_logs_in(ann):

@@ -20,7 +20,7 @@ Kind = Annotated[
         "--kind",
         metavar="KIND",
         show_default=False,
-        help="Only login, logout, space, unauthorized, forbidden or administration.",
+        help="Only login, logout, account, space, unauthorized, forbidden or administration.",
     ),
 ]
 Limit = Annotated[int, typer.Option(min=0, help="The last so many; 0 for all.")]

@@ -18,11 +18,11 @@ from syncline.errors import Forbidden, SynclineError, TokenExpired, TooManyAttem
 from syncline.server.auth.guard import network
 from syncline.server.register.audit import COUNTED, FORBIDDEN, HOUR_MS, UNAUTHORIZED, AuditTable, Note, Noted
 
-__all__ = ["Audit", "FORBIDDEN", "LOGIN", "LOGOUT", "SPACE", "UNAUTHORIZED"]
+__all__ = ["ACCOUNT", "Audit", "FORBIDDEN", "LOGIN", "LOGOUT", "SPACE", "UNAUTHORIZED"]
 
 log = logging.getLogger(__name__)
 
-LOGIN, LOGOUT, SPACE = "login", "logout", "space"
+LOGIN, LOGOUT, ACCOUNT, SPACE = "login", "logout", "account", "space"
 
 WRITE_SECONDS = 1.0
 MAX_WAITING = 2_000

@@ -240,6 +240,10 @@ class Request:
         """Sends a part of such a response; waits while the client does not read."""
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
+    def note_act(self, kind: str, what: str) -> None:
+        """Notes for the audit what somebody did who was let in: see ``Audit.note``."""
+        self.service.audit.note(kind, self.identity.user, self.space, address_of(self.scope), what)
+
     def note(self, error: SynclineError, place: str) -> None:
         """Notes for the audit that the request is answered with an error."""
         user = self.identity.user if hasattr(self, "identity") else self.claimed_user

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
-from syncline.server.audit import FORBIDDEN, Audit
+from syncline.server.audit import ACCOUNT, FORBIDDEN, Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
@@ -100,6 +100,7 @@ class Service:
         if self._makes_key and not self.registry.keys():
             self.first_key = self.registry.create_key("first", ROOT)
             self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
+            self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
         self.registry.create_space(DEFAULT_SPACE)
         self.spaces = Spaces(
             data / "spaces",

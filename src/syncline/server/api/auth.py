@@ -11,7 +11,7 @@ from syncline.errors import BadRequest, TokenReused, Unauthorized
 from syncline.server.api import account_shapes as shapes
 from syncline.server.api.keys import check_name, shown
 from syncline.server.api.small import answer, read
-from syncline.server.audit import LOGIN, LOGOUT
+from syncline.server.audit import ACCOUNT, LOGIN, LOGOUT
 from syncline.server.auth.authenticator import Grant
 from syncline.server.http import Request, address_of
 from syncline.server.people import NewKey, People
@@ -92,6 +92,7 @@ async def change_password(request: Request) -> None:
     accounts = request.service.authenticator.accounts
     async with request.enter():
         await accounts.change_password(request.identity, body.old, body.new, address=address_of(request.scope))
+    request.note_act(ACCOUNT, "password")
     await answer(request, {})
 
 

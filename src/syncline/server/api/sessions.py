@@ -8,6 +8,7 @@ from syncline.core.access.state import READ
 from syncline.server.api import account_shapes as shapes
 from syncline.server.api.small import answer, read
 from syncline.server.api.users import people
+from syncline.server.audit import ACCOUNT
 from syncline.server.auth.tickets import VALID_MS
 from syncline.server.http import Request, address_of
 
@@ -44,6 +45,7 @@ async def confirm_second_factor(request: Request) -> None:
     body = await read(request, shapes.Code)
     async with request.enter():
         codes = await request.service.authenticator.accounts.confirm(request.identity, body.code)
+    request.note_act(ACCOUNT, "second factor on")
     await answer(request, shapes.Recovery(codes))
 
 
@@ -52,6 +54,7 @@ async def turn_off_second_factor(request: Request) -> None:
     body, address = await read(request, shapes.Code), address_of(request.scope)
     async with request.enter():
         await request.service.authenticator.accounts.turn_off(request.identity, body.code, address=address)
+    request.note_act(ACCOUNT, "second factor off")
     await answer(request, {})
 
 
