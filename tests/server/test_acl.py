@@ -266,6 +266,8 @@ BAD_RULES = [
     (rule("", "b", "c", "allow"), "user"),
     (rule("a\n", "b", "c", "allow"), "user"),
     (rule(1, "b", "c", "allow"), "user"),
+    (rule("jose\u0301", "b", "c", "deny"), "NFC"),
+    (rule("ann\u200b*", "b", "c", "deny"), "NFC"),
     (rule("a", "b" * 300, "c", "allow"), "item"),
 ]
 

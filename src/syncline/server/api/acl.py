@@ -14,6 +14,7 @@ from syncline.errors import BadRequest, NotFound
 from syncline.server.administration import Act, record_all
 from syncline.server.http import Request
 from syncline.server.member import Member
+from syncline.server.register.users import is_plain
 
 MAX_RULES = 100
 """Rules that are added or removed by one request."""
@@ -123,7 +124,10 @@ def _rules(value: Any) -> list[Rule]:
 
 def _rule(place: int, value: Any) -> Rule:
     try:
-        return check_rule(value)
+        rule = check_rule(value)
+        if not is_plain(rule.user):
+            raise BadRequest(f"user: {rule.user[:80]!a} is nobody's name: those are printable, and in NFC.")
+        return rule
     except BadRequest as error:
         raise BadRequest(f"rules[{place}]: {error.message}", index=place) from None
 

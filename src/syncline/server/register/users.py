@@ -148,11 +148,16 @@ def check_user(name: str) -> str:
     Two that look alike because one has other code points would be two users, and only one of them would have the rules;
     a ``*`` stands for many in a rule, so nobody with one could be named there.
     """
-    is_text = USER.fullmatch(name) and name.isprintable() and name == unicodedata.normalize("NFC", name.strip())
+    is_text = USER.fullmatch(name) and is_plain(name) and name == name.strip()
     if name != ROOT and (not is_text or name.startswith(".") or "*" in name or name == ANYONE):
         words = "1 to 256 printable characters in NFC, no leading dot, no *, no space around it"
         raise BadRequest(f"user: {name[:80]!r} cannot be one: {words}, not {ANYONE!r}.")
     return name
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name, or the beginning of one, is written as names are: printable, and in NFC."""
+    return name.isprintable() and unicodedata.is_normalized("NFC", name)
 
 
 def check_new(name: str) -> str:
