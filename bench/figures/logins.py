@@ -12,7 +12,7 @@ WANTED_TIMES, WANTED_SHARE = 2.0, 0.05
 
 
 def measure(plan: Plan) -> Figure:
-    figure = Figure("logins", f"Logins: {SYNCLINE.name} in process, Argon2id in one thread")
+    figure = Figure("logins", f"Logins: {SYNCLINE.name} in process, Argon2id in a process that stands back")
     pushes = [pushing(plan, IDLE, 0), pushing(plan, BUSY, 20)]
     figure.rows += interleave(plan, PUSHES, "ms", pushes)
     figure.rows += interleave(plan, GUESSES, "ms", failing(plan.size(200, 20)))

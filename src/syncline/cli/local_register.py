@@ -151,7 +151,7 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 async def _hashed(password: str, user: str) -> str:
-    passwords = Passwords()
+    passwords = Passwords(apart=False)
     try:
         return await passwords.hash(password, user=user)
     finally:

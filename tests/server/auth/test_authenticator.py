@@ -33,7 +33,7 @@ def ended():
 
 @pytest.fixture
 async def auth(registry, clock, ended):
-    cheap = Passwords(memory_kib=8, passes=1)
+    cheap = Passwords(memory_kib=8, passes=1, apart=False)
     auth = Authenticator(registry, clock, passwords=cheap, on_ended=ended.extend)
     yield auth
     await auth.close()

@@ -1,7 +1,7 @@
-"""Passwords: which are accepted, and how they are hashed. The only module that knows argon2.
+"""Passwords: which are accepted, and that they are hashed one at a time.
 
-Hashes are Argon2id (RFC 9106) with m=19456 KiB, t=2, p=1: 20 to 50 ms. One is computed at a time, in a thread of its
-own, and a bounded number waits, so that logins slow each other down and nobody else.
+A hash is computed in a process that stands back (``hasher``), and a bounded number waits for it, so that logins slow
+each other down and little else.
 
 Text is normalised to NFC, and its spaces to U+0020, as the OpaqueString profile for passwords says (RFC 8265, section
 4.2): the same password comes as other code points from other keyboards and systems. NFKC would take more keys together
@@ -11,56 +11,54 @@ Text is normalised to NFC, and its spaces to U+0020, as the OpaqueString profile
 from __future__ import annotations
 
 import asyncio
-import os
 import string
-import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
-from threading import get_native_id
-from typing import TypeVar
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from typing import Any
 
 from syncline.errors import Overloaded, WeakPassword
+from syncline.server.auth import argon2id
+from syncline.server.auth.argon2id import Cost
+from syncline.server.auth.hasher import Hasher
 
 MIN_CHARACTERS, MAX_CHARACTERS = 8, 1_024
 MAX_RAW_CHARACTERS = 4 * MAX_CHARACTERS
 """What is longer is not even normalised."""
-THREADS = 1
-"""A second one would take the core on which pushes are answered: on a machine with two, their p99 doubles."""
-NICENESS = 19
-"""Of this thread: pushes go first."""
 MAX_WAITING = 64
-"""Hashes that may wait for the thread, in all about 3 s of work."""
+"""Hashes that may wait for the one that is computed, in all about 3 s of work."""
+TODAY = Cost()
 AROUND = string.digits + string.punctuation + " "
 LETTERS = str.maketrans("@430$5!17", "aaeossiit")
 """What is commonly written for letters."""
 NOBODY = "$argon2id$v=19$m={m},t={t},p={p}$c29tZSBzYWx0IG9mIG91cg$" + "A" * 43
 """The hash of no password: comparing with it takes as long as with any other of these parameters, and fails."""
 
-Answer = TypeVar("Answer")
-
 
 class Passwords:
     """Hashes and verifies. Use it in one event loop and ``close`` it."""
 
     def __init__(
-        self, *, memory_kib: int = 19_456, passes: int = 2, lanes: int = 1, waiting: int = MAX_WAITING
+        self,
+        *,
+        memory_kib: int = TODAY.memory_kib,
+        passes: int = TODAY.passes,
+        lanes: int = TODAY.lanes,
+        waiting: int = MAX_WAITING,
+        apart: bool = True,
     ) -> None:
-        """``waiting``: hashes that may wait for the thread."""
-        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=lanes)
-        self._nobody = NOBODY.format(m=memory_kib, t=passes, p=lanes)
-        self._executor = ThreadPoolExecutor(THREADS, "argon2", initializer=_stand_back)
-        self._free = THREADS + waiting
+        """``waiting``: hashes that may wait for one. ``apart``: in a process that stands back, see ``hasher``."""
+        self._cost = cost = Cost(memory_kib, passes, lanes)
+        self._nobody = NOBODY.format(m=cost.memory_kib, t=cost.passes, p=cost.lanes)
+        self.hasher = Hasher(apart=apart)
+        self._executor = ThreadPoolExecutor(1, "argon2")
+        self._free = 1 + waiting
 
     async def hash(self, password: str, *, user: str = "") -> str:
         """The encoded hash of a new password of this user. Raises WeakPassword or Overloaded."""
         check(password, user=user)
-        return await self._run(partial(self._hasher.hash, normalised(password)))
+        return await self.rehash(password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether a password has this hash; None is nobody's, which takes the same time. Raises Overloaded."""
@@ -68,43 +66,31 @@ class Passwords:
             text = normalised(password)
         except WeakPassword:
             return False  # it was never accepted, whoever is meant
-        return await self._run(partial(self._matches, hashed or self._nobody, text)) and hashed is not None
+        return bool(await self._compute("verify", hashed or self._nobody, text)) and hashed is not None
 
     def is_outdated(self, hashed: str) -> bool:
         """Whether a hash was made with other parameters than today's: make it anew while the password is at hand."""
-        return self._hasher.check_needs_rehash(hashed)
+        return argon2id.is_outdated(hashed, self._cost)
 
     async def rehash(self, password: str) -> str:
         """The hash of a password that was accepted before, whatever would be thought of it today. Raises Overloaded."""
-        return await self._run(partial(self._hasher.hash, normalised(password)))
+        return str(await self._compute("hash", self._cost, normalised(password)))
 
     def close(self) -> None:
         """Waits for what was begun."""
         self._executor.shutdown(cancel_futures=True)
+        self.hasher.close()
 
-    def _matches(self, hashed: str, text: str) -> bool:
-        try:
-            return self._hasher.verify(hashed, text)
-        except (VerificationError, InvalidHashError):
-            return False
-
-    async def _run(self, work: partial[Answer]) -> Answer:
+    async def _compute(self, what: str, how: Any, text: str) -> str | bool:
         if self._free == 0:
             raise Overloaded("Too many logins at once; try again in a moment.")
         self._free -= 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        future.add_done_callback(self._release)  # and not when a caller gives up: a thread is busy until it is done
+        future = asyncio.get_running_loop().run_in_executor(self._executor, self.hasher.compute, what, how, text)
+        future.add_done_callback(self._release)  # and not when a caller gives up: the thread is busy until it is done
         return await asyncio.shield(future)
 
     def _release(self, _future: object) -> None:
         self._free += 1
-
-
-def _stand_back() -> None:
-    """Lets the server's other threads go before this one, where a thread has a priority of its own."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
 def check(password: str, *, user: str = "") -> None:
