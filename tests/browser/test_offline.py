@@ -148,6 +148,17 @@ def test_a_server_that_comes_back_empty_changes_nothing_here(pages, server):
     tasks.expect_titles("Salt")
 
 
+def test_a_disk_that_the_browser_took_away_is_told(pages, server):
+    tasks = opened(pages, server)
+    tasks.add("Milk")
+    expect_on(server, SPACE, "Milk")
+    browser = tasks.page.context.new_cdp_session(tasks.page)
+    browser.send("Storage.clearDataForOrigin", {"origin": server.url, "storageTypes": "indexeddb"})
+    tasks.add("Bread")
+    tasks.expect_state("Not saved", waiting=1)
+    tasks.expect_titles("Milk", "Bread")
+
+
 def test_newer_pages_are_taken_with_the_next_visit(pages, serve, tmp_path):
     package = tmp_path / "installed" / "syncline"
     shutil.copytree(ROOT / "src" / "syncline", package)

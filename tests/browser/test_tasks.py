@@ -119,6 +119,19 @@ def test_the_past_and_the_way_back(tasks, shot):
     tasks.expect_titles("Oat milk")
 
 
+def test_of_a_deleted_task_what_it_was_is_told(pages, url):
+    ann, bob = (Tasks(pages.open(url)) for _ in range(2))
+    ann.add("Milk")
+    bob.expect_titles("Milk")
+    sheet = ann.details("Milk")
+    bob.delete("Milk")
+    expect(sheet.get_by_role("heading")).to_have_text("Deleted")
+    expect(sheet.locator(".diff li")).to_have_text(["titleMilk", "doneopen"])
+    sheet.get_by_label("History").press("Home")
+    sheet.get_by_role("button", name="Bring this back").click()
+    bob.expect_titles("Milk")
+
+
 def test_a_conflict_is_shown_and_decided(pages, serve, shot):
     server = serve(open=True)
     server.settings["port"] = server.port

@@ -42,8 +42,9 @@ export function marked(before, after) {
 export function lines(before, after, labels) {
   return Object.entries(labels).flatMap(([key, read]) => {
     const [one, other] = [before?.[key], after[key]]
-    if (one === other || (!read && !before)) return []
+    if (one === other || (!read && (one === undefined || other === undefined))) return []
     const texts = [one, other].map((value) => (value === undefined || !read ? '' : read(value)))
+    if (read && texts[0] === texts[1]) return [] // nothing, and empty
     return [line(key, read ? marked(texts[0], texts[1]) : ['changed'])]
   })
 }

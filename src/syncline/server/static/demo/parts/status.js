@@ -3,7 +3,12 @@
 import { openConnection } from './connection.js'
 import { byId, el } from './dom.js'
 
-const TROUBLE = { epoch_changed: 'Another log', storage_full: 'Disk is full' }
+const TROUBLE = {
+  epoch_changed: 'Another log',
+  storage_full: 'Disk is full',
+  store_closed: 'Not saved', // the browser took the disk away, or it was cleared
+  store_damaged: 'Not saved',
+}
 const WORDS = { live: 'Online', syncing: 'Online', needs_auth: 'Sign in again' }
 
 /**
