@@ -59,7 +59,7 @@ def test_a_demo_leaves_nothing(terminal, number):
 
 def test_a_demo_says_that_it_is_one(terminal):
     process = terminal.begin("serve", "--demo", "--port", "0")
-    shown = "".join(process.stdout.readline() for _ in range(3))
+    shown = "".join(process.stdout.readline() for _ in range(4))
     process.terminate()
     rest_of(process)
     assert "DEMO" in shown
