@@ -57,6 +57,7 @@ export const EVERYTHING = '*'
  * @property {number} count how many entries of the item are in it
  * @property {number} number how many pieces of history lie before it
  * @property {number} since how many entries came after the last snapshot that history keeps
+ * @property {boolean} [exists] whether there is a document
  * @property {string} [entries] all entries up to here, where the replica has to have them at hand
  */
 

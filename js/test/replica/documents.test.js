@@ -176,6 +176,24 @@ test('history, time travel and undo reach back over what has settled', async () 
   assert.deepEqual(await milk.diff(1), [])
 })
 
+test('what is there is known without looking into what has settled', async () => {
+  const notes = replica('a')
+  const server = newServer()
+  for (const item of ['task.a', 'task.b', 'task.c']) notes.create(item)
+  notes.get('task.b')?.delete()
+  notes.record('task.d', 'seen', 1)
+  await sync(notes, server)
+  await notes.settle()
+  const again = new DocumentReplica(notes.store)
+  assert.deepEqual(again.items('task.*'), ['task.a', 'task.c'])
+  assert.deepEqual(['task.a', 'task.b', 'task.d', 'task.x'].map((item) => again.get(item) !== null), [true, false, false, false])
+  assert.equal(again._plain.size, 1, 'of task.x alone, which is not known at all')
+  await again.document('task.b').restore()
+  again.get('task.a')?.delete()
+  assert.deepEqual(again.items(), ['task.b', 'task.c'])
+  assert.throws(() => again.items('*x'), { code: 'bad_request' })
+})
+
 test('what people do not agree on is told', async () => {
   const server = newServer()
   const [a, b] = [replica('a'), replica('b')]

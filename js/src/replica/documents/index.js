@@ -7,7 +7,7 @@
 
 import { Editor } from '../../core/documents/edit.js'
 import { Difference } from '../../core/documents/undo.js'
-import { check } from '../../core/patterns.js'
+import { check, matcher } from '../../core/patterns.js'
 import { Query } from '../../core/queries.js'
 import { fail } from '../../errors.js'
 import { Replica } from '../index.js'
@@ -70,7 +70,7 @@ export class DocumentReplica extends Replica {
    * @returns {LiveDocument<T> | null}
    */
   get(item) {
-    return this.plain(item) === null ? null : new LiveDocument(this, item)
+    return this._exists(item) ? new LiveDocument(this, item) : null
   }
 
   /**
@@ -253,8 +253,16 @@ export class DocumentReplica extends Replica {
    * The items of the documents that are there, sorted. Of a pattern: a literal, or a prefix with one `*`.
    * @param {string} [pattern]
    */
-  items(pattern) {
-    return this._find(Query.of(pattern))
+  items(pattern = '*') {
+    check([pattern])
+    const wants = matcher([pattern])
+    return [...this.library.items()].filter((item) => wants(item) && this._exists(item)).sort()
+  }
+
+  /** @param {string} item */
+  _exists(item) {
+    const isOpen = this._plain.has(item) || this._underWay.has(item)
+    return (isOpen ? undefined : this.library.exists(item)) ?? this.plain(item) !== null
   }
 
   /**
@@ -270,7 +278,7 @@ export class DocumentReplica extends Replica {
 
   /** @param {Query} query */
   _find(query) {
-    const items = [...this.library.items()].filter((item) => query.wants(item) && this.plain(item) !== null)
+    const items = [...this.library.items()].filter((item) => query.wants(item) && this._exists(item))
     return query.answer(items.map((item) => [item, this.plain(item)]))
   }
 

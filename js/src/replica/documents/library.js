@@ -208,6 +208,15 @@ export class Library {
     return (this._shelves.get(item) ?? this._fold(this._now(item))).document
   }
 
+  /**
+   * Whether there is a document, where that is known without looking into it: all of the item has settled.
+   * @param {string} item
+   */
+  exists(item) {
+    const isSettled = !this._shelves.has(item) && !this._recent.has(item) && !this._local.get(item)?.length
+    return isSettled ? this._store.documents.get(item)?.exists : undefined
+  }
+
   // Settling
 
   /**
@@ -226,6 +235,7 @@ export class Library {
     const kept = {
       item, seq, at, revision, group,
       text: encode(document),
+      exists: document.exists,
       count: old.count + entries.length,
       number: old.number + 1,
       since: (hasBase ? 0 : old.since) + entries.length,
