@@ -10,8 +10,8 @@ from syncline.core.messages import Hello, Peer, Peers, Presence, Pull
 from syncline.errors import BadRequest, ConnectionLost, HelloRequired
 from syncline.transports import PresenceTransport
 from syncline.transports.http import HttpTransport
-from syncline.transports.memory import MemoryTransport
 from syncline.transports.line import WAITING_PAGES
+from syncline.transports.memory import MemoryTransport
 from syncline.transports.websocket import WebSocketTransport
 from tests.transports.servers import in_a_process
 
