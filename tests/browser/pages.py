@@ -120,9 +120,16 @@ def opened(context: BrowserContext, url: str) -> Page:
     return page
 
 
+AT_REST = """() => {
+  const passing = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+  return Promise.allSettled(passing.map((each) => each.finished)).then(() => {})
+}"""
+
+
 def axe(page: Page) -> list[str]:
-    """What axe finds wrong with a page: each rule, and the elements that break it."""
+    """What axe finds wrong with a page: each rule, and the elements that break it, once all is at rest."""
     npm_packages()
+    page.evaluate(AT_REST)
     source = AXE.read_text("utf-8")
     found = page.evaluate(source + ";axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
     return [f"{each['id']}: {json.dumps([node['html'][:200] for node in each['nodes']])}" for each in found]

@@ -5,15 +5,13 @@ from secrets import token_hex
 import pytest
 
 from tests.cli.milk import MILK
-from tests.cli.terminals import Served, Terminal
+from tests.cli.terminals import Terminal, serving
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    served = Served(tmp_path_factory.mktemp("server"))
-    yield served
-    code, logged = served.stop()
-    assert code == 0, logged
+    with serving(tmp_path_factory.mktemp("server")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,3 +148,12 @@ class Served:
         self.process.send_signal(number)
         _, logged = rest_of(self.process)
         return self.process.returncode, logged
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Served]:
+    """A server that has to end well."""
+    served = Served(directory)
+    yield served
+    code, logged = served.stop()
+    assert code == 0, logged

@@ -5,9 +5,16 @@ import re
 import pyotp
 import pytest
 
-from tests.cli.terminals import Terminal, Typed
+from tests.cli.terminals import Terminal, Typed, serving
 
 GOOD, OTHER = "correct horse battery", "quite another staple"
+
+
+@pytest.fixture
+def server(tmp_path_factory):
+    """One for each test: all guesses from one address count together."""
+    with serving(tmp_path_factory.mktemp("server")) as served:
+        yield served
 
 
 @pytest.fixture

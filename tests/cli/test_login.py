@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from syncline.sync.contexts import Contexts
-from tests.cli.terminals import Served, Terminal, Typed
+from tests.cli.terminals import Served, Terminal, Typed, serving
 from tests.processes import rest_of
 from tests.server.auth.issuing import LocalIssuer
 from tests.server.running import eventually
@@ -30,6 +30,13 @@ def post(url, body, token=None):
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
+
+
+@pytest.fixture
+def server(tmp_path_factory):
+    """One for each test: all guesses from one address count together."""
+    with serving(tmp_path_factory.mktemp("server")) as served:
+        yield served
 
 
 @pytest.fixture

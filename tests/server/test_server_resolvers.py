@@ -400,7 +400,7 @@ async def test_without_resolvers_there_is_nothing(serve):
     async with serve({}) as app, devices(app) as (one, two):
         before = asyncio.all_tasks()
         await meet(one, two)
-        assert asyncio.all_tasks() == before
+        assert asyncio.all_tasks() <= before
         assert not [each for each in threading.enumerate() if "syncline-resolver" in each.name]
 
 
