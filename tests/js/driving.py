@@ -1,15 +1,20 @@
 """The core in JavaScript, as a process of Node that answers commands: see js/test/driver.js."""
 
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 DRIVER = Path(__file__).parents[2] / "js" / "test" / "driver.js"
 NODE = shutil.which("node")
+
+BLOCKS = 20
+"""The seeds of one test are shared out to so many, for several processors."""
+COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
 
 
 class Driver:
@@ -38,3 +43,15 @@ def driver() -> Iterator[Driver]:
     with subprocess.Popen([NODE, str(DRIVER)], text=True, encoding="utf-8", **pipes) as process:  # type: ignore[call-overload]
         yield Driver(process)
         process.stdin.close()
+
+
+def each_seed(block: int, check: Callable[[int], None]) -> None:
+    """Checks the seeds of a block, or the one that ``HISTORY`` names; what fails says which it was."""
+    chosen = os.environ.get("HISTORY")
+    seeds = range(block * COUNT // BLOCKS, (block + 1) * COUNT // BLOCKS)
+    for seed in seeds if chosen is None else [int(chosen)] * (block == 0):
+        try:
+            check(seed)
+        except Exception as error:
+            error.add_note(f"Again: HISTORY={seed}")
+            raise

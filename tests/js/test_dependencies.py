@@ -4,25 +4,14 @@ import json
 import random
 import re
 
-import pytest
-
 from syncline.core import canonical
 from syncline.core.documents.dependencies import names_of, refusal
 from syncline.core.events import Event
 from tests.core.documents.histories import history
 from tests.core.documents.test_dependencies import BAD, GOOD, HELD, of, put
-from tests.js.driving import NODE, driver
-
-pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node here")
 
 SEEDS = 150
 NAME = re.compile(r'"([0-9a-f-]{36})?:[0-9]+(\+[0-9]+)?"|"(?:[0-9a-f-]{36}:[0-9]+)?/[^"]*"')
-
-
-@pytest.fixture(scope="module")
-def node():
-    with driver() as process:
-        yield process
 
 
 def test_examples(node):

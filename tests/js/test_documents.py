@@ -6,7 +6,6 @@
     HISTORY=17 pytest tests/js/test_documents.py
 """
 
-import os
 import random
 
 import msgspec
@@ -24,34 +23,12 @@ from syncline.core.events import Event
 from syncline.core.stamps import Stamp
 from tests.core.documents.histories import ITEM, LEAST, NOW, history
 from tests.core.documents.test_convergence import MADE, START, fitting, some_ops
-from tests.js.driving import NODE, driver
-
-pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node here")
-
-BLOCKS = 20
-COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
-
-
-@pytest.fixture(scope="module")
-def node():
-    with driver() as process:
-        yield process
-
-
-def seeds(block: int) -> range:
-    if "HISTORY" in os.environ:
-        return range(int(os.environ["HISTORY"]), int(os.environ["HISTORY"]) + (block == 0))
-    return range(block * COUNT // BLOCKS, (block + 1) * COUNT // BLOCKS)
+from tests.js.driving import BLOCKS, each_seed
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_histories(node, block):
-    for seed in seeds(block):
-        try:
-            check(node, seed)
-        except AssertionError as error:
-            error.add_note(f"HISTORY={seed} pytest tests/js/test_documents.py")
-            raise
+    each_seed(block, lambda seed: check(node, seed))
 
 
 def check(node, seed):

@@ -6,39 +6,15 @@
     HISTORY=17 pytest tests/js/test_edits.py
 """
 
-import os
-
 import pytest
 
-from tests.js.driving import NODE, driver
+from tests.js.driving import BLOCKS, each_seed
 from tests.js.editing import Game, canonical_text
-
-pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node here")
-
-BLOCKS = 20
-COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
-
-
-@pytest.fixture(scope="module")
-def node():
-    with driver() as process:
-        yield process
-
-
-def seeds(block: int) -> range:
-    if "HISTORY" in os.environ:
-        return range(int(os.environ["HISTORY"]), int(os.environ["HISTORY"]) + (block == 0))
-    return range(block * COUNT // BLOCKS, (block + 1) * COUNT // BLOCKS)
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_edits(node, block):
-    for seed in seeds(block):
-        try:
-            check(node, seed)
-        except Exception as error:
-            error.add_note(f"HISTORY={seed} pytest tests/js/test_edits.py")
-            raise
+    each_seed(block, lambda seed: check(node, seed))
 
 
 def check(node, seed):
