@@ -1,8 +1,9 @@
-"""Stores: where logs are kept. Two seams, each with a memory adapter (the one to read) and a SQLite adapter.
+"""Stores: where logs are kept. Two seams, each with an adapter in memory, which is the one to read.
 
-``EventStore`` is one space's log on a server: it numbers what it accepts. ``ReplicaStore`` is one replica's: entries
-come with their seqs, and local events wait in the outbox until a server has answered. Both are synchronous and
-thread-safe. ``syncline.testing`` ships the contract suite of each.
+``EventStore`` is one space's log on a server: it numbers what it accepts; a ``LogStore`` is one that a server can run
+on, and ``Logs`` is where a server has those of its spaces. ``ReplicaStore`` is one replica's: entries come with their
+seqs, and local events wait in the outbox until a server has answered. All are synchronous and thread-safe.
+``syncline.testing`` ships their contract suites.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ __all__ = [
     "Change",
     "EVERYTHING",
     "EventStore",
+    "Gathered",
+    "LogStore",
+    "Logs",
     "Outboxed",
     "ReplicaState",
     "ReplicaStore",
@@ -104,6 +108,60 @@ class EventStore(Protocol):
 
     def close(self) -> None:
         """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""
+
+
+class Gathered(NamedTuple):
+    """Entries of some items: encoded, and the place (item, seq) of the last if there is more to come."""
+
+    entries: list[bytes]
+    stopped: tuple[str, int] | None
+
+
+class LogStore(EventStore, Protocol):
+    """A space's log that a server runs on: it writes there itself, answers by item, and may share it with others."""
+
+    is_shared: bool
+    """Whether other servers append to this log, too."""
+    def refresh(self) -> Head:
+        """The end of the log as it is committed now, whoever did it; from then on ``head`` and ``slice`` know it."""
+
+    def reached(self) -> int:
+        """How far a reader sees just now: perhaps to the end of a commit from which ``append`` has not returned."""
+
+    def last_id(self) -> str:
+        """The greatest id in the log; the nil id if it is empty."""
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """The entries of those of these ids that the log holds with their content."""
+
+    def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
+        """The first items after one, in order, that fit a pattern; of those to which something came ``until`` then.
+
+        The work grows with ``limit``, not with the log.
+        """
+
+    def gather(self, items: Sequence[str], since: int, limit: int, until: int, max_bytes: int) -> Gathered:
+        """The first entries of these items up to a seq, item by item, in order; of the first item those ``since``."""
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether ``checkpoint`` has something to do."""
+
+    def checkpoint(self) -> None:
+        """Housekeeping beside the writer, for another thread."""
+
+
+class Logs(Protocol):
+    """Where a server has the logs of its spaces. Every method may be called from any thread."""
+
+    def open(self, space: str) -> LogStore:
+        """The log of a space, made if there is none. Whoever opened it closes it."""
+
+    def delete(self, space: str) -> None:
+        """Deletes a space's log, which nobody has open here; one that is not there is deleted already."""
+
+    def close(self) -> None:
+        """Lets go of what the logs share; they were closed before."""
 
 
 _entries = msgspec.json.Decoder(list[Entry])

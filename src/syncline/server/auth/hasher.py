@@ -1,9 +1,9 @@
 """Where hashes are computed: in one long-lived process beside the server, which stands behind everything else.
 
-In a thread of the server each hash would make the event loop wait for the interpreter's lock and for the processor: the
-p99 of pushes beside 20 logins was 18 ms with a thread and 12 ms with a process, without logins 8 ms (medians of 11 runs
-by turns, on 2 cores of which other programs took one). With nothing else to do there it is 3 to 7 ms with a process, and
-1 ms without logins. A process costs 34 MB, and the first hash the time of its start.
+In a thread of the server each hash would make the event loop wait for the interpreter's lock and for the processor:
+the p99 of pushes beside 20 logins was 18 ms with a thread and 12 ms with a process, without logins 8 ms (medians of 11
+runs by turns, on 2 cores of which other programs took one). With nothing else to do there it is 3 to 7 ms with a
+process, and 1 ms without logins. A process costs 34 MB, and the first hash the time of its start.
 Where there is no such process, or where it gets no processor because the machine is full, this thread computes instead:
 a login is slow then, and never without an end.
 """

@@ -26,11 +26,11 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
-from syncline.stores import Appended, Slice
+from syncline.stores import Appended, Gathered, Slice
 from syncline.stores.sqlite import item_index, nodes, sizes
 from syncline.stores.sqlite.database import Database, Schema, array, insert
 from syncline.stores.sqlite.recent import Recent
-from syncline.stores.sqlite.taken import Gathered, Taken, gather
+from syncline.stores.sqlite.taken import Taken, gather
 
 SCHEMA = Schema(
     "space",
@@ -66,7 +66,9 @@ TAIL = "SELECT tail FROM entries WHERE seq = ?"
 
 
 class SqliteEventStore:
-    """One space's log; see ``EventStore``."""
+    """One space's log; see ``LogStore``."""
+
+    is_shared = False
 
     def __init__(self, path: Path | str, receipts: Receipts, *, index_run: int = item_index.RUN) -> None:
         """``index_run``: the index by item is extended by at least so many entries at a time."""
@@ -191,21 +193,25 @@ class SqliteEventStore:
         """See ``EventStore.close``."""
         self._db.close()
 
+    # For a server that is an author, too
+
+    def refresh(self) -> Head:
+        """See ``LogStore.refresh``: nobody else writes here."""
+        return self.head()
+
     def reached(self) -> int:
-        """How far a reader sees just now: perhaps to the end of a commit from which ``append`` has not returned."""
+        """See ``LogStore.reached``."""
         with self._db.reading() as cursor:
             return cursor.execute(LAST_SEQ).get or 0
 
-    # For a server that is an author, too
-
     def last_id(self) -> str:
-        """The greatest id in the log; the nil id if it is empty."""
+        """See ``LogStore.last_id``."""
         with self._db.reading() as cursor:
             key = cursor.execute(LAST_ID).get
         return stamps.from_key(key) if key else stamps.NIL_ID
 
     def find(self, ids: Iterable[str]) -> list[Entry]:
-        """The entries of those of these ids that the log holds with their content."""
+        """See ``LogStore.find``."""
         keys = {stamps.key(id) for id in ids}
         if not keys:
             return []
@@ -213,15 +219,12 @@ class SqliteEventStore:
             return [Entry.read(entry) for _, _, entry in cursor.execute(HELD, (array(keys),)) if entry]
 
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
-        """The first items after one, in order, that fit a pattern; of those to which something came ``until`` then.
-
-        The work grows with ``limit``, not with the log.
-        """
+        """See ``LogStore.items``."""
         with self._db.reading() as cursor:
             return item_index.items(cursor, pattern, after, limit, self._head.seq if until is None else until)
 
     def gather(self, items: Sequence[str], since: int, limit: int, until: int, max_bytes: int) -> Gathered:
-        """The first entries of these items up to a seq, item by item, in order; of the first item those ``since``."""
+        """See ``LogStore.gather``."""
         with self._db.reading() as cursor:
             places = item_index.places(cursor, items, since, limit, until)
             gathered = gather(cursor, places, max_bytes)
@@ -231,11 +234,11 @@ class SqliteEventStore:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether ``checkpoint`` has something to do."""
+        """See ``LogStore.wants_checkpoint``."""
         return self._db.wants_checkpoint
 
     def checkpoint(self) -> None:
-        """Moves pages from the WAL into the file, beside the writer."""
+        """See ``LogStore.checkpoint``: moves pages from the WAL into the file."""
         self._db.checkpoint()
 
 

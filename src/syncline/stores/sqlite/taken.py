@@ -6,9 +6,10 @@ What a view hides is left out by an expression over the item; a stub is left out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from syncline.core.access.views import View
+from syncline.stores import Gathered
 from syncline.stores.sqlite.database import array
 
 STRETCH = "SELECT seq, item, entry FROM entries WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
@@ -79,13 +80,6 @@ class Taken:
             self.parts.append(encoded)
             self._left -= len(encoded) + 1
         self.length, self.last = self.length + length, last
-
-
-class Gathered(NamedTuple):
-    """Entries of some items: encoded, and the place (item, seq) of the last if there is more to come."""
-
-    entries: list[bytes]
-    stopped: tuple[str, int] | None
 
 
 def gather(cursor: Any, places: Sequence[tuple[str, int]], max_bytes: int) -> Gathered:
