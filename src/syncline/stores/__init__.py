@@ -122,6 +122,7 @@ class LogStore(EventStore, Protocol):
 
     is_shared: bool
     """Whether other servers append to this log, too."""
+
     def refresh(self) -> Head:
         """The end of the log as it is committed now, whoever did it; from then on ``head`` and ``slice`` know it."""
 
