@@ -6,6 +6,9 @@ BIN  := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --custom-compile-command "make lock" $(UPGRADE)
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup serve test suite test-core test-js cover bench lint docs lock clean
@@ -47,9 +50,9 @@ lint: setup  ## rules, format, types
 docs: setup  ## build the documentation into site/
 	$(BIN)/zensical build --clean --strict
 
-lock: $(UV)  ## resolve requirements.lock again from pyproject.toml (UPGRADE=--upgrade for the newest)
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
-	    --custom-compile-command "make lock" $(UPGRADE) pyproject.toml -o requirements.lock
+lock: $(UV)  ## resolve the locks again from pyproject.toml (UPGRADE=--upgrade for the newest)
+	$(COMPILE) --all-extras pyproject.toml -o requirements.lock
+	$(COMPILE) --extra all --constraint requirements.lock --no-annotate pyproject.toml -o deploy/requirements.lock
 
 clean:  ## remove everything that was made
 	rm -rf .venv .uvtool js/node_modules js/types .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .cache build dist site
