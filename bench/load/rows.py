@@ -17,7 +17,8 @@ from syncline.core.admission import Submission
 from syncline.core.canonical import encode
 from syncline.core.log import Receipts
 from syncline.core.stamps import StampClock
-from syncline.stores.sqlite import SqliteEventStore, item_index
+from syncline.stores.sqlite import SqliteEventStore
+from syncline.stores.tables import item_index
 
 BATCH = 1_000
 ITEMS = 1_000

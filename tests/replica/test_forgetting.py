@@ -16,7 +16,7 @@ from syncline.core.session import Apply, Greet, Rewind, Settle
 from syncline.replica import new_node, wall_clock_ms
 from syncline.replica.documents import library as libraries
 from syncline.stores.memory import MemoryReplicaStore
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 from syncline.testing import Author
 from syncline.testing.log_server import LogServer
 
@@ -374,7 +374,7 @@ def test_what_a_crash_left_is_cleaned_at_the_next_opening(tmp_path, monkeypatch)
 
 
 def test_somebody_who_reads_meanwhile_only_delays_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("syncline.stores.sqlite.database.BUSY_MS", 50)
+    monkeypatch.setattr("syncline.stores.tables.database.BUSY_MS", 50)
     traces = Traces(tmp_path)
     with made(tmp_path / "r.db") as notes:
         arrive(notes, *written(traces, secret=True, count=20))

@@ -4,8 +4,8 @@ from contextlib import closing
 
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
+from syncline.stores.recent import Recent
 from syncline.stores.sqlite import SqliteEventStore
-from syncline.stores.sqlite.recent import Recent
 from syncline.testing import Author
 
 RECEIPTS = Receipts(b"of these tests")

@@ -10,7 +10,7 @@ import pytest
 from syncline.errors import ForeignFile
 from syncline.stores.snapshots import Kept
 from syncline.stores.sqlite import SqliteReplicaStore, SqliteSnapshotStore
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 
 def kept(count, body=b"state" * 2_000):

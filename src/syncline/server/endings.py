@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 log = logging.getLogger("syncline.endings")
 

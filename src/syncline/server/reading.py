@@ -19,7 +19,7 @@ from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
 from syncline.stores import EVERYTHING
 from syncline.stores.sqlite import SqliteEventStore
-from syncline.stores.sqlite.item_index import just_before
+from syncline.stores.tables.item_index import just_before
 
 ITEMS = 1_000
 """Items of a difference that are looked at for one page."""

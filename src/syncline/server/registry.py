@@ -17,7 +17,7 @@ from syncline.server.register.keys import Key, Keys
 from syncline.server.register.schema import SCHEMA
 from syncline.server.register.spaces import SpaceTable
 from syncline.server.register.users import Users
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 SPACE = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_SPACE_LENGTH - 1}}}")
 DEFAULT_SPACE = "default"

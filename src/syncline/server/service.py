@@ -29,7 +29,7 @@ from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
 from syncline.server.space import Terms
 from syncline.server.spaces import Spaces
-from syncline.stores.sqlite.database import hold
+from syncline.stores.tables.database import hold
 
 __all__ = ["ANYONE", "ROOT", "Service", "ServicePeer", "wall_clock_ms"]
 

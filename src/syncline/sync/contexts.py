@@ -106,7 +106,7 @@ class Contexts:
     @contextmanager
     def _turn(self, what: str) -> Iterator[None]:
         """One writer at a time, by a lock that ends with its process."""
-        from syncline.stores.sqlite.database import hold  # a database, which readers do not wait for
+        from syncline.stores.tables.database import hold  # a database, which readers do not wait for
 
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         limit = time.monotonic() + PATIENCE_SECONDS

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from syncline.errors import TooManyAttempts
 from syncline.server.auth.identity import home
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 FREE_TRIES = 5
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 15 * 60_000

@@ -18,7 +18,7 @@ import pyotp
 from syncline.errors import BadRequest
 from syncline.server.auth.identity import home, wrong
 from syncline.server.auth.setup_tokens import code, keyed_hash
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 STEP_SECONDS = 30
 AROUND = (0, -1, 1)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from syncline.errors import TokenExpired, TokenReused, Unauthorized
 from syncline.server.auth.identity import home
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 PREFIX = "rt_"
 GRACE_MS = 10_000

@@ -16,7 +16,7 @@ from typing import Any
 from syncline.errors import InvalidCredentials
 from syncline.server.auth.identity import home
 from syncline.server.register.users import ensure
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 HALF = 4

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from syncline.errors import Unauthorized
 from syncline.server.auth import jwts
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 VALID_MS = 10 * 60_000
 SIGNS_MS = 90 * 24 * 3_600_000

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 ADD = "INSERT INTO acts (space, item, action, payload) VALUES (?, ?, ?, ?)"
 LIST = "SELECT id, space, item, action, payload FROM acts ORDER BY id"

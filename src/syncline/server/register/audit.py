@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from syncline.server.auth.identity import home
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 UNAUTHORIZED, FORBIDDEN = "unauthorized", "forbidden"
 COUNTED = (UNAUTHORIZED, FORBIDDEN)

@@ -16,7 +16,7 @@ import msgspec
 from syncline.errors import BadRequest, Unauthorized
 from syncline.server.auth.identity import Identity, home
 from syncline.server.register.users import ensure
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 KEY_PREFIX = "sk_"
 USE_NOTED_MS = 60_000

@@ -5,7 +5,7 @@ What is revoked, suspended or removed is marked and stays: a log that is put bac
 
 from __future__ import annotations
 
-from syncline.stores.sqlite.database import Schema
+from syncline.stores.tables.database import Schema
 
 SECRETS_KEYS_AND_SPACES = """
     CREATE TABLE secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncline.errors import SpaceDeleted, UnknownSpace
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 FIND = "SELECT deleted, suspended, quotas FROM spaces WHERE name = ?"
 ADD = "INSERT OR IGNORE INTO spaces (name, created) VALUES (?, ?) RETURNING 1"

@@ -13,7 +13,7 @@ from syncline.core.access.state import user_item
 from syncline.core.events import ITEM, USER
 from syncline.errors import BadRequest, UnknownUser, UserExists
 from syncline.server.auth.identity import ANYONE, ROOT, home
-from syncline.stores.sqlite.database import Database
+from syncline.stores.tables.database import Database
 
 ADD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, NULL, NULL, NULL) RETURNING 1"
 WITHDRAW = "DELETE FROM users WHERE space = ? AND name = ? AND password IS NULL"

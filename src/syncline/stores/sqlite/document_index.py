@@ -21,7 +21,7 @@ from syncline.core.patterns import matcher
 from syncline.core.queries import Condition, Path, Query, Term
 from syncline.errors import ForeignFile, StorageFull, StoreDamaged
 from syncline.stores.documents import Indexed
-from syncline.stores.sqlite.database import Database, Schema, discard, insert
+from syncline.stores.tables.database import Database, Schema, discard, insert
 
 SCHEMA = Schema(
     "index of documents",

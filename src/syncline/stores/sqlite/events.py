@@ -27,10 +27,11 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.stores import Appended, Gathered, Slice
-from syncline.stores.sqlite import item_index, nodes, sizes
-from syncline.stores.sqlite.database import Database, Schema, array, insert
-from syncline.stores.sqlite.recent import Recent
+from syncline.stores.recent import Recent
+from syncline.stores.sqlite import sizes
 from syncline.stores.sqlite.taken import Taken, gather
+from syncline.stores.tables import item_index, nodes
+from syncline.stores.tables.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
     "space",

@@ -17,8 +17,8 @@ from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
 from syncline.errors import SynclineError
 from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
-from syncline.stores.sqlite import item_index
-from syncline.stores.sqlite.database import Database, Schema, array, insert
+from syncline.stores.tables import item_index
+from syncline.stores.tables.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
     "replica",

@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 
 from syncline.errors import ForeignFile, StorageFull, StoreDamaged
 from syncline.stores.snapshots import MAX_BYTES, Kept, thin, weight
-from syncline.stores.sqlite.database import Database, Schema, array, discard
+from syncline.stores.tables.database import Database, Schema, array, discard
 
 SCHEMA = Schema(
     "store of snapshots",

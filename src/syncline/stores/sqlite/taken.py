@@ -10,7 +10,7 @@ from typing import Any
 
 from syncline.core.access.views import View
 from syncline.stores import Gathered
-from syncline.stores.sqlite.database import array
+from syncline.stores.tables.database import array
 
 STRETCH = "SELECT seq, item, entry FROM entries WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
 OF_SEQS = "SELECT seq, item, entry FROM entries WHERE seq IN carray(?1) ORDER BY seq"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from syncline.core.admission import NodeState
-from syncline.stores.sqlite.database import array, insert
+from syncline.stores.tables.database import array, insert
 
 REMEMBERED = 10_000
 

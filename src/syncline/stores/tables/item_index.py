@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from syncline.core.patterns import matcher
-from syncline.stores.sqlite.database import array
+from syncline.stores.tables.database import array
 
 RUN = 8_192
 """Entries in a run. Larger runs make pushes cheaper and the scan of the rest longer (about 1 ms here)."""
