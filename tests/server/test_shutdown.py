@@ -183,3 +183,18 @@ def test_a_client_that_never_ends_its_request_does_not_hold_the_server(serve):
         assert server.stop() == 0
     server.start()
     assert server.head("s") == 0
+
+
+def test_a_server_that_drains_says_so_and_still_serves(serve):
+    server = serve(open=True, drain_seconds=60)
+    with server.session("s") as ws:
+        assert server.request("GET", "/readyz").status == 200
+        server.send(signal.SIGTERM)
+        answer = eventually(lambda: (answer := server.request("GET", "/readyz")).status == 503 and answer)
+        assert (answer.code, answer.headers["connection"]) == ("shutting_down", "close")
+        pushed = server.push("s", Author().events(2))
+        assert (pushed.status, pushed.json["head"]) == (200, 2)
+        assert pushed.headers["connection"] == "close"  # whoever asks again goes elsewhere
+        ws.send(json.dumps({"type": "push", "ref": 1, "events": Author().events(1)}))
+        assert recv(ws)["head"] == 3
+    assert server.stop(signal.SIGINT) == 0  # whoever stops it is impatient

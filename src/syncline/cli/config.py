@@ -21,12 +21,12 @@ def show(config: Config = None, json: Json = False) -> None:
     """Show every setting, and whether it comes from the default, the file or the environment."""
     _, found = gather(file=config_file(config), environment=os.environ, flags={})
     if json:
-        emit({setting.name: {"value": setting.value, "source": setting.source} for setting in found})
+        emit({setting.name: {"value": setting.shown, "source": setting.source} for setting in found})
         return
     shown = table("setting", "value", "source")
-    for name, value, source in found:
-        style = "dim" if source == "default" else ""
-        shown.add_row(name, Text(_toml(value), style=style), Text(source, style=style))
+    for setting in found:
+        style = "dim" if setting.source == "default" else ""
+        shown.add_row(setting.name, Text(_toml(setting.shown), style=style), Text(setting.source, style=style))
     out.print(shown)
 
 

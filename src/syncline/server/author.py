@@ -16,7 +16,7 @@ from syncline.core.events import Event
 from syncline.core.limits import KEPT_CLOCK_NODES, MAX_NODE_LENGTH
 from syncline.core.stamps import StampClock
 from syncline.errors import BadRequest
-from syncline.stores.sqlite import SqliteEventStore
+from syncline.stores import LogStore
 
 PREFIX = "via:"
 REMEMBERED_NODES = 10_000
@@ -25,7 +25,7 @@ REMEMBERED_NODES = 10_000
 class Author:
     """Makes events for one log. Not thread-safe: whoever owns it holds a lock."""
 
-    def __init__(self, store: SqliteEventStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, store: LogStore, now_ms: Callable[[], int]) -> None:
         self._store, self._now_ms = store, now_ms
         self._last = store.last_id()
         self._counters: OrderedDict[str, int] = OrderedDict()

@@ -35,9 +35,8 @@ from syncline.server.authority import Committed
 from syncline.server.conditions import Version
 from syncline.server.desk import Change, Desk, Written
 from syncline.server.waiting import Waiting
-from syncline.stores import load
+from syncline.stores import LogStore, load
 from syncline.stores.snapshots import SnapshotStore
-from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ TRIES = 16
 class Source:
     """A space's log, as a library reads it."""
 
-    def __init__(self, store: SqliteEventStore) -> None:
+    def __init__(self, store: LogStore) -> None:
         self._store = store
 
     def entries(self, item: str, since: int) -> Iterable[Entry]:
@@ -83,7 +82,7 @@ class Documents:
 
     def __init__(
         self,
-        store: SqliteEventStore,
+        store: LogStore,
         open_snapshots: Callable[[], SnapshotStore],
         readers: Executor,
         submit: Callable[[Submission], Awaitable[Committed]],

@@ -26,6 +26,8 @@ SENT = (
 EXPOSED = b"Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Syncline-Demo"
 PREFLIGHT_SECONDS = b"600"
 DEMO: Headers = [(b"x-syncline-demo", b"true")]
+LEAVE: Headers = [(b"connection", b"close")]
+"""From a server that is about to stop: whoever asks again makes another connection, and perhaps to another server."""
 
 
 class Gate:
@@ -44,6 +46,8 @@ class Gate:
         headers = dict(scope["headers"])
         try:
             told = self._admit(scope, headers) + self._headers
+            if self._service.is_draining and scope["type"] == "http":
+                told = told + LEAVE
         except ForbiddenOrigin as error:
             await self._refuse(scope, receive, send, error)
             return

@@ -17,8 +17,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
-from syncline.stores import EVERYTHING
-from syncline.stores.sqlite import SqliteEventStore
+from syncline.stores import EVERYTHING, LogStore
 from syncline.stores.tables.item_index import just_before
 
 ITEMS = 1_000
@@ -73,7 +72,7 @@ def turned(view_of: ViewOf, place: Place, stand: Stand) -> Place:
     return place._replace(cursor=cursor._replace(stand=stand, way=cursor.way or Way(old)))
 
 
-def part(store: SqliteEventStore, view_of: ViewOf, place: Place, limit: int, until: int) -> Part:
+def part(store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int) -> Part:
     """The next page for a reader, up to a seq."""
     cursor, view = place.cursor, place.view
     if cursor.way is not None:
@@ -84,7 +83,7 @@ def part(store: SqliteEventStore, view_of: ViewOf, place: Place, limit: int, unt
     return Part(found.encoded, reached, found.length, found.more, forget=forget)
 
 
-def _difference(store: SqliteEventStore, old: View, new: View, cursor: Cursor, limit: int) -> Part:
+def _difference(store: LogStore, old: View, new: View, cursor: Cursor, limit: int) -> Part:
     """What the new view shows and the old did not, and the other way round, from where ``cursor.way`` is."""
     brought = _Brought(store, old, new, cursor, limit)
     way = brought.go()
@@ -95,7 +94,7 @@ def _difference(store: SqliteEventStore, old: View, new: View, cursor: Cursor, l
 class _Brought:
     """What one page brings of a difference."""
 
-    def __init__(self, store: SqliteEventStore, old: View, new: View, cursor: Cursor, limit: int) -> None:
+    def __init__(self, store: LogStore, old: View, new: View, cursor: Cursor, limit: int) -> None:
         assert cursor.way is not None
         self.late: list[bytes] = []
         self.forget: list[str] = []

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 import uvicorn
@@ -25,6 +26,7 @@ from syncline.server.settings import Settings
 SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter when another waits: short, so that commits and requests alternate."""
 SWEEP_SECONDS = 1.0
+DRAIN_STEP_SECONDS = 0.1
 GARBAGE_THRESHOLDS = (50_000, 20, 100)
 """Objects made before the collector of cycles looks: a batch makes thousands, and none of them in cycles."""
 
@@ -108,10 +110,20 @@ class Server(uvicorn.Server):
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: Any = None) -> None:
-        """Ends live sessions, then waits for requests under way."""
+        """Serves until a balancer has noticed, ends live sessions, then waits for requests under way."""
+        await self._drain()
         await self._app.end_sessions()
         await super().shutdown(sockets)
         self._sweeper.cancel()
+
+    async def _drain(self) -> None:
+        """Returns when no more should come, or whoever stops the server is impatient."""
+        service = self._app.service
+        service.is_draining = True
+        for _ in range(ceil(service.settings.drain_seconds / DRAIN_STEP_SECONDS)):
+            if self.force_exit:
+                return
+            await asyncio.sleep(DRAIN_STEP_SECONDS)
 
     async def _sweep(self) -> None:
         patience = self._app.service.settings.head_seconds

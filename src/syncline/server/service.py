@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from syncline.core.log import Receipts
 from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
 from syncline.server.audit import ACCOUNT, FORBIDDEN, Audit
@@ -19,6 +20,7 @@ from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.endings import Endings
 from syncline.server.limits import Limits
+from syncline.server.logs import open_logs
 from syncline.server.member import Member
 from syncline.server.recording import Recording
 from syncline.server.register.acts import ActTable
@@ -83,6 +85,8 @@ class Service:
         """The key made at the first start of this data directory; shown once."""
         self.first_setup_token: str | None = None
         """With which the administrator sets a password, from the same start."""
+        self.is_draining = False
+        """Whether the server is about to stop: it still serves, but nobody new should come."""
         self.endings = Endings()
         self.limits = Limits(settings)
         self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
@@ -103,6 +107,7 @@ class Service:
             self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
         self.registry.create_space(DEFAULT_SPACE)
         self.spaces = Spaces(
+            open_logs(settings.store, data, Receipts(self.registry.secret("receipts"))),
             data / "spaces",
             self.registry,
             self._now_ms,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,12 @@ import msgspec
 from syncline.core import limits
 from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings
+from syncline.server.logs import POSTGRES, kind_of
 from syncline.server.origins import Origins
 from syncline.server.proxies import Proxies
 
 PREFIX = "SYNCLINE_"
+PASSWORD = re.compile(r"(//[^/@]*:)[^/]*@")
 
 
 class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Every setting, with its default."""
 
     data: str = "syncline-data"
-    """Directory of the spaces and the server's register."""
+    """Directory of the spaces and the server's register; of what is derived from them, if they are elsewhere."""
+    store: str = ""
+    """Where spaces are kept: sqlite (if nothing is said), lmdb or jsonl in data; or postgresql://user@host/database."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8080
@@ -72,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time of silence after which it is not shown any more who is at the other end of a WebSocket."""
     shutdown_seconds: float = 10.0
     """Time that requests under way have to end when the server stops."""
+    drain_seconds: float = 0.0
+    """Before that, time in which it still serves and /readyz says no, so that a balancer sends clients elsewhere."""
     address_requests_per_second: float = 50_000
     """Requests and messages from one address (of IPv6: a /64), on an average. 0: no limit."""
     credential_requests_per_second: float = 50_000
@@ -118,6 +125,11 @@ class Setting(NamedTuple):
     name: str
     value: Any
     source: str
+
+    @property
+    def shown(self) -> Any:
+        """The value for people to see: of a URL without its password."""
+        return PASSWORD.sub(r"\1…@", self.value) if isinstance(self.value, str) else self.value
 
 
 def gather(
@@ -204,9 +216,11 @@ def _check(settings: Settings) -> None:
         if not getattr(settings, name) > 0:
             raise BadSettings(f"{name}: must be greater than 0.")
     for name in Settings.__struct_fields__:
-        is_limit = name.endswith("_per_second") or name.startswith("quota_")
+        is_limit = name.endswith("_per_second") or name.startswith("quota_") or name == "drain_seconds"
         if is_limit and not 0 <= getattr(settings, name) < float("inf"):
             raise BadSettings(f"{name}: must not be less than 0.")
+    if kind_of(settings.store) == POSTGRES and settings.demo:
+        raise BadSettings("demo: what it stores is deleted at its end, so it takes no database.")
     _check_issuers(settings.oidc)
     Origins(settings.origins)
     Proxies(settings.trusted_proxies)

@@ -23,9 +23,8 @@ from syncline.server.documents import Documents
 from syncline.server.hub import Hub
 from syncline.server.limits import rate
 from syncline.server.presence import Presences
-from syncline.stores import EventStore, load
+from syncline.stores import EventStore, LogStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-from syncline.stores.sqlite import SqliteEventStore
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ class Space:
     def __init__(
         self,
         name: str,
-        store: SqliteEventStore,
+        store: LogStore,
         codec: CursorCodec,
         crew: Crew,
         now_ms: Callable[[], int],

@@ -15,15 +15,15 @@ from pathlib import Path
 from msgspec import structs
 
 from syncline.core.cursors import CursorCodec
-from syncline.core.log import Receipts
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
 from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access
+from syncline.stores import Logs, LogStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-from syncline.stores.sqlite import SqliteEventStore, SqliteSnapshotStore
+from syncline.stores.sqlite import SqliteSnapshotStore
 
 log = logging.getLogger("syncline.spaces")
 
@@ -32,13 +32,15 @@ WRITERS = 4
 READERS = 4
 CHECKPOINT_SECONDS = 0.2
 FILE_SUFFIXES = ("", "-wal", "-shm", ".lock")
+"""Of a file of snapshots."""
 
 
 class Spaces:
-    """Opens and closes the spaces of one data directory. Belongs to the event loop."""
+    """Opens and closes the spaces of one server. Belongs to the event loop."""
 
     def __init__(
         self,
+        logs: Logs,
         directory: Path,
         registry: Registry,
         now_ms: Callable[[], int],
@@ -48,11 +50,13 @@ class Spaces:
         documents_bytes: int = BUDGET_BYTES,
         terms: Terms = NO_TERMS,
     ) -> None:
-        """``documents_bytes``: what the documents of one space may take in memory; ``terms``: where it has none."""
-        self._terms = terms
+        """``directory``: for what is derived from the logs, on this machine.
+
+        ``documents_bytes``: what the documents of one space may take in memory; ``terms``: where it has none.
+        """
+        self._logs, self._terms = logs, terms
         self._directory, self._documents_bytes, self._resolving = directory, documents_bytes, resolving
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
-        self._receipts = Receipts(registry.secret("receipts"))
         self._cursors = registry.secret("cursors")
         self._crew = Crew(
             ThreadPoolExecutor(WRITERS, "syncline-writer"), ThreadPoolExecutor(READERS, "syncline-reader")
@@ -81,10 +85,10 @@ class Spaces:
             if self._stopping:
                 raise ShuttingDown("The server is stopping.")
             if create:
-                self._registry.create_space(name)
+                await asyncio.to_thread(self._registry.create_space, name)
             terms = await asyncio.to_thread(self._terms_of, name)
             await self._make_room()
-            store = await asyncio.to_thread(SqliteEventStore, self._path(name), self._receipts)
+            store = await asyncio.to_thread(self._logs.open, name)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
             access = await asyncio.to_thread(read_access, store)
             size = self._documents_bytes
@@ -131,26 +135,23 @@ class Spaces:
         return self._terms._replace(quotas=quotas, is_suspended=state.suspended is not None)
 
     async def delete(self, name: str) -> None:
-        """Deletes a space and its file; its name is not used again."""
-        self._registry.delete_space(name)
+        """Deletes a space and its log; its name is not used again."""
+        await asyncio.to_thread(self._registry.delete_space, name)
         async with self._opening:
             space = self._open.pop(name, None)
             if space is not None:
                 space.stop_following(SpaceDeleted(f"The space {name} was deleted."))
                 await self._close(space)
-            await asyncio.to_thread(self._remove_files, name)
+            await asyncio.to_thread(self._remove, name)
 
     async def _close(self, space: Space) -> None:
         await self._resolving.leave(space)
         await asyncio.to_thread(space.close)
 
-    def _remove_files(self, name: str) -> None:
-        for path in (self._path(name), self._snapshots_path(name)):
-            for suffix in FILE_SUFFIXES:
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-    def _path(self, name: str) -> Path:
-        return self._directory / f"{name}.db"
+    def _remove(self, name: str) -> None:
+        self._logs.delete(name)
+        for suffix in FILE_SUFFIXES:
+            Path(f"{self._snapshots_path(name)}{suffix}").unlink(missing_ok=True)
 
     def _snapshots_path(self, name: str) -> Path:
         """The file of what is derived from a space's log. It may be deleted while the server does not run."""
@@ -185,9 +186,10 @@ class Spaces:
         self._resolving.close()
         for executor in self._crew:
             executor.shutdown()
+        await asyncio.to_thread(self._logs.close)
 
 
-def _open_snapshots(path: Path, store: SqliteEventStore) -> SnapshotStore:
+def _open_snapshots(path: Path, store: LogStore) -> SnapshotStore:
     """The snapshots beside a log; if they cannot be opened, some in memory."""
     try:
         snapshots: SnapshotStore = SqliteSnapshotStore(path)

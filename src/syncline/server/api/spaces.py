@@ -11,7 +11,7 @@ from syncline.core.access.scope import Scope
 from syncline.core.access.state import READ
 from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.core.quotas import Quotas
-from syncline.errors import BadRequest, Forbidden
+from syncline.errors import BadRequest, Forbidden, ShuttingDown
 from syncline.server.audit import SPACE
 from syncline.server.http import Request, address_of
 from syncline.server.registry import check_space
@@ -102,7 +102,9 @@ async def alive(request: Request) -> None:
 
 
 async def ready(request: Request) -> None:
-    """``GET /readyz``: the data directory can be read, and requests are taken."""
+    """``GET /readyz``: the register can be read, and requests are taken; 503 if not, or if the server will stop."""
+    if request.service.is_draining:
+        raise ShuttingDown("The server is about to stop.")
     await asyncio.to_thread(request.service.registry.spaces)
     demo = {"demo": True} if request.service.settings.demo else {}
     await request.answer(msgspec.json.encode({"status": "ready", **demo}))
