@@ -64,6 +64,7 @@
     │   ├── TooManyConnections       too_many_connections
     │   ├── TooManyPresences         too_many_presences
     │   ├── IssuerUnavailable        issuer_unavailable
+    │   ├── StoreUnavailable         store_unavailable
     │   ├── ShuttingDown             shutting_down
     │   └── InternalError            internal
     └── LocalError                   this machine's or this program's
@@ -516,6 +517,15 @@ class IssuerUnavailable(Unavailable):
     """The identity provider that issued the token cannot be asked for its keys."""
 
     code = "issuer_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The database that the server keeps its logs in cannot be reached, or took too long.
+
+    What was being stored may be stored: pushing it again tells.
+    """
+
+    code = "store_unavailable"
 
 
 class ShuttingDown(Unavailable):

@@ -1,0 +1,3 @@
+"""PostgreSQL: the logs of all spaces of several servers in one database, and what else they share there."""
+
+from __future__ import annotations
