@@ -2,10 +2,10 @@
 
 from syncline.stores.memory import MemoryEventStore, MemoryReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore
-from syncline.testing import EventStoreContract, ReplicaStoreContract, SnapshotStoreContract
+from syncline.testing import LogStoreContract, ReplicaStoreContract, SnapshotStoreContract
 
 
-class TestMemoryEventStore(EventStoreContract):
+class TestMemoryEventStore(LogStoreContract):
     persists = False
 
     def make(self, directory, epoch, receipts):

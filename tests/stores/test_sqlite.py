@@ -10,23 +10,21 @@ import pytest
 
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
-from syncline.core.patterns import matcher
-from syncline.core.stamps import NIL_ID
 from syncline.errors import ForeignFile, NewerSchema, StoreClosed, StoreLocked
 from syncline.stores import Change, Outboxed, load
 from syncline.stores.sqlite import SqliteEventStore, SqliteReplicaStore, SqliteSnapshotStore
-from syncline.testing import Author, EventStoreContract, ReplicaStoreContract, SnapshotStoreContract
+from syncline.testing import Author, LogStoreContract, ReplicaStoreContract, SnapshotStoreContract
 
 RECEIPTS = Receipts(b"of these tests")
 NOW_MS = 1_750_000_000_000
 
 
-class TestSqliteEventStore(EventStoreContract):
+class TestSqliteEventStore(LogStoreContract):
     def make(self, directory, epoch, receipts):
         return SqliteEventStore(directory / "log.db", receipts)
 
 
-class TestSqliteEventStoreOfShortRuns(EventStoreContract):
+class TestSqliteEventStoreOfShortRuns(LogStoreContract):
     def make(self, directory, epoch, receipts):
         return SqliteEventStore(directory / "log.db", receipts, index_run=70)
 
@@ -77,25 +75,6 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path, open_store):
     with pytest.raises(ForeignFile):
         open_store(path)
     assert apsw.Connection(str(path)).execute("SELECT name FROM sqlite_schema").fetchall() == [("diary",)]
-
-
-def test_the_items_of_a_log_come_in_order_and_in_parts(tmp_path):
-    author = Author()
-    items = [f"{kind}.{count:03}" for count in range(60) for kind in ("task", "note", "task.old", "tasks")]
-    with closing(SqliteEventStore(tmp_path / "log.db", RECEIPTS, index_run=70)) as store:
-        assert (store.items("*", "", 10), store.last_id()) == ([], NIL_ID)
-        for start in range(0, len(items), 7):
-            events = [author.event(item=item) for item in items[start : start + 7]]
-            store.append([Submission(events, "ann")], now_ms=NOW_MS)
-        assert store.last_id() == events[-1].id
-        for pattern in ("*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "tas"):
-            wanted = sorted(item for item in items if matcher([pattern])(item))
-            found = [""]
-            while part := store.items(pattern, found[-1], 9):
-                assert len(part) <= 9
-                found += part
-            assert found[1:] == wanted
-        assert store.items("task.*", "zzz", 9) == store.items("task.*", "task.old.059", 9) == []
 
 
 def test_a_replica_is_no_log(tmp_path):
@@ -161,8 +140,6 @@ import sys
 from pathlib import Path
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
-from syncline.core.patterns import matcher
-from syncline.core.stamps import NIL_ID
 from syncline.errors import StorageFull
 from syncline.stores import load
 from syncline.stores.sqlite import SqliteEventStore

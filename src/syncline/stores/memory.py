@@ -12,6 +12,7 @@ from syncline.core import stamps
 from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Ledger, NodeState, Submission, needed
+from syncline.core.adoption import adopt, nodes_after
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
@@ -23,6 +24,7 @@ from syncline.stores import (
     EVERYTHING,
     Appended,
     Change,
+    Gathered,
     Outboxed,
     ReplicaState,
     Slice,
@@ -37,7 +39,10 @@ SCANNED_ROWS = 10_000
 
 
 class MemoryEventStore:
-    """One space's log in a list."""
+    """One space's log in a list; see ``LogStore``."""
+
+    is_shared = False
+    wants_checkpoint = False
 
     def __init__(self, epoch: str, receipts: Receipts) -> None:
         self._receipts = receipts
@@ -72,12 +77,15 @@ class MemoryEventStore:
             outcomes = [ledger.submit(submission) for submission in submissions]
             self._head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
             self._nodes = ledger.nodes
-            for row in rows:
-                self._rows.append(row)
-                self._known[row.event.key] = row.seq, row.event.digest
-                self._last_n[row.event.item, row.event.node] = row.event.n
-                self._last_seq[row.event.item] = row.seq
+            self._keep(rows)
             return Appended(outcomes, rows, self._head, ledger.access)
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._rows.append(row)
+            self._known[row.event.key] = row.seq, row.event.digest
+            self._last_n[row.event.item, row.event.node] = row.event.n
+            self._last_seq[row.event.item] = row.seq
 
     def _room(self, quotas: Quotas) -> Room:
         items = {item for item in self._last_seq if item[0] != "."}
@@ -135,6 +143,65 @@ class MemoryEventStore:
     def close(self) -> None:
         """See ``EventStore.close``."""
         self._closed = True
+
+    # For a server that is an author, too
+
+    def refresh(self) -> Head:
+        """See ``LogStore.refresh``: nobody else writes here."""
+        return self.head()
+
+    def reached(self) -> int:
+        """See ``LogStore.reached``."""
+        return self.head().seq
+
+    def last_id(self) -> str:
+        """See ``LogStore.last_id``."""
+        with self._lock:
+            self._check_open()
+            return stamps.from_key(max(self._known)) if self._known else NIL_ID
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """See ``LogStore.find``."""
+        with self._lock:
+            self._check_open()
+            places = [self._known.get(key) for key in {stamps.key(id) for id in ids}]
+            return [Entry.read(self._rows[place[0] - 1].encoded) for place in places if place is not None]
+
+    def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
+        """See ``LogStore.items``."""
+        with self._lock:
+            self._check_open()
+            fits, items = matcher([pattern]), {row.event.item for row in self._rows[:until]}
+            return sorted(item for item in items if item > after and fits(item))[:limit]
+
+    def gather(self, items: Sequence[str], since: int, limit: int, until: int, max_bytes: int) -> Gathered:
+        """See ``LogStore.gather``."""
+        with self._lock:
+            self._check_open()
+            found: list[bytes] = []
+            size, last = 0, None
+            for item in items:
+                rows = [row for row in self._rows[since:until] if row.event.item == item]
+                for row in rows:
+                    size += len(row.encoded) + 1
+                    if len(found) == limit or (found and size > max_bytes):
+                        return Gathered(found, last)
+                    found.append(row.encoded)
+                    last = item, row.seq
+                since = 0
+            return Gathered(found, None)
+
+    def adopt(self, entries: Sequence[Entry], then: Head) -> Head:
+        """See ``LogStore.adopt``."""
+        with self._lock:
+            self._check_open()
+            self._head, rows = adopt(self._head, entries, then)
+            self._nodes |= nodes_after(self._nodes, [row.event for row in rows])
+            self._keep(rows)
+            return self._head
+
+    def checkpoint(self) -> None:
+        """See ``LogStore.checkpoint``: there is nothing to do."""
 
     def _check_open(self) -> None:
         if self._closed:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import pytest
 
-for _name in ("document_index", "event_store", "replica_store", "snapshot_store", "transport"):
+for _name in ("document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 from syncline.testing.document_index import DocumentIndexContract  # noqa: E402
 from syncline.testing.event_store import EventStoreContract  # noqa: E402
 from syncline.testing.faults import Fault, FaultyTransport, random_faults  # noqa: E402
 from syncline.testing.log_server import LogConnection, LogServer  # noqa: E402
+from syncline.testing.log_store import LogStoreContract  # noqa: E402
 from syncline.testing.replica_store import ReplicaStoreContract  # noqa: E402
 from syncline.testing.seeded import Author, ManualClock, entropy_from, nodes_from  # noqa: E402
 from syncline.testing.snapshot_store import SnapshotStoreContract  # noqa: E402
@@ -34,6 +35,7 @@ __all__ = [
     "FaultyTransport",
     "LogConnection",
     "LogServer",
+    "LogStoreContract",
     "ManualClock",
     "ReplicaStoreContract",
     "Served",
