@@ -42,7 +42,13 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 ASYNC = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 STANDARD = sys.stdlib_module_names | {"compression"}  # the latter since Python 3.14
-SHARED_WITHIN = {"pytest": "testing", "typer": "cli", "rich": "cli", "starlette": "server"}  # others: one module each
+SHARED_WITHIN = {  # others: one module each
+    "pytest": "testing",
+    "typer": "cli",
+    "rich": "cli",
+    "starlette": "server",
+    "google": "transports",  # what protoc makes imports it, and so does the one module that uses that
+}
 
 
 def module_name(path: str) -> str:

@@ -25,9 +25,9 @@ def ann_anywhere(caller):
     return Identity("ann", caller.space) if caller.token == "of-ann" else None
 
 def ready(app, port):
-    print(port, "of-ann", flush=True)
+    print(app.grpc_port or port, "of-ann", flush=True)
 
-run(Settings(data=sys.argv[1], port=0), ready, authenticate=ann_anywhere)
+run(Settings(data=sys.argv[1], port=0, grpc_port=int(sys.argv[2])), ready, authenticate=ann_anywhere)
 """
 
 
@@ -48,13 +48,13 @@ async def in_this_process(data):
 
 
 @contextmanager
-def in_a_process(data, make_transport):
+def in_a_process(data, make_transport, *, scheme="http"):
     """A server on a free port, as ``syncline serve`` runs it; it is asked to stop as a supervisor would."""
-    command = [sys.executable, "-c", PROGRAM, str(data)]
+    command = [sys.executable, "-c", PROGRAM, str(data), "0" if scheme == "grpc" else "-1"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         port, token = server.stdout.readline().split()
-        yield Served(lambda: make_transport(f"http://127.0.0.1:{port}"), token)
+        yield Served(lambda: make_transport(f"{scheme}://127.0.0.1:{port}"), token)
     finally:
         server.terminate()
         rest_of(server)
@@ -65,17 +65,18 @@ class NetworkContract(TransportContract):
     """The contract with real servers: most tests share one, each in a space of its own."""
 
     transport = None
+    scheme = "http"
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _shared(cls, tmp_path_factory):
-        with in_a_process(tmp_path_factory.mktemp("shared"), cls.transport) as served:
+        with in_a_process(tmp_path_factory.mktemp("shared"), cls.transport, scheme=cls.scheme) as served:
             cls.shared, cls.names = served, map("space-{}".format, count())
             yield
 
     @asynccontextmanager
     async def serve(self, data):
-        with in_a_process(data, self.transport) as served:
+        with in_a_process(data, self.transport, scheme=self.scheme) as served:
             yield served
 
     @asynccontextmanager

@@ -113,6 +113,8 @@ class App:
         self.service = service
         self.failure: SynclineError | None = None
         """Why the app could not start, if it could not."""
+        self.grpc_port: int | None = None
+        """Where gRPC is served beside the app, if it is; see ``run``."""
         self._is_started = False
         self._websocket = WebSocketEndpoint(self.service, Commands)
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]

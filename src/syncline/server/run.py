@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import socket
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,6 +23,9 @@ from syncline.server.app import App
 from syncline.server.frames import WIRE
 from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
+
+if TYPE_CHECKING:
+    from syncline.transports.grpc.library import Listener
 
 SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter when another waits: short, so that commits and requests alternate."""
@@ -104,8 +108,12 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         """Listens, and says where."""
+        self._calls = _bound(self._app.service)
         await super().startup(sockets)
         if self.started:
+            if self._calls is not None:
+                await self._calls.start()
+                self._app.grpc_port = self._calls.port
             self._sweeper = asyncio.create_task(self._sweep())
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
 
@@ -113,6 +121,8 @@ class Server(uvicorn.Server):
         """Serves until a balancer has noticed, ends live sessions, then waits for requests under way."""
         await self._drain()
         await self._app.end_sessions()
+        if self._calls is not None:
+            await self._calls.stop(self._app.service.settings.shutdown_seconds)
         await super().shutdown(sockets)
         self._sweeper.cancel()
 
@@ -166,17 +176,31 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
     )
     try:
-        Server(config, app, lambda port: on_ready(app, port)).run(sockets=[_listen(settings)])
+        Server(config, app, lambda port: on_ready(app, port)).run(sockets=[_listen(settings.host, settings.port)])
     except SystemExit:  # uvicorn's word for a start that failed
         if app.failure is not None:
             raise app.failure from None
         raise
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _bound(service: Service) -> Listener | None:
+    """What takes calls over gRPC, on its port; None if there is to be none. Raises OSError or BadSettings."""
+    settings = service.settings
+    if settings.grpc_port < 0:
+        return None
+    from syncline.server.api.grpc import listener  # an extra: who does not ask for it does without
+
+    calls = listener(service)
+    if not calls.bind(settings.host, settings.grpc_port):
+        _listen(settings.host, settings.grpc_port).close()  # says why, which gRPC does not
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), f"{settings.host}:{settings.grpc_port}")
+    return calls
+
+
+def _listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises OSError, with the address as its file name, if it cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), f"{settings.host}:{settings.port}") from None
+        raise OSError(error.errno, os.strerror(error.errno or 0), f"{host}:{port}") from None

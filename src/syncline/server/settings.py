@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Address to listen on."""
     port: int = 8080
     """Port to listen on; 0 takes a free one."""
+    grpc_port: int = -1
+    """Port on which gRPC is served beside it; 0 takes a free one, -1: none. Needs the extra ``grpc``."""
     open: bool = False
     """Whether requests without credentials are served. On loopback addresses only."""
     demo: bool = False
@@ -200,6 +202,8 @@ def _issuers(value: Any, source: str) -> tuple[OidcIssuer, ...]:
 def _check(settings: Settings) -> None:
     if not 0 <= settings.port <= 65535:
         raise BadSettings(f"port: {settings.port} is not between 0 and 65535.")
+    if not -1 <= settings.grpc_port <= 65535:
+        raise BadSettings(f"grpc_port: {settings.grpc_port} is not between -1 and 65535.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise BadSettings(f"log_level: {settings.log_level!r} is not debug, info, warning or error.")
     for name in (
