@@ -144,6 +144,14 @@ class LogStore(EventStore, Protocol):
     def gather(self, items: Sequence[str], since: int, limit: int, until: int, max_bytes: int) -> Gathered:
         """The first entries of these items up to a seq, item by item, in order; of the first item those ``since``."""
 
+    def adopt(self, entries: Sequence[Entry], then: Head) -> Head:
+        """Takes over entries of another log as they are, in one durable transaction; the end of this log after that.
+
+        They lead there to the epoch, seq and tail of ``then``, and go on where this log ends; an empty log takes the
+        epoch, too. Nothing is judged. Raises EpochChanged, CursorReset if they do not go on here, or StoreDamaged if
+        they do not lead there; then nothing is stored. Only for a log that no server has open.
+        """
+
     @property
     def wants_checkpoint(self) -> bool:
         """Whether ``checkpoint`` has something to do."""

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import pytest
 
-for _name in ("document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
+for _name in ("adoption", "document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
+from syncline.testing.adoption import AdoptionContract  # noqa: E402
 from syncline.testing.document_index import DocumentIndexContract  # noqa: E402
 from syncline.testing.event_store import EventStoreContract  # noqa: E402
 from syncline.testing.faults import Fault, FaultyTransport, random_faults  # noqa: E402
@@ -28,6 +29,7 @@ from syncline.testing.snapshot_store import SnapshotStoreContract  # noqa: E402
 from syncline.testing.transport import Served, TransportContract  # noqa: E402
 
 __all__ = [
+    "AdoptionContract",
     "Author",
     "DocumentIndexContract",
     "EventStoreContract",

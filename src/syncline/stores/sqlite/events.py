@@ -21,6 +21,7 @@ from syncline.core import stamps
 from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
+from syncline.core.adoption import adopt, nodes_after
 from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -58,6 +59,7 @@ SCHEMA = Schema(
 )
 
 BEGIN_LOG = "INSERT INTO log (epoch) SELECT ? WHERE NOT EXISTS (SELECT * FROM log)"
+SET_EPOCH = "UPDATE log SET epoch = ?"
 KNOWN = "SELECT id, seq, digest FROM entries WHERE id IN carray(?)"
 HELD = "SELECT id, item, entry FROM entries WHERE id IN carray(?)"
 LAST = "SELECT seq, tail, at FROM entries ORDER BY seq DESC LIMIT 1"
@@ -93,12 +95,16 @@ class SqliteEventStore:
                 with suppress(Exception), self._db.reading() as cursor:
                     self._read_ends(cursor)  # a commit that failed may have been carried out after all
                 raise
-            self._head, self._indexed = appended.head, indexed
-            self._size += sum(len(row.event.body) for row in appended.rows)
-            if self._items is not None:
-                self._items.update(row.event.item for row in appended.rows if row.event.item[0] != ".")
-            self._recent.add(row.event for row in appended.rows if row.event.ops is not UNSET)
+            self._note(appended.head, appended.rows, indexed)
         return appended
+
+    def _note(self, head: Head, rows: Sequence[Row], indexed: int) -> None:
+        """Rows were committed."""
+        self._head, self._indexed = head, indexed
+        self._size += sum(len(row.event.body) for row in rows)
+        if self._items is not None:
+            self._items.update(row.event.item for row in rows if row.event.item[0] != ".")
+        self._recent.add(row.event for row in rows if row.event.ops is not UNSET)
 
     def _read_ends(self, cursor: Any) -> None:
         self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
@@ -125,17 +131,42 @@ class SqliteEventStore:
             outcomes = [ledger.submit(submission) for submission in submissions]
             head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
             writers = {row.event.node: ledger.nodes[row.event.node] for row in rows}
-            _insert(cursor, rows, head.at, self._nodes.put(cursor, writers))
-            indexed = item_index.extend(cursor, self._indexed, head.seq, self._index_run)
-            if indexed != self._indexed:
-                sizes.keep(cursor, head.seq, self._size + sum(len(row.event.body) for row in rows))
+            indexed = self._store(cursor, rows, [head.at] * len(rows), writers)
         return Appended(outcomes, rows, head, ledger.access), indexed
+
+    def _store(self, cursor: Any, rows: Sequence[Row], times: Sequence[int], writers: Mapping[str, NodeState]) -> int:
+        """Stores rows with the times they came at; the seq up to which the index by item then reaches."""
+        _insert(cursor, rows, times, self._nodes.put(cursor, writers))
+        last = rows[-1].seq if rows else self._head.seq
+        indexed = item_index.extend(cursor, self._indexed, last, self._index_run)
+        if indexed != self._indexed:
+            sizes.keep(cursor, last, self._size + sum(len(row.event.body) for row in rows))
+        return indexed
+
+    def adopt(self, entries: Sequence[Entry], then: Head) -> Head:
+        """See ``LogStore.adopt``."""
+        with self._lock:
+            try:
+                with self._db.writing() as cursor:
+                    head, rows = adopt(self._head, entries, then)
+                    if not self._head.seq:
+                        cursor.execute(SET_EPOCH, (head.epoch,))
+                    events = [row.event for row in rows]
+                    known = self._nodes.states(cursor, {event.node for event in events})
+                    times = [entry.at for entry in entries]
+                    indexed = self._store(cursor, rows, times, nodes_after(known, events))
+            except Exception:
+                with suppress(Exception), self._db.reading() as cursor:
+                    self._read_ends(cursor)
+                raise
+            self._note(head, rows, indexed)
+            return head
 
     def _room(self, cursor: Any, quotas: Quotas) -> Room:
         if not quotas.items:
             self._items = None
         elif self._items is None:
-            self._items = sizes.items(cursor, self._indexed)
+            self._items = item_index.ordinary_items(cursor, self._indexed)
         return Room(quotas, events=self._head.seq, bytes=self._size, items=self._items or ())
 
     def _held(self, cursor: Any, ids: set[str]) -> Mapping[str, Held]:
@@ -263,13 +294,13 @@ def _held(cursor: Any, ids: Collection[str]) -> dict[str, Held]:
     return {stamps.from_key(key): Entry.read(entry).event if entry else Stub(item) for key, item, entry in rows}
 
 
-def _insert(cursor: Any, rows: Sequence[Row], at: int, refs: Mapping[str, int]) -> None:
+def _insert(cursor: Any, rows: Sequence[Row], times: Sequence[int], refs: Mapping[str, int]) -> None:
     insert(
         cursor,
         "INSERT INTO entries",
         [
             (seq, at, event.key, event.item, refs[event.node], event.clock[event.node], event.digest, tail, encoded)
-            for seq, tail, event, encoded in rows
+            for at, (seq, tail, event, encoded) in zip(times, rows, strict=True)
         ],
     )
 

@@ -18,10 +18,6 @@ SIZE = f"""
     ) FROM log
 """
 KEEP = "UPDATE log SET sized = ?, bytes = ?"
-ITEMS = """
-    SELECT DISTINCT item FROM item_index WHERE NOT (item >= '.' AND item < '/')
-    UNION SELECT item FROM entries WHERE seq > ? AND NOT (item >= '.' AND item < '/')
-"""
 
 
 def size(cursor: Any) -> int:
@@ -32,8 +28,3 @@ def size(cursor: Any) -> int:
 def keep(cursor: Any, seq: int, bytes: int) -> None:
     """Notes how many bytes they are up to a seq."""
     cursor.execute(KEEP, (seq, bytes))
-
-
-def items(cursor: Any, reach: int) -> set[str]:
-    """The items there are events of, but those of the system. ``reach``: how far the index by item goes."""
-    return {item for (item,) in cursor.execute(ITEMS, (reach,))}

@@ -58,6 +58,10 @@ NEXT_ITEM = """
     )
 """
 RECENT_ITEMS = "SELECT DISTINCT item FROM entries WHERE seq > ? AND seq <= ?"
+ORDINARY_ITEMS = """
+    SELECT DISTINCT item FROM item_index WHERE NOT (item >= '.' AND item < '/')
+    UNION SELECT item FROM entries WHERE seq > ? AND NOT (item >= '.' AND item < '/')
+"""
 FORGET = "DELETE FROM item_index WHERE item = ?1 AND run IN (SELECT run FROM item_runs)"
 DROP_RUNS = ("DELETE FROM item_index WHERE run > ?", "DELETE FROM item_runs WHERE run > ?")
 
@@ -115,6 +119,11 @@ def items(cursor: Any, pattern: str, after: str, limit: int, until: int) -> list
             break
         found.add(last)
     return sorted(item for item in found if wanted(item))[:limit]
+
+
+def ordinary_items(cursor: Any, reach: int) -> set[str]:
+    """The items there are events of, but those of the system. ``reach``: how far the index goes."""
+    return {item for (item,) in cursor.execute(ORDINARY_ITEMS, (reach,))}
 
 
 def places(cursor: Any, items: Sequence[str], since: int, limit: int, until: int) -> list[tuple[str, int]]:
