@@ -1,0 +1,264 @@
+"""One connection to NATS, from its opening to its loss: publish, subscribe, request. It alone knows nats-py.
+
+A connection that is lost stays lost, and says so to everybody at once: whoever asked learns it without waiting, and
+nothing that was said before is said again behind their backs. ``nats_link`` opens the next one, for servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+from syncline.core.limits import PING_SECONDS
+from syncline.errors import BadRequest, BadSettings, ConnectionLost, SynclineError, TooLarge
+from syncline.transports.nats_url import NatsUrl
+
+try:
+    from nats import errors
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+except ImportError:
+    raise BadSettings("NATS needs a package: pip install 'syncline[nats]'") from None
+
+__all__ = ["Message", "NatsConnection", "Subscription"]
+
+log = logging.getLogger("syncline.nats")
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 5.0
+AGAIN_SECONDS = 0.05
+"""Between two of several servers that are tried."""
+CLOSE_SECONDS = 2.0
+NOBODY = "503"
+"""The status of an answer by which NATS says that nobody listens."""
+WAITING_MESSAGES = 4_096
+WAITING_BYTES = 64 * 1024 * 1024
+"""What may wait for a subscriber; what is more is dropped, and logged."""
+
+
+class Message(NamedTuple):
+    """What came on a subject; ``reply`` is where an answer is wanted, if it is."""
+
+    subject: str
+    reply: str
+    data: bytes
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+Handler = Callable[[Message], Awaitable[None]]
+FAILURES: tuple[type[Exception], ...] = (errors.Error, OSError, TimeoutError)  # of TLS, too
+
+
+class NatsConnection:
+    """``open`` it once, and ``close`` it. Belongs to one event loop."""
+
+    def __init__(self, url: str, *, name: str = "syncline") -> None:
+        """``name``: what NATS shows of it. Raises BadSettings for what is no URL of NATS."""
+        self.url = NatsUrl.parse(url)
+        self.lost = asyncio.Event()
+        """Set when the connection is no more."""
+        self._name = name
+        self._client = Client()
+        self._asked: dict[str, asyncio.Queue[Message | None]] = {}
+        self._numbers = count()
+        self._inbox = ""
+        self._trouble = ""
+        """What went wrong last; what NATS says of credentials is not overruled by how the connection ended then."""
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes of a message with its headers, as NATS has said."""
+        return self._client.max_payload
+
+    @property
+    def _is_refused(self) -> bool:
+        return "authorization" in self._trouble.lower()
+
+    async def open(self) -> None:
+        """Connects. Raises ConnectionLost, or BadSettings if NATS does not know the credentials."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._client.connect(**self._options())
+            self._check_tls()
+            self._inbox = self._client.new_inbox()
+            await self.subscribe(f"{self._inbox}.*", self._hear)
+        except FAILURES as error:
+            await self.close()
+            raise self._unreachable(error) from None
+        except ImportError:
+            raise BadSettings("NATS: a file of credentials needs a package: pip install nkeys") from None
+
+    def _options(self) -> dict[str, Any]:
+        url = self.url
+        return {
+            "servers": list(url.servers),
+            "name": self._name,
+            "error_cb": self._note,
+            "disconnected_cb": self._end,
+            "closed_cb": self._end,
+            "connect_timeout": CONNECT_SECONDS,
+            "reconnect_time_wait": AGAIN_SECONDS,
+            "max_reconnect_attempts": 1,
+            "ping_interval": PING_SECONDS,
+            "max_outstanding_pings": 1,
+            "flush_timeout": CONNECT_SECONDS,
+            "inbox_prefix": url.inbox,
+            "tls": self._tls() if url.needs_tls else None,
+            "user": None if url.user is None else lambda: self._secret(url.user),
+            "password": None if url.password is None else lambda: self._secret(url.password),
+            "token": None if url.token is None else lambda: self._secret(url.token),
+            "user_credentials": url.credentials or None,
+        }
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.url.ca or None)
+        except OSError as error:
+            raise BadSettings(f"NATS: {self.url.ca} cannot be read as certificates: {error}") from None
+
+    def _secret(self, secret: str | None) -> str | None:
+        self._check_tls()
+        return secret
+
+    def _check_tls(self) -> None:
+        """nats-py goes on in plain text with a server, or whoever is in between, that does not ask for TLS."""
+        if self.url.needs_tls and not self._client._server_info.get("tls_required"):
+            raise errors.SecureConnWantedError
+
+    def _unreachable(self, error: Exception) -> SynclineError:
+        trouble = self._trouble or str(error) or type(error).__name__
+        if self._is_refused:
+            return BadSettings(f"NATS at {self.url} does not take these credentials: {trouble}")
+        return ConnectionLost(f"NATS at {self.url} cannot be reached: {trouble}")
+
+    async def _note(self, error: Exception) -> None:
+        if not self._is_refused:
+            self._trouble = str(error) or type(error).__name__
+        level = logging.WARNING if isinstance(error, errors.SlowConsumerError) else logging.DEBUG
+        log.log(level, "%s: %s", self.url, self._trouble)
+
+    async def _end(self) -> None:
+        """The connection is no more; nats-py would open another one, and is told not to."""
+        self.lost.set()
+        for replies in self._asked.values():
+            replies.put_nowait(None)
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._shut())
+
+    async def _shut(self) -> None:
+        with suppress(*FAILURES):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._client.close()
+
+    async def close(self) -> None:
+        """Ends the connection; ending it twice does nothing."""
+        await self._end()
+        if self._closing is not None:
+            await asyncio.shield(self._closing)  # nats-py swallows a cancellation here and there
+
+    # What is said and heard
+
+    async def publish(
+        self, subject: str, data: bytes = b"", *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Says something. Raises ConnectionLost, TooLarge, or BadRequest for a bad subject or header."""
+        self._check(headers, len(data))
+        try:
+            await self._client.publish(subject, data, reply, dict(headers) if headers else None)
+        except errors.BadSubjectError:
+            raise BadRequest(f"{subject[:80]!r} is not a subject of NATS.") from None
+        except FAILURES as error:
+            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
+
+    def _check(self, headers: Mapping[str, str] | None, size: int) -> None:
+        if self.lost.is_set():
+            raise self._gone()
+        if headers:
+            if not all(each.isascii() and each.isprintable() for pair in headers.items() for each in pair):
+                raise BadRequest("A header, such as the token, is not printable ASCII.")
+            size += headers_size(headers)
+        if size > self.max_payload:
+            raise TooLarge(f"This NATS takes messages of {self.max_payload:,} bytes.")
+
+    async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> Subscription:
+        """Calls ``handler`` with what comes, one after the other; of a ``queue`` group one subscriber gets it."""
+
+        async def handle(message: Msg) -> None:
+            await handler(Message(message.subject, message.reply, message.data, message.headers or {}))
+
+        try:
+            return await self._client.subscribe(
+                subject, queue, handle, pending_msgs_limit=WAITING_MESSAGES, pending_bytes_limit=WAITING_BYTES
+            )
+        except errors.BadSubjectError:
+            raise BadRequest(f"{subject[:80]!r} is not a subject of NATS.") from None
+        except FAILURES as error:
+            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Hears no more of it. When this returns, all that NATS had sent was handed to the handler, or waits for it."""
+        try:
+            await self._client._send_unsubscribe(subscription._id)  # the handler goes on with what has come
+            await self.flush()
+        except FAILURES as error:
+            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
+
+    async def request(
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        seconds: float,
+        take: Callable[[Message], T | None],
+    ) -> T:
+        """Asks, and waits for an answer, each time so many seconds: ``take`` is called with what comes until it has it.
+
+        Raises ConnectionLost if nobody answers, and what ``publish`` and ``take`` raise.
+        """
+        number = str(next(self._numbers))
+        replies = self._asked[number] = asyncio.Queue()
+        try:
+            await self.publish(subject, data, reply=f"{self._inbox}.{number}", headers=headers)
+            while True:
+                async with asyncio.timeout(seconds):
+                    message = await replies.get()
+                if message is None:
+                    raise self._gone()
+                if message.headers.get("Status") == NOBODY and not message.data:
+                    raise ConnectionLost(f"No server listens at NATS {self.url} on {subject}.")
+                if (answer := take(message)) is not None:
+                    return answer
+        except TimeoutError:
+            raise ConnectionLost(f"No answer came over NATS in {seconds:g} s. {self._trouble}".rstrip()) from None
+        finally:
+            del self._asked[number]
+
+    async def _hear(self, message: Message) -> None:
+        replies = self._asked.get(message.subject.rpartition(".")[2])
+        if replies is not None:
+            replies.put_nowait(message)
+
+    async def flush(self) -> None:
+        """Returns when NATS has taken all that was said. Raises ConnectionLost."""
+        try:
+            await self._client.flush(int(CONNECT_SECONDS))
+        except FAILURES as error:
+            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
+
+    def _gone(self) -> ConnectionLost:
+        return ConnectionLost(f"The connection to NATS at {self.url} was lost. {self._trouble}".rstrip())
+
+
+def headers_size(headers: Mapping[str, str]) -> int:
+    """Bytes that headers take in a message."""
+    return len("NATS/1.0\r\n\r\n") + sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
