@@ -1,6 +1,7 @@
 """``serve``: ready when it says so, a key once, a clean end, and one clear line when it cannot."""
 
 import json
+import os
 import signal
 import urllib.request
 
@@ -51,6 +52,35 @@ def test_an_address_that_is_taken(terminal, server):
     assert done.err == f"error: {server.url.removeprefix('http://')}: Address already in use.\n"
 
 
+def test_where_grpc_is_told(terminal, tmp_path):
+    served = Served(tmp_path, "--grpc-port", "0")
+    assert served.ready["grpc"].startswith("grpc://127.0.0.1:")
+    done = terminal("serve", "--port", "0", "--grpc-port", served.ready["grpc"].rpartition(":")[2], "--data", "other")
+    served.stop()
+    assert (done.code, done.out) == (5, "")
+    assert done.err == f"error: {served.ready['grpc'].removeprefix('grpc://')}: Address already in use.\n"
+
+
+def test_without_grpc_nobody_listens_for_it(server):
+    assert server.ready["grpc"] is None
+
+
+def test_grpc_without_its_libraries(terminal):
+    blocker = terminal.directory / "grpc.py"
+    blocker.write_text("raise ImportError\n")
+    done = terminal(
+        "serve",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        PYTHONPATH=f"{terminal.directory}:{os.environ.get('PYTHONPATH', '')}",
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "pip install 'syncline[grpc]'" in done.err
+    assert done.err.count("\n") == 1
+
+
 def test_a_data_directory_that_is_taken(terminal, server):
     done = terminal("serve", "--port", "0", "--data", server.ready["data"])
     assert (done.code, done.out) == (5, "")
@@ -65,6 +95,7 @@ def test_a_data_directory_that_is_taken(terminal, server):
         (["--log-level", "loud"], {}, "log_level: 'loud'"),
         ([], {"SYNCLINE_PORT": "many"}, "environment SYNCLINE_PORT"),
         (["--config", "none.toml"], {}, "none.toml cannot be read"),
+        (["--grpc-port", "65536"], {}, "grpc_port: 65536 is not between -1 and 65535"),
         (["--idle-seconds", "0"], {}, "idle_seconds: must be greater than 0"),
     ],
 )

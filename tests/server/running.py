@@ -30,7 +30,7 @@ from syncline.server.run import run
 from syncline.server.settings import Settings
 
 def on_ready(app, port):
-    print(json.dumps({"port": port, "key": app.service.first_key}), flush=True)
+    print(json.dumps({"port": port, "grpc": app.grpc_port, "key": app.service.first_key}), flush=True)
 
 run(Settings(**json.loads(sys.argv[1])), on_ready)
 """
@@ -88,7 +88,7 @@ class ServerProcess:
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log()}"
         ready = json.loads(line)
-        self.port, self.key = ready["port"], ready["key"] or self.key
+        self.port, self.grpc_port, self.key = ready["port"], ready["grpc"], ready["key"] or self.key
 
     def log(self) -> str:
         return (self.data.parent / f"{self.data.name}.log").read_text()

@@ -46,7 +46,7 @@ curl {url}/v1/pull \\
 
 @with_settings
 def serve(config: Config = None, json: Json = False, **flags: Any) -> None:
-    """Serve spaces over HTTP and WebSocket.
+    """Serve spaces over HTTP and WebSocket, and with --grpc-port over gRPC.
 
     Settings come from the file, then SYNCLINE_* variables, then these flags; syncline config show tells which won.
     Ctrl-C ends it: requests under way are finished first.
@@ -83,20 +83,23 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level.upper(), format=form, datefmt="%Y-%m-%dT%H:%M:%S")
 
 
-def address(settings: Settings, port: int) -> str:
+def address(settings: Settings, port: int, scheme: str = "http") -> str:
     """The URL by which this machine reaches the server."""
     host = WILDCARDS.get(settings.host, settings.host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _announce(app: App, port: int, *, json: bool) -> None:
     service = app.service
     url, key = address(service.settings, port), service.first_key
+    grpc = None if app.grpc_port is None else address(service.settings, app.grpc_port, "grpc")
     if json:
         secrets = {"key": key, "setup_token": service.first_setup_token}
-        emit({"url": url, "data": service.settings.data, **secrets, "version": syncline.__version__})
+        emit({"url": url, "grpc": grpc, "data": service.settings.data, **secrets, "version": syncline.__version__})
         return
     say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
+    if grpc is not None:
+        say(Text.assemble("gRPC is at ", (grpc, "bold cyan")))
     say(Text.assemble("A demo is at ", (f"{url}/demo/", "cyan")))
     say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
     if service.settings.demo:

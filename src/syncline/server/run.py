@@ -190,9 +190,9 @@ def _bound(service: Service) -> Listener | None:
         return None
     from syncline.server.api.grpc import listener  # an extra: who does not ask for it does without
 
+    _listen(settings.host, settings.grpc_port).close()  # says why it cannot be had, which gRPC does not
     calls = listener(service)
     if not calls.bind(settings.host, settings.grpc_port):
-        _listen(settings.host, settings.grpc_port).close()  # says why, which gRPC does not
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), f"{settings.host}:{settings.grpc_port}")
     return calls
 
