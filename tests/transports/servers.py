@@ -22,12 +22,14 @@ from syncline.server.run import run
 from syncline.server.settings import Settings
 
 def ann_anywhere(caller):
-    return Identity("ann", caller.space) if caller.token == "of-ann" else None
+    user = (caller.token or "").removeprefix("of-")
+    return Identity(user, caller.space) if user in ("ann", "bob") else None
 
 def ready(app, port):
     print(app.grpc_port or port, "of-ann", flush=True)
 
-run(Settings(data=sys.argv[1], port=0, grpc_port=int(sys.argv[2])), ready, authenticate=ann_anywhere)
+settings = Settings(data=sys.argv[1], port=0, grpc_port=int(sys.argv[2]), nats=sys.argv[3])
+run(settings, ready, authenticate=ann_anywhere)
 """
 
 
@@ -48,9 +50,9 @@ async def in_this_process(data):
 
 
 @contextmanager
-def in_a_process(data, make_transport, *, scheme="http"):
+def in_a_process(data, make_transport, *, scheme="http", nats=""):
     """A server on a free port, as ``syncline serve`` runs it; it is asked to stop as a supervisor would."""
-    command = [sys.executable, "-c", PROGRAM, str(data), "0" if scheme == "grpc" else "-1"]
+    command = [sys.executable, "-c", PROGRAM, str(data), "0" if scheme == "grpc" else "-1", nats]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         port, token = server.stdout.readline().split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
@@ -34,6 +35,9 @@ from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Sen
 from syncline.server.resolving import Resolver
 from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
+
+if TYPE_CHECKING:
+    from syncline.server.api.nats import NatsEndpoint
 
 DESCRIBED = (
     Address("hello", {"POST": log.hello}),
@@ -115,6 +119,7 @@ class App:
         """Why the app could not start, if it could not."""
         self.grpc_port: int | None = None
         """Where gRPC is served beside the app, if it is; see ``run``."""
+        self._nats = _nats_endpoint(self.service)
         self._is_started = False
         self._websocket = WebSocketEndpoint(self.service, Commands)
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
@@ -164,6 +169,8 @@ class App:
         """Opens the data directory; starting twice does nothing."""
         if not self._is_started:
             self.service.start()
+            if self._nats is not None:
+                self._nats.start()
             self._is_started = True
 
     async def end_sessions(self) -> None:
@@ -173,11 +180,15 @@ class App:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.service.settings.shutdown_seconds):
                     await self._websocket.finish()
+                    if self._nats is not None:
+                        await self._nats.finish()
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything. A host without lifespan calls it at its end."""
         if self._is_started:
             self._is_started = False
+            if self._nats is not None:
+                await self._nats.stop()
             await self.service.stop()
 
 
@@ -197,6 +208,15 @@ def create_app(
     """
     values = {name: getattr(settings or Settings(), name) for name in Settings.__struct_fields__}
     return App(Service(Settings(**{**values, **changes}), resolvers=resolvers, authenticate=authenticate))
+
+
+def _nats_endpoint(service: Service) -> NatsEndpoint | None:
+    """What answers over NATS, if that is set. Raises BadSettings."""
+    if not service.settings.nats:
+        return None
+    from syncline.server.api.nats import NatsEndpoint  # an extra: who does not ask for it does without
+
+    return NatsEndpoint(service)
 
 
 def _with_segments(scope: Scope) -> Scope:

@@ -89,6 +89,8 @@ class Service:
         """Whether the server is about to stop: it still serves, but nobody new should come."""
         self.endings = Endings()
         self.limits = Limits(settings)
+        self.links: dict[str, Callable[[], str]] = {}
+        """What the server reaches out to, and how that stands: told by ``/readyz``."""
         self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
 
     def start(self) -> None:

@@ -18,6 +18,7 @@ from syncline.errors import BadSettings
 from syncline.server.logs import POSTGRES, kind_of
 from syncline.server.origins import Origins
 from syncline.server.proxies import Proxies
+from syncline.transports.nats_url import NatsUrl
 
 PREFIX = "SYNCLINE_"
 PASSWORD = re.compile(r"(//[^/@]*:)[^/]*@")
@@ -53,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port to listen on; 0 takes a free one."""
     grpc_port: int = -1
     """Port on which gRPC is served beside it; 0 takes a free one, -1: none. Needs the extra ``grpc``."""
+    nats: str = ""
+    """URL of a NATS over which clients are answered, too: nats://user:password@host:4222. Needs the extra ``nats``."""
     open: bool = False
     """Whether requests without credentials are served. On loopback addresses only."""
     demo: bool = False
@@ -225,6 +228,7 @@ def _check(settings: Settings) -> None:
             raise BadSettings(f"{name}: must not be less than 0.")
     if kind_of(settings.store) == POSTGRES and settings.demo:
         raise BadSettings("demo: what it stores is deleted at its end, so it takes no database.")
+    _check_nats(settings)
     _check_issuers(settings.oidc)
     Origins(settings.origins)
     Proxies(settings.trusted_proxies)
@@ -233,6 +237,14 @@ def _check(settings: Settings) -> None:
         raise BadSettings(
             f"{name}: refused on {settings.host}, where anybody could write. Serve on 127.0.0.1, or without --{name}."
         )
+
+
+def _check_nats(settings: Settings) -> None:
+    if settings.nats:
+        NatsUrl.parse(settings.nats)
+        if settings.is_open:
+            name = "demo" if settings.demo else "open"
+            raise BadSettings(f"{name}: refused with nats, over which anybody anywhere may write.")
 
 
 def _check_issuers(issuers: tuple[OidcIssuer, ...]) -> None:

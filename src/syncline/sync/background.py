@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 TRANSPORTS = ("http", "websocket")
 GRPC = ("grpc://", "grpcs://")
+NATS = ("nats://", "tls://")
+CARRIED = (*GRPC, *NATS)
 """URLs that say themselves what carries messages."""
 
 _NO_PRESENCE = "Presence needs a WebSocket: open the replica with server=… and transport='websocket'."
@@ -149,6 +151,10 @@ def _connect(transport: str, server: str) -> Transport:
         from syncline.transports.grpc.client import GrpcTransport
 
         return GrpcTransport(server)
+    if server.startswith(NATS):
+        from syncline.transports.nats import NatsTransport
+
+        return NatsTransport(server)
     if transport == "http":
         from syncline.transports.http import HttpTransport
 
@@ -173,17 +179,17 @@ def open(
     they show, so that they are found. Both may be deleted while no program has the replica open: they are made again.
 
     ``server`` is a URL such as ``http://localhost:8080``, or ``grpc://localhost:9090`` (``grpcs://`` for TLS) with the
-    extra ``grpc``; without one the replica is local for now. ``token`` is an API key, or a function that returns a
-    token, and is asked again when that has expired. ``transport``, of the first kind of URL, is ``websocket`` or
-    ``http``. Raises StoreLocked if another program has the file open, ForeignFile or NewerSchema if it is not one this
-    version can read.
+    extra ``grpc``, or ``nats://localhost:4222`` (``tls://``) with the extra ``nats``; without one the replica is local
+    for now. ``token`` is an API key, or a function that returns a token, and is asked again when that has expired.
+    ``transport``, of the first kind of URL, is ``websocket`` or ``http``. Raises StoreLocked if another program has the
+    file open, ForeignFile or NewerSchema if it is not one this version can read.
     """
     if transport not in TRANSPORTS:
         raise BadSettings(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}.")
-    if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://", *GRPC)):
+    if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://", *CARRIED)):
         raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
     make = None if server is None else lambda: _connect(transport, server)
-    has_presence = server is not None and transport == "websocket" and not server.startswith(GRPC)
+    has_presence = server is not None and transport == "websocket" and not server.startswith(CARRIED)
     presence = Presence(None if has_presence else _NO_PRESENCE)
     with contextlib.ExitStack() as opened:  # what is open is closed again if something else cannot be opened
         store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())

@@ -204,11 +204,10 @@ class NatsConnection:
         except FAILURES as error:
             raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
-    async def unsubscribe(self, subscription: Subscription) -> None:
-        """Hears no more of it. When this returns, all that NATS had sent was handed to the handler, or waits for it."""
+    async def drain(self, subscription: Subscription) -> None:
+        """Hears no more of it; when this returns, the handler was given all that had come. Raises ConnectionLost."""
         try:
-            await self._client._send_unsubscribe(subscription._id)  # the handler goes on with what has come
-            await self.flush()
+            await subscription.drain()  # type: ignore[no-untyped-call]
         except FAILURES as error:
             raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 

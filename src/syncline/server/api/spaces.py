@@ -107,7 +107,8 @@ async def ready(request: Request) -> None:
         raise ShuttingDown("The server is about to stop.")
     await asyncio.to_thread(request.service.registry.spaces)
     demo = {"demo": True} if request.service.settings.demo else {}
-    await request.answer(msgspec.json.encode({"status": "ready", **demo}))
+    links = {name: state() for name, state in request.service.links.items()}
+    await request.answer(msgspec.json.encode({"status": "ready", **demo, **links}))
 
 
 def _note(request: Request, space: str, what: str) -> None:
