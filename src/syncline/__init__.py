@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from syncline.core.documents.values import Counter, ORSet, Text
     from syncline.core.events import Entry, Event
     from syncline.core.presence import Peer
+    from syncline.core.versioning import SequenceManager, StampManager, VectorClockManager, VersionManager
     from syncline.core.versions import Ordering, SequenceVersion, StampVersion, Version
     from syncline.errors import SynclineError
     from syncline.replica import Draft, Refused, Replica, Status
     from syncline.replica.documents import DocumentReplica, LiveDocument
     from syncline.replica.documents.upcasts import upcast
     from syncline.stores import EventStore, ReplicaStore
+    from syncline.stores.versioned import VersionedStore
     from syncline.sync import (
         ConflictResolver,
         FirstWriteWins,
@@ -66,8 +68,10 @@ __all__ = [
     "ReplicaStore",
     "ResolveByRules",
     "Rule",
+    "SequenceManager",
     "SequenceVersion",
     "SignIn",
+    "StampManager",
     "StampVersion",
     "Status",
     "SyncManager",
@@ -78,7 +82,10 @@ __all__ = [
     "Text",
     "Transport",
     "VectorClock",
+    "VectorClockManager",
     "Version",
+    "VersionManager",
+    "VersionedStore",
     "__version__",
     "open",
     "signed_in",
@@ -107,8 +114,10 @@ _HOME = {
     "ReplicaStore": "stores",
     "ResolveByRules": "sync",
     "Rule": "sync",
+    "SequenceManager": "core.versioning",
     "SequenceVersion": "core.versions",
     "SignIn": "sync",
+    "StampManager": "core.versioning",
     "StampVersion": "core.versions",
     "Status": "replica",
     "SyncManager": "sync",
@@ -119,7 +128,10 @@ _HOME = {
     "Text": "core.documents.values",
     "Transport": "transports",
     "VectorClock": "core.clocks",
+    "VectorClockManager": "core.versioning",
     "Version": "core.versions",
+    "VersionManager": "core.versioning",
+    "VersionedStore": "stores.versioned",
     "open": "sync",
     "signed_in": "sync",
     "upcast": "replica.documents.upcasts",
