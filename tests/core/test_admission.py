@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncline.core.access.scope import Rights, Scope
+from syncline.core.access.rules import DEFAULTS, Rule, Rules
+from syncline.core.access.scope import MEMBER, Rights, Scope
 from syncline.core.access.state import CREATE_KEY, Access, user_item
 from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.events import Event
@@ -370,3 +371,87 @@ def test_what_all_may_do_about_themselves_asks_no_rule_but_whether_they_are_barr
     event = an_event(user="ann", item=user_item("ann"), action=CREATE_KEY)
     (judged,) = ledger.submit(Submission([event], "ann", is_system=True, rights=rights))
     assert (judged.code if isinstance(judged, SynclineError) else judged) == outcome
+
+
+# Giving, and what another log has judged
+
+GIVER = Rule("edge", "*", ".give", "allow", 1, "r1")
+BARS = {"user": "bob", "item": "*", "action": "*", "type": "deny"}
+
+
+def giving(ledger: Ledger, *events, user="edge", rights=MEMBER) -> list:
+    outcomes = ledger.submit(Submission(events, user, rights=rights))
+    return [each.code if isinstance(each, SynclineError) else each for each in outcomes]
+
+
+def a_ledger_of(*rules, held=()) -> Ledger:
+    ledger = a_ledger(held)
+    ledger.access = Access(Rules([*DEFAULTS, *rules]))
+    return ledger
+
+
+def test_another_authors_events_are_given_with_the_right_to_give_their_items():
+    anns, edges = an_event(1), an_event(1, node="n2", id=an_id(NOW, 1, "n2"), user="edge")
+    assert giving(a_ledger_of(), anns, edges) == ["user_mismatch", 11]
+    assert giving(a_ledger_of(GIVER), anns, edges) == [11, 12]
+    elsewhere = Rule("edge", "note.*", ".give", "allow", 1, "r1")
+    assert giving(a_ledger_of(elsewhere), anns, edges) == ["user_mismatch", 11]
+
+
+def test_what_is_given_is_stored_as_its_authors():
+    ledger = a_ledger_of(GIVER)
+    assert giving(ledger, an_event(1), an_event(2)) == [11, 12]
+    assert ledger.nodes["n1"] == NodeState("ann", 2, an_event(2).id)
+    assert giving(ledger, an_event(3, user="bob")) == ["node_conflict"]
+    assert giving(ledger, an_event(3)) == [13]
+
+
+def test_who_gives_can_give_no_more_than_the_author_may():
+    bars = Rule("bob", "*", "*", "deny", 2, "r2")
+    assert giving(a_ledger_of(GIVER, bars), an_event(1, user="bob")) == ["forbidden"]
+    assert giving(a_ledger_of(GIVER), an_event(1, action=".x")) == ["reserved_action"]
+    assert giving(a_ledger_of(GIVER), an_event(1, item=".acl")) == ["user_mismatch"]
+    assert giving(a_ledger_of(GIVER), an_event(1, ms=NOW + MAX_DRIFT_MS + 1)) == ["clock_drift"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "items", "code"),
+    [
+        ((), (), 11),
+        ((".give",), (), 11),
+        ((".read", ".give"), ("task.*",), 11),
+        ((".read",), (), "user_mismatch"),
+        ((".give",), ("note.*",), "user_mismatch"),
+    ],
+)
+def test_giving_is_in_the_scope_of_the_credentials(actions, items, code):
+    assert giving(a_ledger_of(GIVER), an_event(1), rights=Rights(scope=Scope(actions, items))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("actions", "code"), [((), "user_mismatch"), (("*",), "user_mismatch"), ((".read", ".give"), 11)]
+)
+def test_an_administrator_is_believed_with_credentials_that_name_giving(actions, code):
+    rights = Rights(is_trusted=True, scope=Scope(actions))
+    assert giving(a_ledger_of(), an_event(1), user=".root", rights=rights) == [code]
+
+
+def test_credentials_for_giving_give_their_own_users_events_too():
+    rights = Rights(is_trusted=True, scope=Scope((".give",)))
+    assert giving(a_ledger_of(), an_event(1, user=".root"), user=".root", rights=rights) == [11]
+    assert giving(a_ledger_of(), an_event(1), user="ann", rights=Rights(scope=Scope((".give",)))) == ["forbidden"]
+
+
+def test_what_another_log_has_judged_is_asked_for_what_it_names_alone():
+    ahead = an_event(1, ms=NOW + MAX_DRIFT_MS + 1, user="bob")
+    rule = an_event(2, item=".acl", action=".acl.addRule", payload=BARS)
+    after = an_event(3, user="bob")
+    lost = an_event(4, ops=[{"op": "put", "key": "a", "value": 1, "over": [f"{an_id(NOW - 5)}:0"]}])
+    ledger = a_ledger_of(held=[an_event(9, user="carl")])
+    outcomes = ledger.submit(
+        Submission([ahead, rule, after, lost], ".upstream", rights=Rights(is_trusted=True), is_vouched=True)
+    )
+    assert outcomes[:3] == [11, 12, 13]
+    assert outcomes[3].code == "missing_dependency"
+    assert not ledger.access.may("bob", "task.milk", "update")
+    assert ledger.nodes["n1"].user == "bob"

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from syncline.core import stamps
+from syncline.core.access.rules import GIVE
 from syncline.core.access.scope import MEMBER, Rights
 from syncline.core.access.state import OPEN, Access
 from syncline.core.documents import dependencies
@@ -62,6 +63,8 @@ class Submission(NamedTuple):
     """Whether it came through the interfaces of the system: items and actions with a leading dot are theirs alone."""
     rights: Rights = MEMBER
     """What the user's credentials say."""
+    is_vouched: bool = False
+    """Whether they are entries of a log that this one follows: judged there, and here only for what they name."""
 
     @property
     def good(self) -> list[Event]:
@@ -170,7 +173,7 @@ class Ledger:
             and max((event.id for event in events), default=self._too_far) < self._too_far
             and state.user == user
             and all(map(lt, [state.n, *counters], counters))
-            and all(self._may(submission, item, action) for item, action in {(e.item, e.action) for e in events})
+            and all(self._may(submission, event) for event in {(e.item, e.action): e for e in events}.values())
             and (all(event.ops is UNSET for event in events) or self._are_held(events))
             and self._room.holds(events)
         )
@@ -233,16 +236,18 @@ class Ledger:
         if held is not None:
             return held[0] if held[1] == event.digest else EventIdConflict("This id is taken by another event.")
         refusal = self._refusal(event, submission)
-        return refusal or self._accept(event, submission.user)
+        return refusal or self._accept(event, str(event.user))
 
     def _refusal(self, event: Event, submission: Submission) -> EventError | None:
+        if submission.is_vouched:
+            return dependencies.refusal(event, self._find)
         if event.id >= self._too_far:
             return ClockDrift("The id is more than five minutes ahead of the server.", time=self._now_ms)
-        if event.user != submission.user:
+        if event.user != submission.user and not self._is_given(event, submission):
             return UserMismatch("The event names another user than the credentials do.")
         if (event.action[0] == "." or event.item[0] == ".") and not submission.is_system:
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
-        if not self._may(submission, event.item, event.action):
+        if not self._may(submission, event):
             return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
         return (
             self._quota_refusal(event, submission)
@@ -254,11 +259,20 @@ class Ledger:
         """What the system writes is not refused: a full space can still be administered."""
         return None if submission.is_system else self._room.refusal(event)
 
-    def _may(self, submission: Submission, item: str, action: str) -> bool:
-        rights = submission.rights
-        return rights.scope.allows(item, action) and (
-            rights.is_trusted or rights.is_own or self.access.may(submission.user, item, action)
-        )
+    def _may(self, submission: Submission, event: Event) -> bool:
+        """Whether the author may do this with what was shown, or may do it and whoever shows that may give it."""
+        rights, item, action = submission.rights, event.item, event.action
+        if event.user == submission.user and rights.scope.allows(item, action):
+            return rights.is_trusted or rights.is_own or self.access.may(submission.user, item, action)
+        return self._is_given(event, submission) and self.access.may(str(event.user), item, action)
+
+    def _is_given(self, event: Event, submission: Submission) -> bool:
+        """Whether it is believed whose this event is: the right to give its item, which an administrator has with
+        credentials that name it.
+        """
+        user, scope = submission.user, submission.rights.scope
+        may = GIVE in scope.actions if user.startswith(".") else self.access.may(user, event.item, GIVE)
+        return may and scope.allows(event.item, GIVE) and isinstance(event.user, str)
 
     def _node_refusal(self, event: Event) -> NodeConflict | None:
         """A node belongs to one user, and on each item its counter rises; otherwise its file was copied."""

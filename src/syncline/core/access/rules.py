@@ -22,6 +22,8 @@ from syncline.errors import BadRequest
 
 ALLOW, DENY = "allow", "deny"
 READ = ".read"
+GIVE = ".give"
+"""The right to push events under their authors' names: to be believed whose they are."""
 
 MAX_REMEMBERED = 10_000
 
