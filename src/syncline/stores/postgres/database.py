@@ -175,6 +175,13 @@ class PostgresDatabase:
             raise StoreClosed("The database was closed.")
 
 
+@contextmanager
+def connected(url: str) -> Iterator[Any]:
+    """A connection of one's own, for what lasts: what fails in the block is told as ours. Raises StoreUnavailable."""
+    with _translated("was lost", tell=True), psycopg.connect(_address(url), autocommit=True) as connection:
+        yield connection
+
+
 def _address(url: str) -> str:
     try:
         given = psycopg.conninfo.conninfo_to_dict(url)
