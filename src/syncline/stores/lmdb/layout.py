@@ -1,0 +1,37 @@
+"""How a log lies in an environment: its tables (LMDB's named databases) and their keys.
+
+    entries   seq -> the encoded entry; empty if its content is gone
+    places    seq -> the tail there (8 bytes) and the item
+    ids       the id's 16 bytes -> seq and digest
+    nodes     node -> its state
+    fresh     item, a zero byte, seq -> the author's counter and node
+    items     run and a key of ``fresh`` -> the same
+    runs      the runs there are: each is named by its last seq
+    meta      kind, schema, epoch; and of the end: when the last entry came, and how many bytes the events have
+
+Seqs and counters are 8 bytes, the greatest first, so that keys sort as numbers do. Keys may have 511 bytes; the longest
+here, a run, an item of 256 characters, which are ASCII, and a seq, has 273.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "meta")
+
+KIND = b"syncline log"
+SCHEMA = 1
+
+KIND_KEY, SCHEMA_KEY, EPOCH_KEY, END_KEY = b"kind", b"schema", b"epoch", b"end"
+
+_number = Struct(">Q")
+
+
+def pack(number: int) -> bytes:
+    """A number as 8 bytes."""
+    return _number.pack(number)
+
+
+def unpack(packed: bytes) -> int:
+    """The number of the first 8 bytes."""
+    return int(_number.unpack_from(packed)[0])
