@@ -51,10 +51,17 @@ class Buckets:
         if after - now > self._burst_seconds and full_at > now:
             wait = min(full_at, after - self._burst_seconds) - now
             return Refusal(wait, int(max(0.0, now + self._burst_seconds - full_at) / self._token_seconds))
+        self._set(key, after, now)
+        return None
+
+    def charge(self, key: Hashable, cost: float, now: float) -> None:
+        """Takes what was spent elsewhere, whether it is there or not."""
+        self._set(key, max(self._full_at.get(key, 0.0), now) + cost * self._token_seconds, now)
+
+    def _set(self, key: Hashable, full_at: float, now: float) -> None:
         if key not in self._full_at and len(self._full_at) >= self._max:
             self._sweep(now)
-        self._full_at[key] = after
-        return None
+        self._full_at[key] = full_at
 
     def give_back(self, key: Hashable, cost: float) -> None:
         """What was taken was not used after all."""

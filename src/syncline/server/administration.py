@@ -15,7 +15,7 @@ from syncline.core.access.scope import Rights
 from syncline.core.access.state import CREATE_KEY, user_item
 from syncline.core.admission import Submission
 from syncline.core.events import Event
-from syncline.errors import SynclineError, TxRefused
+from syncline.errors import NodeConflict, SynclineError, TxRefused
 from syncline.server.author import Author
 from syncline.server.member import Member
 from syncline.server.register.keys import Key
@@ -23,6 +23,10 @@ from syncline.server.space import Space
 
 NODE = "~system"
 """A user's node for these events: another than for documents, whose events may be on their way at the same time."""
+
+
+TRIES = 16
+"""How often an act is drafted anew because another server wrote at the same time."""
 
 
 class Act(NamedTuple):
@@ -66,8 +70,11 @@ async def record_all(member: Member, acts: Sequence[Act], *, rights: Rights | No
 async def write(space: Space, user: str, acts: Sequence[Act], rights: Rights) -> list[Recorded]:
     """The same as somebody whose credentials need no look."""
     async with space.administering:
-        events = await space.run(_drafted, space, user, acts)
-        outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=rights))
+        for _ in range(TRIES):
+            events = await space.run(_drafted, space, user, acts)
+            outcomes, _ = await space.submit(Submission(events, user, is_system=True, rights=rights))
+            if not any(isinstance(outcome, NodeConflict) for outcome in outcomes):
+                break  # otherwise another server wrote as this user's node
     refused = [outcome for outcome in outcomes if isinstance(outcome, SynclineError)]
     if refused:
         raise next((error for error in refused if not isinstance(error, TxRefused)), refused[0])

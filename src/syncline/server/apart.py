@@ -19,17 +19,17 @@ KEPT_EVENTS = 1_000
 
 
 class Apart:
-    """The undecided events of one log, whose answers are the events of one node. Takes the events in its order."""
+    """The undecided events of one log, whose answers are the events of one user. Takes the events in its order."""
 
-    def __init__(self, node: str) -> None:
-        self._node = node
+    def __init__(self, user: str) -> None:
+        self._user = user
         self._seen: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._late: dict[str, list[Event]] = {}
         self._news: dict[str, None] = {}
 
     def note(self, event: Event) -> None:
         """Takes the next event of the log."""
-        if event.node == self._node:
+        if event.user == self._user:
             self._answer(event)
         seen = self._seen[event.item]
         if any(n > event.clock.get(node, 0) for node, n in seen.items()):
@@ -48,6 +48,10 @@ class Apart:
         """The items of which there is more to decide than when this was asked last."""
         news, self._news = self._news, {}
         return [item for item in news if item in self._late]
+
+    def look_again(self, item: str) -> None:
+        """There is more to decide of an item than it seemed."""
+        self._news[item] = None
 
     def leave(self, item: str) -> None:
         """What there is of an item stays as it is."""

@@ -3,6 +3,9 @@
 Submissions wait in a list; a thread of the pool takes all that wait, hands them to the store as one transaction, and
 looks again. If a group fails as a whole (a poisoned submission, a full disk), it is retried one by one, so that only
 the guilty ones get the error.
+
+Other servers may append to the same log. What they did is read from the store, before what this one did next is
+announced; so every seq is announced once, in order. Who wants to know what there is now waits in the same list.
 """
 
 from __future__ import annotations
@@ -11,20 +14,28 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import groupby
 from threading import Condition
 from typing import NamedTuple
 
+import msgspec
+
 from syncline.core.access.state import Access
 from syncline.core.admission import Outcome, Submission
-from syncline.core.log import NO_TAIL, Head, Row
+from syncline.core.events import Entry
+from syncline.core.log import Head, Row, chain
 from syncline.core.quotas import UNLIMITED, Quotas
-from syncline.errors import InternalError, ShuttingDown, SynclineError
-from syncline.stores import Appended, EventStore, load
+from syncline.errors import InternalError, Overloaded, ShuttingDown, SynclineError, Unavailable
+from syncline.stores import Appended, LogStore
 
 log = logging.getLogger("syncline.authority")
 
 GROUP_EVENTS = 10_000
 """A group takes no further submission once it holds this many events."""
+PAGE_ENTRIES = 1_000
+"""Of what others stored, so many are read and announced at a time."""
+
+_entries = msgspec.json.Decoder(list[Entry])
 
 
 class Committed(NamedTuple):
@@ -35,43 +46,57 @@ class Committed(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    submission: Submission
+    submission: Submission | None
+    """None: somebody who asks what others have stored."""
     future: asyncio.Future[Committed]
 
 
 class _Part(NamedTuple):
-    """What came of some submissions, together."""
+    """What came of some of those who waited, together."""
 
     members: Sequence[_Waiting]
     result: Appended | SynclineError
 
 
 class Authority:
-    """The one writer of a store. ``announce`` is called in the event loop with the rows of each commit."""
+    """The one writer of a store on this server. ``announce`` is called in the event loop with what was stored."""
 
     def __init__(
         self,
-        store: EventStore,
+        store: LogStore,
         executor: Executor,
         announce: Callable[[Sequence[Row], Head], None],
         now_ms: Callable[[], int],
         access: Access,
         quotas: Quotas = UNLIMITED,
+        on_stored: Callable[[int], None] = lambda seq: None,
+        on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_stored`` is called with the last seq of what was stored here, after it was announced; ``on_replaced``
+        when the database was put back from a copy, so that what was announced is not in the log.
+        """
         self.quotas = quotas
         """How much the log may hold."""
         self.access = access
         """Who may do what; never older than the head that was announced."""
         self._store, self._executor, self._announce, self._now_ms = store, executor, announce, now_ms
+        self._on_stored, self._on_replaced = on_stored, on_replaced
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._changed = Condition()
         self._draining = self._closed = False
-        self._seq = store.head().seq  # of the last entry that is, or will be, announced
+        self._head = store.head()  # where what is, or will be, announced ends
         self._has_failed = False
 
     async def submit(self, submission: Submission) -> Committed:
         """Judges and stores events; returns after the durable commit."""
+        return await self._wait(submission)
+
+    async def refresh(self) -> None:
+        """Returns when all is announced that was stored, here or elsewhere, when this was called."""
+        await self._wait(None)
+
+    async def _wait(self, submission: Submission | None) -> Committed:
         future: asyncio.Future[Committed] = self._loop.create_future()
         with self._changed:
             if self._closed:
@@ -83,17 +108,28 @@ class Authority:
         return await future
 
     def _drain(self) -> None:
-        """Commits one group, then gets in line again, so that the spaces share the writers."""
+        """Serves all who wait, then gets in line again, so that the spaces share the writers."""
         group = self._take()
         if group:
-            self._loop.call_soon_threadsafe(self._deliver, list(self._commit(group)))
+            pushes = [each for each in group if each.submission is not None]
+            is_fresh = False
+            for part in self._commit(pushes) if pushes else ():
+                is_fresh |= isinstance(part.result, Appended)
+                self._loop.call_soon_threadsafe(self._deliver, part)
+            if asked := [each for each in group if each.submission is None]:
+                error = None if is_fresh else self._look()
+                self._loop.call_soon_threadsafe(self._deliver, _Part(asked, error or self._nothing(len(asked))))
             self._executor.submit(self._drain)
+
+    def _nothing(self, count: int) -> Appended:
+        return Appended([[]] * count, [], self._head, self.access)
 
     def _take(self) -> list[_Waiting]:
         with self._changed:
             count = events = 0
             while count < len(self._waiting) and events < GROUP_EVENTS:
-                events += len(self._waiting[count].submission.events)
+                submission = self._waiting[count].submission
+                events += len(submission.events) if submission else 0
                 count += 1
             group, self._waiting = self._waiting[:count], self._waiting[count:]
             self._draining = bool(group)
@@ -104,11 +140,11 @@ class Authority:
         """What came of a group: one part, or one for each member if the whole failed."""
         try:
             if self._has_failed:
-                yield _Part((), self._catch_up())
-            yield _Part(group, self._append([each.submission for each in group]))
+                self._catch_up()
+            yield _Part(group, self._append([each.submission for each in group if each.submission]))
         except Exception as error:
             self._has_failed = True
-            if len(group) == 1:
+            if len(group) == 1 or isinstance(error, Unavailable):  # nobody is guilty
                 yield _Part(group, _known(error))
                 return
             log.warning("a group of %d pushes failed and is retried one by one", len(group), exc_info=error)
@@ -117,34 +153,79 @@ class Authority:
 
     def _append(self, submissions: Sequence[Submission]) -> Appended:
         appended = self._store.append(submissions, now_ms=self._now_ms(), access=self.access, quotas=self.quotas)
-        self.access, self._seq = appended.access, appended.head.seq
+        self.access = appended.access
+        self._catch_up_to(appended.head.seq - len(appended.rows))
+        self._head = appended.head
         return appended
 
-    def _catch_up(self) -> Appended:
-        """What is in the log that nobody knows of: a commit that failed may have been carried out after all."""
-        rows = [
-            Row(entry.seq, self._store.tail(entry.seq) or NO_TAIL, entry.event, entry.encoded)
-            for entry in load(self._store, self._seq)
-        ]
-        head = self._store.head()
-        self.access, self._seq, self._has_failed = self.access.after(rows), head.seq, False
-        return Appended([], rows, head, self.access)
+    # What others did
 
-    def _deliver(self, parts: Sequence[_Part]) -> None:
-        for members, result in parts:
-            if isinstance(result, SynclineError):
-                _settle(members[0].future, result)
-                continue
-            if result.rows:
-                self._announce(result.rows, result.head)
-            for each, outcomes in zip(members, result.outcomes, strict=True):
-                _settle(each.future, Committed(outcomes, result.head))
+    def _look(self) -> SynclineError | None:
+        """Announces what there is; why it could not."""
+        try:
+            self._catch_up()
+        except SynclineError as error:
+            return error
+        except Exception as error:
+            log.exception("the log could not be read")
+            return _known(error)
+        return None
+
+    def _catch_up(self) -> None:
+        """Announces what is in the log and was not announced.
+
+        That may be one's own: a commit that failed may have been carried out after all.
+        """
+        head = self._store.refresh()
+        if head.epoch != self._head.epoch:
+            raise self._replaced()
+        self._catch_up_to(head.seq)
+        self._has_failed = False
+
+    def _catch_up_to(self, seq: int) -> None:
+        if seq < self._head.seq:
+            raise self._replaced()
+        while self._head.seq < seq:
+            part = self._store.slice(self._head.seq, until=seq, limit=PAGE_ENTRIES)
+            for rows, head in _pieces(self._head, _entries.decode(b"[" + part.encoded + b"]")):
+                self.access, self._head = self.access.after(rows), head
+                self._loop.call_soon_threadsafe(self._announce, rows, head)
+            if (self._head.seq, self._head.tail) != (part.seq, part.tail):
+                raise self._replaced()
+
+    def _replaced(self) -> SynclineError:
+        """The error that it is another log than the one that was announced."""
+        self._loop.call_soon_threadsafe(self._on_replaced)
+        return Overloaded("The log of this space was put back from a copy. Try again in a moment.")
+
+    def _deliver(self, part: _Part) -> None:
+        members, result = part
+        if isinstance(result, SynclineError):
+            for each in members:
+                _settle(each.future, result)
+            return
+        if result.rows:
+            self._announce(result.rows, result.head)
+        for each, outcomes in zip(members, result.outcomes, strict=True):
+            _settle(each.future, Committed(outcomes, result.head))
+        if result.rows:
+            self._on_stored(result.head.seq)
 
     def close(self) -> None:
         """Takes nothing new, finishes what waits, and returns when it is stored. Call it from another thread."""
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._draining)
+
+
+def _pieces(head: Head, entries: Sequence[Entry]) -> Iterator[tuple[Sequence[Row], Head]]:
+    """Entries that come after a head as rows, in pieces that have one time, and the head after each."""
+    for at, several in groupby(entries, key=lambda entry: entry.at):
+        piece = list(several)
+        tails = chain(head.tail, [entry.event.digest for entry in piece])
+        rows = [Row(entry.seq, tail, entry.event, entry.encoded) for entry, tail in zip(piece, tails, strict=True)]
+        head = Head(head.epoch, rows[-1].seq, rows[-1].tail, at)
+        yield rows, head
 
 
 def _settle(future: asyncio.Future[Committed], result: Committed | SynclineError) -> None:

@@ -182,6 +182,8 @@ class Documents:
         """The event to be committed, None if there is nothing to do; and whether there is a document."""
         library = self._up_to_date(item)
         shelf = library.shelf(item)
+        if shelf.seq > self._seen:  # it was read from the log, with what is about to be announced
+            self._author.catch_up()
         did_exist = shelf.document.exists
         change.conditions.check(self.version(shelf))
         node = self._author.node(change.user, change.node)

@@ -55,7 +55,7 @@ async def follow(member: Member, item: str, last: str | None) -> AsyncGenerator[
             first, place = streams.BEGINNING, resumed
         yield first
         while True:
-            steps = await member.look(item, partial(_steps, space, item, place))
+            steps = await member.look_again(item, partial(_steps, space, item, place))
             for event in steps.events:
                 yield event
             if steps.end == place:

@@ -1,11 +1,13 @@
 """How much one may ask for in a short time: requests and events per second, by address, by credential and by user.
 
 Nothing is stored: a restart fills every bucket. Whoever is refused is told how long to wait, and nothing was done.
+Servers that share their logs tell each other what was spent; each takes it from its own buckets.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from functools import lru_cache
 from math import ceil
@@ -34,6 +36,9 @@ class Account(NamedTuple):
     key: Hashable
 
 
+SPACE_EVENTS = "space-events"
+
+
 def rate(per_second: float, burst_seconds: float) -> Rate:
     """A rate that at once allows what it allows in so many seconds, and one at least."""
     return Rate(per_second, max(1.0, per_second * burst_seconds))
@@ -49,6 +54,7 @@ class Limits:
         self._requests = self._buckets(settings, REQUESTS)
         self._events = self._buckets(settings, EVENTS)
         self.meter = lru_cache(REMEMBERED)(self._meter)
+        self._spent: Counter[tuple[str, Hashable]] | None = None
 
     def _buckets(self, settings: Settings, what: str) -> dict[str, Buckets]:
         rates = {who: getattr(settings, f"{who}_{what}_per_second") for who in (ADDRESS, CREDENTIAL, USER)}
@@ -65,6 +71,22 @@ class Limits:
         keys = ((CREDENTIAL, identity.credential), (USER, user), (ADDRESS, address and _network(address)))
         return Meter(self, _accounts(REQUESTS, self._requests, keys[:2]), _accounts(EVENTS, self._events, keys))
 
+    def note_spending(self) -> None:
+        """From now on ``spent`` knows what is spent."""
+        self._spent = Counter()
+
+    def spent(self) -> list[tuple[str, Hashable, float]]:
+        """What was spent since this was called last: of which policy, whose, how much."""
+        found, self._spent = self._spent or Counter(), Counter()
+        return [(policy, key, cost) for (policy, key), cost in found.items()]
+
+    def charge(self, policy: str, key: Hashable, cost: float) -> None:
+        """Something was spent at another server. The rates of spaces are not here."""
+        who, _, what = policy.partition("-")
+        buckets = {REQUESTS: self._requests, EVENTS: self._events}.get(what, {}).get(who)
+        if buckets is not None:
+            buckets.charge(key, cost, self.now())
+
     def spend(self, accounts: list[Account], cost: float) -> None:
         """Takes from all buckets, or from none. Raises RateLimited."""
         now = self.now()
@@ -74,6 +96,9 @@ class Limits:
                 for _, earlier, paid in accounts[:place]:
                     earlier.give_back(paid, cost)
                 raise _refused(accounts[place], refusal)
+        if self._spent is not None:
+            for policy, _, key in accounts:
+                self._spent[policy, key] += cost  # type: ignore[assignment]
 
 
 class Meter:
@@ -87,9 +112,9 @@ class Meter:
         if self._requests:
             self._limits.spend(self._requests, 1)
 
-    def events(self, count: int, space: Buckets | None = None) -> None:
+    def events(self, count: int, space: Account | None = None) -> None:
         """So many events come, to a space with a rate of its own. Raises RateLimited."""
-        accounts = self._events if space is None else [*self._events, Account("space-events", space, "")]
+        accounts = self._events if space is None else [*self._events, space]
         if accounts:
             self._limits.spend(accounts, count)
 

@@ -32,7 +32,7 @@ class Member(Reader):
 
     async def welcome(self, node: str) -> Welcome:
         """The answer to a hello."""
-        self.check()
+        await self.catch_up()
         space = self.space
         state = await space.run(space.store.node, node)
         own = state.own if state is not None and state.user == self.user else None
@@ -74,12 +74,13 @@ class Member(Reader):
 
     async def slice(self, since: int, items: Sequence[str], limit: int) -> Slice:
         """A stretch of the log."""
-        self.check()
+        await self.catch_up()
         view, until = self.view(patterns.check(items)), self.space.hub.head.seq
         return await self.space.run(lambda: self.space.store.slice(since, view=view, until=until, limit=limit))
 
     async def items(self, pattern: str, after: str, limit: int) -> list[str]:
         """The first items after one, in order, that fit a pattern and may be read."""
+        await self.catch_up()
         found, until = list[str](), self.space.hub.head.seq
         while len(found) < limit:
             self.check()
@@ -110,6 +111,11 @@ class Member(Reader):
 
     async def look(self, item: str, function: Callable[[Library], T]) -> T:
         """What a function finds in the library about one item. Raises NotFound if it may not be read."""
+        await self.catch_up()
+        return await self.look_again(item, function)
+
+    async def look_again(self, item: str, function: Callable[[Library], T]) -> T:
+        """The same, with what is known by now: for one who follows, or who has just looked for others."""
         self.check_read(item)
         found, seen = await self.space.documents.look(item, self._noting(function))
         await self._heard_of(seen)
@@ -117,15 +123,15 @@ class Member(Reader):
         return found
 
     async def look_or(self, default: T, item: str, function: Callable[[Library], T]) -> T:
-        """The same for one of several items: something else if it may not be read."""
+        """The same again for one of several items: something else if it may not be read."""
         try:
-            return await self.look(item, function)
+            return await self.look_again(item, function)
         except NotFound:
             return default
 
     async def write(self, item: str, change: Change, function: Callable[[Library], T]) -> tuple[Written, T]:
         """Carries out a change of one item; also what a function finds then. Raises what is refused."""
-        self.check()
+        await self.catch_up()
         self.check_may(item, change.action)
         self.meter.events(1, self.space.rate)
         self.check_may(item, READ)
@@ -146,6 +152,7 @@ class Member(Reader):
     async def _heard_of(self, seq: int) -> None:
         """Returns when the commit with this seq was announced, from when on its rules are known."""
         if seq > self.space.hub.head.seq:
+            await self.space.refresh()
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEARD_SECONDS):
                     while seq > self.space.hub.head.seq:

@@ -4,8 +4,8 @@ Nothing is stored, and there are no queues. A reader remembers of whom it was to
 what has changed since is made into a message when it asks. So of each presence it is told the last state alone, whoever
 may not see one (any more) is told that it has gone, and a slow reader holds up nobody.
 
-The table does not know what carries it: an owner is somebody who says who is here, a session of this server, or one
-day another server.
+The table does not know what carries it: an owner is somebody who says who is here, a session of this server, or
+another server.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Name(NamedTuple):
     key: str
 
 
-class _Row:
+class Row:
     """One presence. ``since``: the change of the table that made it what it is."""
 
     __slots__ = ("encoded", "is_shown", "item", "owner", "since")
@@ -82,7 +82,7 @@ class Presences:
     """Who is in a space. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._rows: OrderedDict[Name, _Row] = OrderedDict()  # the last that changed is the last
+        self._rows: OrderedDict[Name, Row] = OrderedDict()  # the last that changed is the last
         self._names: dict[Owner, set[Name]] = {}
         self._listeners = 0
         self._asleep = set[asyncio.Event]()
@@ -96,7 +96,7 @@ class Presences:
             self._take_out(name, owner)
             return
         self._make_room(name, owner)
-        row = _Row(owner, item, _encode(Peer(*name, item, Raw(state))))
+        row = Row(owner, item, _encode(Peer(*name, item, Raw(state))))
         row.review()
         self._names.setdefault(owner, set()).add(name)
         self._change(name, row)
@@ -112,7 +112,7 @@ class Presences:
         if row is not None and row.owner is not owner:
             self._names[row.owner].discard(name)
 
-    def _change(self, name: Name, row: _Row) -> None:
+    def _change(self, name: Name, row: Row) -> None:
         self.changes += 1
         row.since = self.changes
         self._rows[name] = row
@@ -172,9 +172,9 @@ class Presences:
         """Sets ``news`` at the next change."""
         self._asleep.add(news)
 
-    def since(self, change: int) -> list[tuple[Name, _Row]]:
+    def since(self, change: int) -> list[tuple[Name, Row]]:
         """What has changed since, the oldest first."""
-        found = list[tuple[Name, _Row]]()
+        found = list[tuple[Name, Row]]()
         for name in reversed(self._rows):
             if self._rows[name].since <= change:
                 break

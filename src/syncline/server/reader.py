@@ -31,6 +31,7 @@ class Reader(Standing):
     async def pull(self, pull: Pull) -> bytes:
         """One encoded page."""
         items = patterns.check(pull.items)
+        await self.catch_up()
         place = await self._place(pull.cursor, items)
         while place.access is not self.space.access:  # the rules have changed meanwhile
             place = await self._place(pull.cursor, items)
@@ -39,6 +40,7 @@ class Reader(Standing):
 
     async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
         """The cursor that many entries before the head (0: at the head), for a reader of these items."""
+        await self.catch_up()
         head = self.space.hub.head
         seq = max(0, head.seq - entries)
         tail = await self.space.run(self.space.store.tail, seq)
@@ -50,6 +52,7 @@ class Reader(Standing):
     async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
         """Returns when there is something after a cursor that shows, or after some seconds."""
         asked = patterns.check(items)
+        await self.catch_up()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 place = await self._place(cursor, asked)
@@ -66,6 +69,7 @@ class Reader(Standing):
     async def follow(self, live: Live) -> AsyncGenerator[Frame, None]:
         """Pages from a cursor on, for ever. Ends with ShuttingDown, SpaceDeleted, or what ``check`` raises."""
         items, hub = patterns.check(live.items), self.space.hub
+        await self.catch_up()
         place = await self._place(live.cursor, items)
         sent = -SKIPPED_ENTRIES  # the first page is sent even if it is empty: the follower learns that it is live
         while self.space.end is None:

@@ -1,7 +1,8 @@
 """Resolvers inside the server: a replica of each open space asks them about events that were made apart.
 
 What is in the log stays there, so an answer is always another event, which has seen what it decides about. It is
-written by a user and a node of the server's own; what their events have seen is decided, also after a restart.
+written by a user of the server's own; what that user's events have seen is decided, also after a restart. Of several
+servers that share a log each asks, and the first answer is stored: one to what has changed meanwhile is withdrawn.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from syncline.core import patterns
+from syncline.core.admission import Outcome, Submission
 from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.events import Event
-from syncline.core.messages import Ack, Live, Page, expect
+from syncline.core.messages import Live, Page, expect
 from syncline.core.session import Apply, Settle
-from syncline.errors import BadRequest, BadSettings, ShuttingDown, SpaceDeleted, SynclineError, from_wire
+from syncline.errors import BadRequest, BadSettings, DocumentChanged, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica import Draft
 from syncline.replica.documents import DocumentReplica, LiveDocument
 from syncline.server.apart import Apart
@@ -62,8 +64,11 @@ def check(resolvers: Mapping[str, Resolver]) -> None:
 class Resolving:
     """The resolvers of a server by item pattern, of which the first that matches decides. Belongs to the event loop."""
 
-    def __init__(self, resolvers: Mapping[str, Resolver], now_ms: Callable[[], int]) -> None:
-        self._resolvers, self._now_ms = resolvers, now_ms
+    def __init__(
+        self, resolvers: Mapping[str, Resolver], now_ms: Callable[[], int], instance: str | None = None
+    ) -> None:
+        """``instance``: what tells this server from others that share its logs."""
+        self._resolvers, self._now_ms, self._instance = resolvers, now_ms, instance
         self._threads = ThreadPoolExecutor(THREADS, "syncline-resolver")  # no thread before it is needed
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -82,7 +87,7 @@ class Resolving:
     async def _stay(self, space: Space) -> None:
         while True:
             try:
-                await _Follower(space, self._resolvers, self._threads, self._now_ms).follow()
+                await _Follower(space, self._resolvers, self._threads, self._now_ms, self._instance).follow()
             except (ShuttingDown, SpaceDeleted):
                 return
             except Exception:  # a full disk, say: the log is read again when something has come
@@ -103,7 +108,9 @@ class _Follower:
         resolvers: Mapping[str, Resolver],
         threads: ThreadPoolExecutor,
         now_ms: Callable[[], int],
+        instance: str | None,
     ) -> None:
+        self._instance = instance
         self._space, self._resolvers, self._threads, self._now_ms = space, resolvers, threads, now_ms
         self._member = Member(space, Identity(USER, None))
         self._matchers = [(patterns.matcher([pattern]), resolver) for pattern, resolver in resolvers.items()]
@@ -122,19 +129,21 @@ class _Follower:
 
     def _open(self) -> None:
         """A replica that has nothing yet, but goes on counting where its node stopped."""
-        node = Author(self._space.store, self._now_ms).node(USER, None)
+        node = Author(self._space.store, self._now_ms).node(USER, self._instance)
         known = self._space.store.node(node)
         store = MemoryReplicaStore(node)
         state = replace(store.state(), user=USER)
         store.commit(Change(state=replace(state, n=known.n, stamp=known.own) if known else state))
         self._replica = DocumentReplica(store, now_ms=self._now_ms)
-        self._apart = Apart(node)
+        self._apart = Apart(USER)
+        self._seq = 0
 
     def _take(self, frame: Frame) -> bool:
         """Takes a page; whether it is the last one for now."""
         page = expect(frame.text.encode(), Page)
         self._replica.perform(Apply(page, ()))
         for entry in page.entries:
+            self._seq = entry.seq
             if self._resolver(entry.event.item) is not None:
                 self._apart.note(entry.event)
         return not page.more
@@ -151,7 +160,7 @@ class _Follower:
         self._space.users += 1
         try:
             for item in self._apart.news():
-                if await self._ask(item) and not await self._push():
+                if await self._ask(item) and not await self._push(item):
                     self._apart.leave(item)
         finally:
             self._space.users -= 1
@@ -194,20 +203,23 @@ class _Follower:
         """Several drafts are stored together: an answer is in the log as a whole or not at all."""
         self._replica.record_many(drafts, together=len(drafts) > 1)
 
-    async def _push(self) -> bool:
-        """Writes into the log what was recorded; whether there was anything."""
+    async def _push(self, item: str) -> bool:
+        """Writes into the log what was recorded about an item; whether there was anything."""
         events = self._replica.pending()
         if not events:
             return False
-        ack = await self._member.push(b"[%b]" % b",".join(event.body for event in events))
-        results = expect(b'{"type":"ack",%b}' % ack, Ack).results
-        answers = [(each, _outcome(result.seq, result.error)) for each, result in zip(events, results, strict=True)]
-        for event, answer in answers:
-            if isinstance(answer, SynclineError):
-                log.error("the answer of a conflict resolver about %s was refused: %s", event.item, answer.message)
-        await self._run(self._replica.perform, Settle(answers))
+        self._member.check()
+        expects = {item: self._seq} if self._space.store.is_shared else {}  # alone, it decides about the rest next
+        outcomes, _ = await self._space.submit(Submission(events, USER, expects, rights=self._member.rights))
+        await self._run(self._settle, list(zip(events, outcomes, strict=True)))
+        if any(isinstance(outcome, DocumentChanged) for outcome in outcomes):
+            self._apart.look_again(item)
         return True
 
-
-def _outcome(seq: int | None, error: Mapping[str, Any] | None) -> int | SynclineError:
-    return seq if seq is not None else from_wire(dict(error or {}))
+    def _settle(self, answers: list[tuple[Event, Outcome]]) -> None:
+        self._replica.perform(Settle(answers))
+        for event, answer in answers:
+            if isinstance(answer, DocumentChanged):
+                self._replica.drop(event.id)
+            elif isinstance(answer, SynclineError):
+                log.error("the answer of a conflict resolver about %s was refused: %s", event.item, answer.message)

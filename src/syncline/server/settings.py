@@ -15,6 +15,7 @@ import msgspec
 from syncline.core import limits
 from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings
+from syncline.server.bus import chosen
 from syncline.server.logs import POSTGRES, kind_of
 from syncline.server.origins import Origins
 from syncline.server.proxies import Proxies
@@ -56,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port on which gRPC is served beside it; 0 takes a free one, -1: none. Needs the extra ``grpc``."""
     nats: str = ""
     """URL of a NATS over which clients are answered, too: nats://user:password@host:4222. Needs the extra ``nats``."""
+    bus: str = ""
+    """What carries hints between servers that share a store: postgres (if nothing is said) or nats://host:4222."""
     open: bool = False
     """Whether requests without credentials are served. On loopback addresses only."""
     demo: bool = False
@@ -228,6 +231,7 @@ def _check(settings: Settings) -> None:
             raise BadSettings(f"{name}: must not be less than 0.")
     if kind_of(settings.store) == POSTGRES and settings.demo:
         raise BadSettings("demo: what it stores is deleted at its end, so it takes no database.")
+    chosen.check(settings.bus, settings.store)
     _check_nats(settings)
     _check_issuers(settings.oidc)
     Origins(settings.origins)

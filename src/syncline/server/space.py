@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -16,15 +18,17 @@ from syncline.core.cursors import CursorCodec
 from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
-from syncline.errors import SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
+from syncline.errors import Overloaded, SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority, Committed
 from syncline.server.documents import Documents
 from syncline.server.hub import Hub
-from syncline.server.limits import rate
+from syncline.server.limits import SPACE_EVENTS, Account, rate
 from syncline.server.presence import Presences
 from syncline.stores import EventStore, LogStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
+
+log = logging.getLogger("syncline.space")
 
 T = TypeVar("T")
 
@@ -66,8 +70,12 @@ class Space:
         open_snapshots: Callable[[], SnapshotStore] = MemorySnapshotStore,
         documents_bytes: int = BUDGET_BYTES,
         terms: Terms = NO_TERMS,
+        on_stored: Callable[[str, int], None] = lambda name, seq: None,
     ) -> None:
-        """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take."""
+        """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take.
+
+        ``on_stored`` is called with the space's name and its head after each commit of this server.
+        """
         self.name = name
         self.users = 0
         """How many requests and sessions use this space just now."""
@@ -79,7 +87,15 @@ class Space:
         self._crew = crew
         self._past: dict[int, Access] = {}
         self._past_lock = Lock()
-        self._authority = Authority(store, crew.writers, self._announce, now_ms, access)
+        self._authority = Authority(
+            store,
+            crew.writers,
+            self._announce,
+            now_ms,
+            access,
+            on_stored=partial(on_stored, name),
+            on_replaced=self._on_replaced,
+        )
         self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
         self.presences = Presences()
         self._reviewed = self.access  # as of when it was looked who may see whose presence
@@ -88,6 +104,10 @@ class Space:
         self.set_terms(terms)
         self.end: SynclineError | None = None
         """Why followers have to go, once they have to."""
+        self.is_stale = False
+        """Whether the store has another log than this one by now: the space has to be opened anew."""
+        self._hearing: asyncio.Task[None] | None = None
+        self._has_heard = False
 
     def _announce(self, rows: Sequence[Row], head: Head) -> None:
         self.documents.note(rows, head)
@@ -95,6 +115,35 @@ class Space:
         if self.access is not self._reviewed:
             self._reviewed = self.access
             self.presences.review()
+
+    def _on_replaced(self) -> None:
+        self.stop_following(Overloaded("The log of this space was put back from a copy. Connect again in a moment."))
+        self.is_stale = True
+
+    async def refresh(self) -> None:
+        """Returns when all is known that was stored when this was called, by whichever server.
+
+        Raises StoreUnavailable if the store cannot be reached.
+        """
+        if self.store.is_shared:
+            await self._authority.refresh()
+
+    def hear(self, seq: int) -> None:
+        """Another server may have stored something, up to a seq: it is looked for soon."""
+        if seq > self.hub.head.seq and self.store.is_shared:
+            self._has_heard = True
+            if self._hearing is None:
+                self._hearing = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        try:
+            while self._has_heard:
+                self._has_heard = False
+                await self._authority.refresh()
+        except SynclineError as error:
+            log.warning("what is new in the space %s cannot be read yet: %s", self.name, error.message)
+        finally:
+            self._hearing = None
 
     @property
     def access(self) -> Access:
@@ -117,7 +166,9 @@ class Space:
         """What administrators have decided about the space, from now on."""
         self.terms, self._authority.quotas = terms, terms.quotas
         per_second = terms.quotas.events_per_second
-        self.rate = Buckets(rate(per_second, terms.burst_seconds)) if per_second else None
+        self.rate: Account | None = None
+        if per_second:
+            self.rate = Account(SPACE_EVENTS, Buckets(rate(per_second, terms.burst_seconds)), self.name)
         self.hub.wake()  # whoever follows looks again whether it may
         self.presences.wake()
 
@@ -159,8 +210,8 @@ class Space:
         self.presences.wake()
 
     def check_exists(self) -> None:
-        """Raises SpaceDeleted if it was deleted."""
-        if isinstance(self.end, SpaceDeleted):
+        """Raises SpaceDeleted if it was deleted, Overloaded if it has to be opened anew."""
+        if self.end is not None and (self.is_stale or isinstance(self.end, SpaceDeleted)):
             raise self.end
 
     def close(self) -> None:

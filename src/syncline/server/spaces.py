@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import structs
 
 from syncline.core.cursors import CursorCodec
-from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
+from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError, UnknownSpace
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.registry import Registry
@@ -65,12 +65,18 @@ class Spaces:
         self._opening = asyncio.Lock()
         self._checkpoints = asyncio.create_task(self._checkpoint())
         self._stopping = False
+        self.on_stored: Callable[[str, int], None] = lambda name, seq: None
+        """Called with a space's name and head after each commit of this server."""
+        self.on_changed: Callable[[], None] = lambda: None
+        """Called when this server has changed what was decided about a space."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it is for whoever the rules say
 
     @asynccontextmanager
     async def use(self, name: str, *, create: bool) -> AsyncIterator[Space]:
         """The space, open for as long as the block lasts. ``create``: made if it does not exist yet."""
-        space = self._open.get(name) or await self._get(name, create=create)
+        space = self._open.get(name)
+        if space is None or space.is_stale:
+            space = await self._get(name, create=create)
         self._open.move_to_end(name)
         space.users += 1
         try:
@@ -81,7 +87,9 @@ class Spaces:
     async def _get(self, name: str, *, create: bool) -> Space:
         async with self._opening:
             if name in self._open:
-                return self._open[name]
+                if not self._open[name].is_stale:
+                    return self._open[name]
+                await self._close(self._open.pop(name))
             if self._stopping:
                 raise ShuttingDown("The server is stopping.")
             if create:
@@ -91,8 +99,18 @@ class Spaces:
             store = await asyncio.to_thread(self._logs.open, name)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
             access = await asyncio.to_thread(read_access, store)
-            size = self._documents_bytes
-            space = Space(name, store, self._codec(name), self._crew, self._now_ms, access, snapshots, size, terms)
+            space = Space(
+                name,
+                store,
+                self._codec(name),
+                self._crew,
+                self._now_ms,
+                access,
+                snapshots,
+                self._documents_bytes,
+                terms,
+                self._note_stored,
+            )
             self._open[name] = space
             self._resolving.join(space)
             return space
@@ -124,6 +142,33 @@ class Spaces:
             if space is not None:
                 space.set_terms(terms)
                 await space.settle()
+        self.on_changed()
+
+    def _note_stored(self, name: str, seq: int) -> None:
+        self.on_stored(name, seq)
+
+    @property
+    def open(self) -> Mapping[str, Space]:
+        """The spaces that are open just now, by name."""
+        return self._open
+
+    async def review(self) -> None:
+        """What others have decided about spaces that are open holds here, too."""
+        async with self._opening:
+            for space in list(self._open.values()):
+                try:
+                    terms = await asyncio.to_thread(self._terms_of, space.name)
+                except (SpaceDeleted, UnknownSpace):
+                    await self._end(space)
+                else:
+                    if terms != space.terms:
+                        space.set_terms(terms)
+
+    async def _end(self, space: Space) -> None:
+        """Closes a space that was deleted."""
+        del self._open[space.name]
+        space.stop_following(SpaceDeleted(f"The space {space.name} was deleted."))
+        await self._close(space)
 
     def _codec(self, name: str) -> CursorCodec:
         """What makes and reads the cursors of one space: another's mean nothing here."""
@@ -138,11 +183,11 @@ class Spaces:
         """Deletes a space and its log; its name is not used again."""
         await asyncio.to_thread(self._registry.delete_space, name)
         async with self._opening:
-            space = self._open.pop(name, None)
+            space = self._open.get(name)
             if space is not None:
-                space.stop_following(SpaceDeleted(f"The space {name} was deleted."))
-                await self._close(space)
+                await self._end(space)
             await asyncio.to_thread(self._remove, name)
+        self.on_changed()
 
     async def _close(self, space: Space) -> None:
         await self._resolving.leave(space)

@@ -42,6 +42,8 @@ class Standing:
         self.meter = meter
         """Counts what the user asks for."""
         self._asked = space.now_ms(), self._endings.count
+        self.has_caught_up = False
+        """Whether it was looked just now what other servers have stored, and nobody has made use of it."""
         self.on_refused: Callable[[Forbidden], None] = lambda error: None
         """Called with each event of a push that is forbidden."""
         self.user = identity.user
@@ -61,6 +63,17 @@ class Standing:
         if is_barred or not self._is_still_valid(now):
             raise Unauthorized("These credentials were revoked.")
         self.space.check_resumed(self.user)
+
+    async def catch_up(self) -> None:
+        """From here on all is known that was stored before this was called, by whichever server.
+
+        Whoever has just come in has no need to look again. Raises StoreUnavailable, and what ``check`` raises.
+        """
+        if self.has_caught_up:
+            self.has_caught_up = False
+        else:
+            await self.space.refresh()
+            self.check()
 
     def _is_still_valid(self, now: int) -> bool:
         at, count = self._asked

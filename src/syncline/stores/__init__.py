@@ -34,6 +34,7 @@ __all__ = [
     "Outboxed",
     "ReplicaState",
     "ReplicaStore",
+    "SharedLogs",
     "Slice",
     "are_late",
     "is_on_its_way",
@@ -171,6 +172,13 @@ class Logs(Protocol):
 
     def close(self) -> None:
         """Lets go of what the logs share; they were closed before."""
+
+
+class SharedLogs(Logs, Protocol):
+    """Logs to which other servers append, too."""
+
+    def heads(self, spaces: Sequence[str]) -> dict[str, int]:
+        """The last seqs of those of these logs that are there, as they are committed now: one journey for all."""
 
 
 _entries = msgspec.json.Decoder(list[Entry])

@@ -88,6 +88,7 @@ class Commands:
     # Reading
 
     async def _sync(self, command: shapes.RequestSync) -> None:
+        await self._member.catch_up()
         seq, count, after = self._member.space.hub.head.seq, 0, None
         is_named = command.document_ids is not None
         ids = [shapes.check_id(id) for id in command.document_ids or ()]
@@ -121,6 +122,7 @@ class Commands:
         return await self._member.look_or([_nothing(id)] if is_named else [], id, look)
 
     async def _changes(self, command: shapes.GetChangesSince) -> None:
+        await self._member.catch_up()
         since, head = command.since or 0, self._member.space.hub.head.seq
         if command.revision is not None:
             await self._changes_after_revision(command, command.revision)
