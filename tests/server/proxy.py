@@ -1,6 +1,7 @@
 """A TCP proxy in this process, which can fall silent without closing anything, as a network does."""
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Any
 
@@ -8,8 +9,9 @@ from typing import Any
 class Proxy:
     """Forwards connections to a port of this machine; counts requests by their first lines."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, port: int, *, context: ssl.SSLContext | None = None) -> None:
+        """With a ``context`` it ends TLS."""
+        self._target, self._context = port, context
         self._writers: list[asyncio.StreamWriter] = []
         self._open = asyncio.Event()
         self._open.set()
@@ -18,7 +20,7 @@ class Proxy:
         self.requests: list[str] = []
 
     async def __aenter__(self) -> "Proxy":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._context)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 

@@ -120,11 +120,11 @@ def _parsed(url: str) -> tuple[str, bool, bool]:
     """Of a URL the target, whether it is by TLS, and whether messages are compressed. Raises BadRequest."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-    except (ValueError, KeyError):
-        host, port = "", 0
-    query = parse_qs(parts.query, keep_blank_values=True) if host else {}
-    if not host or parts.path.strip("/") or query not in ({}, COMPRESSED):
+        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        raise BadRequest(f"{url} is not a URL.") from None
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if not host or parts.scheme not in PORTS or parts.path.strip("/") or query not in ({}, COMPRESSED):
         raise BadRequest(f"{url} is not a URL such as grpc://localhost:9090 or grpcs://sync.example?compression=gzip.")
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return target, parts.scheme == "grpcs", query == COMPRESSED

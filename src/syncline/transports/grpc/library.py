@@ -22,6 +22,8 @@ __all__ = ["END", "GZIP", "CallFailed", "Listener", "MisuseError", "Status", "di
 SERVICE = "syncline.v1.Syncline"
 ENVELOPE_BYTES = 1024
 """Room for what is around the body of a request."""
+WINDOW_BYTES = 256 * 1024
+"""How much may be on the way to a client that has not read it; 40 Mbit/s when an answer takes 50 ms."""
 MAX_STREAMS = 1_000
 """Calls at a time on one connection; a proxy brings those of many clients on one."""
 
@@ -47,6 +49,9 @@ _HEARTBEAT = (
 )
 _CLIENT = (
     *_HEARTBEAT,
+    ("grpc.http2.ping_timeout_ms", int((PING_SECONDS + PONG_SECONDS) * 1000)),  # an answer may be behind much of a page
+    ("grpc.http2.bdp_probe", 0),  # its pings would hold up those that ask for life
+    ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
     ("grpc.max_receive_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection, whatever became of others
     ("grpc.enable_http_proxy", 0),
