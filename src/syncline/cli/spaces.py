@@ -1,4 +1,4 @@
-"""``spaces``: the spaces of a server, what each of them holds and may hold, and suspending and deleting them."""
+"""``spaces``: the spaces of a server, what each of them holds and may hold, suspending, deleting and copying them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from syncline.cli.copying import copy
 from syncline.cli.failures import misused
 from syncline.cli.remote import DEFAULT_SERVER, Remote, Server, Token
 from syncline.cli.terminal import Json, emit, facts, local_time, out, say
 from syncline.transports.administration import Administration
 
-app = typer.Typer(name="spaces", help="Administer the spaces of a server.", no_args_is_help=True)
+app = typer.Typer(
+    name="spaces", help="Administer the spaces of a server; copy them between stores.", no_args_is_help=True
+)
+
+app.command()(copy)
 
 T = TypeVar("T")
 
