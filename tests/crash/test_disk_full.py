@@ -80,16 +80,24 @@ def test_a_small_disk(tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_a_disk_that_fails_now_and_then(tmp_path, call):
+@pytest.mark.parametrize(
+    ("store", "file", "call"),
+    [
+        ("sqlite", "spaces/s.db-wal", "pwrite64"),
+        ("sqlite", "spaces/s.db-wal", "fdatasync"),
+        ("lmdb", "lmdb/s.lmdb/data.mdb", "pwrite64,pwritev"),
+        ("lmdb", "lmdb/s.lmdb/data.mdb", "fdatasync"),
+    ],
+)
+def test_a_disk_that_fails_now_and_then(tmp_path, store, file, call):
     """Each third such call fails: a push is stored as a whole and acknowledged, or neither."""
     if not shutil.which("strace"):
         pytest.skip("strace is not here")
-    wal = str(tmp_path / "data" / "spaces" / "s.db-wal")
-    prefix = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-P", wal)
+    written = str(tmp_path / "data" / file)
+    prefix = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-P", written)
     inject = ("-e", f"inject={call}:error=EIO:when=20+3")
     try:
-        server = ServerProcess(tmp_path / "data", prefix=(*prefix, *inject), open=True)
+        server = ServerProcess(tmp_path / "data", prefix=(*prefix, *inject), open=True, store=store)
     except AssertionError as error:
         pytest.skip(f"strace cannot trace here: {error}")
     acked: dict[str, int] = {}

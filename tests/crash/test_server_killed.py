@@ -18,6 +18,7 @@ from tests.processes import computed_seconds
 from tests.server.running import DEADLINE, Author, push_body
 
 ROUNDS = 100
+FEW_ROUNDS = 20
 READY_SECONDS = 2.0
 """Of processor time."""
 BROKEN = (OSError, http.client.HTTPException, WebSocketException, EOFError, json.JSONDecodeError)
@@ -124,12 +125,13 @@ def get(connection: http.client.HTTPConnection, path: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_killed_a_hundred_times(nursery, chance, tmp_path):
-    settings = {"data": str(tmp_path / "data"), "port": 0, "open": True, "log_level": "error"}
+@pytest.mark.parametrize(("store", "rounds"), [("sqlite", ROUNDS), ("lmdb", FEW_ROUNDS)])
+def test_killed_again_and_again(nursery, chance, tmp_path, store, rounds):
+    settings = {"data": str(tmp_path / "data"), "port": 0, "open": True, "log_level": "error", "store": store}
     left: list[list[list[Any]]] = [[] for _ in range(6)]
     ledger = Ledger()
     slowest = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         port = int(nursery.start("serve", settings))
         slowest = max(slowest, nursery.ready_seconds)
         ledger.check(port)
@@ -148,9 +150,9 @@ def test_killed_a_hundred_times(nursery, chance, tmp_path):
             ledger.owed |= pusher.acked
     ledger.check(int(nursery.start("serve", settings)))
     nursery.kill()
-    assert ledger.seq > 10 * ROUNDS, "hardly anything was pushed"
+    assert ledger.seq > 10 * rounds, "hardly anything was pushed"
     assert slowest < READY_SECONDS
-    print(f"{ROUNDS} kills, {ledger.seq} entries, ready within {slowest:.2f} s")
+    print(f"{rounds} kills, {ledger.seq} entries, ready within {slowest:.2f} s")
 
 
 def test_a_whole_process_is_ready_soon_after_a_kill(serve_killed):
