@@ -35,9 +35,11 @@ from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Sen
 from syncline.server.resolving import Resolver
 from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
+from syncline.server.upstream import Upstream
+from syncline.server.upstream import start as start_upstream
 
 if TYPE_CHECKING:
-    from syncline.server.api.nats import NatsEndpoint
+    from syncline.server.api.nats_group import NatsEndpoint
 
 DESCRIBED = (
     Address("hello", {"POST": log.hello}),
@@ -120,6 +122,7 @@ class App:
         self.grpc_port: int | None = None
         """Where gRPC is served beside the app, if it is; see ``run``."""
         self._nats = _nats_endpoint(self.service)
+        self._upstream: Upstream | None = None
         self._is_started = False
         self._websocket = WebSocketEndpoint(self.service, Commands)
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
@@ -171,22 +174,27 @@ class App:
             self.service.start()
             if self._nats is not None:
                 self._nats.start()
+            self._upstream = start_upstream(self.service)
             self._is_started = True
 
     async def end_sessions(self) -> None:
         """Ends live sessions, after what they have begun is answered, so that a server can wait for what is left."""
         if self._is_started:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.service.settings.shutdown_seconds):
+                    if self._nats is not None:
+                        await self._nats.finish()
             self.service.spaces.stop_following()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.service.settings.shutdown_seconds):
                     await self._websocket.finish()
-                    if self._nats is not None:
-                        await self._nats.finish()
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything. A host without lifespan calls it at its end."""
         if self._is_started:
             self._is_started = False
+            if self._upstream is not None:
+                await self._upstream.stop()
             if self._nats is not None:
                 await self._nats.stop()
             await self.service.stop()
@@ -214,7 +222,7 @@ def _nats_endpoint(service: Service) -> NatsEndpoint | None:
     """What answers over NATS, if that is set. Raises BadSettings."""
     if not service.settings.nats:
         return None
-    from syncline.server.api.nats import NatsEndpoint  # an extra: who does not ask for it does without
+    from syncline.server.api.nats_group import NatsEndpoint  # an extra: who does not ask for it does without
 
     return NatsEndpoint(service)
 

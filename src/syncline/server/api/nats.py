@@ -1,28 +1,17 @@
-"""The log over NATS: requests as ``transports.nats_wire`` has them. They are let in, limited and audited as over HTTP.
-
-Servers are one group: each request reaches one of them, and none remembers the one before. Where a client is, NATS does
-not tell; so rates count for credentials and users, and a flood of strangers ends at how much is answered at a time.
-"""
+"""The log over NATS: what is asked, as ``transports.nats_wire`` has it, and how each verb is answered."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 from functools import cached_property
 from typing import TypeVar
 
 from syncline.core.limits import MAX_BODY_BYTES, MAX_WAIT_SECONDS
-from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
+from syncline.core.messages import PROTOCOL, Auth, Hello, Live, Pull, Push, decode_request, encode
 from syncline.errors import (
     BadRequest,
-    ConnectionLost,
-    InternalError,
-    NotFound,
-    Overloaded,
     SpaceMismatch,
-    SynclineError,
     TooLarge,
     Unauthorized,
     UnsupportedProtocol,
@@ -32,35 +21,23 @@ from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.member import Member
 from syncline.server.registry import DEFAULT_SPACE, check_space
 from syncline.server.service import Caller, Service
-from syncline.transports.nats_connection import Message, NatsConnection, Subscription
-from syncline.transports.nats_link import NatsLink
+from syncline.transports.nats_connection import Message
 from syncline.transports.nats_wire import (
-    ANY,
     AUTHORIZATION,
-    INBOXES,
-    LEAST_PAYLOAD,
-    MAX_PAYLOAD,
-    QUEUE,
     WAIT,
-    cut,
     place_of,
 )
 
-log = logging.getLogger("syncline.nats")
-
 Kind = TypeVar("Kind", Hello, Auth, Push, Pull, Live)
 
-MAX_REQUESTS = 256
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""Requests that are answered at a time, and what they hold; those that wait for news are not among them."""
-MAX_WAITING = 4_096
-"""Requests that wait for news at a time."""
+Waiting = Callable[[float], AbstractAsyncContextManager[None]]
+"""A block that may take so many seconds, and then ends in silence."""
 
 
 class Asked:
     """One request: its headers, who asks, and what."""
 
-    def __init__(self, service: Service, message: Message, waiting: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, service: Service, message: Message, waiting: Waiting) -> None:
         self.service, self.data, self.waiting = service, message.data, waiting
         self.named, self.verb = place_of(message.subject)
         self.headers = {name.lower(): value for name, value in message.headers.items()}
@@ -147,8 +124,8 @@ async def live(asked: Asked) -> bytes:
     async with asked.enter() as member, aclosing(member.follow(message)) as frames:
         frame = await anext(frames)
         if frame.is_empty and seconds:
-            with member.connected(), asked.waiting(), suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+            with member.connected():
+                async with asked.waiting(seconds):
                     frame = await anext(frames)
         return frame.text.encode()
 
@@ -160,106 +137,3 @@ METHODS: Mapping[str, Callable[[Asked], Awaitable[bytes]]] = {
     "pull": pull,
     "live": live,
 }
-
-
-class NatsEndpoint:
-    """A server's place in the group of those that answer over NATS. Start it when the service has started."""
-
-    def __init__(self, service: Service) -> None:
-        """Raises BadSettings."""
-        self._service = service
-        self._link = NatsLink(service.settings.nats, self._listen, name="syncline server")
-        self._heard: tuple[NatsConnection, Subscription] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._requests = self._bytes = self._waiting = 0
-        service.links["nats"] = lambda: self._link.state
-
-    def start(self) -> None:
-        """Begins to listen; if NATS is not there yet, as soon as it is."""
-        self._link.start()
-
-    async def finish(self) -> None:
-        """Takes no more requests, and returns when all that had come are answered."""
-        with suppress(ConnectionLost):
-            if self._heard is not None and self._link.connection is not None:
-                connection, subscription = self._heard
-                await connection.drain(subscription)
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-                await connection.flush()
-
-    async def stop(self) -> None:
-        """Ends the connection, and what is still being answered."""
-        await self._link.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _listen(self, connection: NatsConnection) -> None:
-        async def handle(message: Message) -> None:
-            if message.reply.startswith(INBOXES):  # who wants no answer asks for nothing
-                await self._take(connection, message)
-
-        self._heard = connection, await connection.subscribe(ANY, handle, queue=QUEUE)
-        await connection.flush()
-
-    async def _take(self, connection: NatsConnection, message: Message) -> None:
-        """Begins to answer a request, or refuses it if there are too many."""
-        if self._requests >= MAX_REQUESTS or self._bytes + len(message.data) > MAX_REQUEST_BYTES:
-            error = Overloaded("Too many requests over NATS at a time.", retry_after=1)
-            await self._respond(connection, message, encode(ErrorMessage.of(error)))
-            return
-        self._requests += 1
-        self._bytes += len(message.data)
-        task = asyncio.create_task(self._answer(connection, message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, connection: NatsConnection, message: Message) -> None:
-        try:
-            asked = Asked(self._service, message, self._wait)
-            await self._respond(connection, message, await self._outcome(asked))
-        finally:
-            self._requests -= 1
-            self._bytes -= len(message.data)
-
-    async def _outcome(self, asked: Asked) -> bytes:
-        try:
-            asked.identity = await asked.identify(asked.token)
-            self._service.limits.meter(asked.identity, "").request()
-            method = METHODS.get(asked.verb)
-            if method is None:
-                raise NotFound("There is nothing at this subject.")
-            return await method(asked)
-        except SynclineError as error:
-            self._note(error, asked)
-            return encode(ErrorMessage.of(error))
-        except Exception:
-            log.exception("%s failed", asked.verb)
-            return encode(ErrorMessage.of(InternalError("The server failed to answer; its log says why.")))
-
-    def _note(self, error: SynclineError, asked: Asked) -> None:
-        """Notes a refusal for the audit."""
-        user = asked.identity.user if asked.identity else ""
-        self._service.audit.refused(error, user, asked.named, "", f"NATS {asked.verb[:20]}")
-
-    async def _respond(self, connection: NatsConnection, message: Message, answer: bytes) -> None:
-        """Says an answer, in as many messages as it takes; who is not there any more does not hear it."""
-        asked = message.headers.get(MAX_PAYLOAD, "")
-        most = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 9 else connection.max_payload
-        most = min(max(most, LEAST_PAYLOAD), connection.max_payload)
-        with suppress(ConnectionLost, BadRequest):
-            for headers, part in cut(answer, most):
-                await connection.publish(message.reply, part, headers=headers)
-
-    @contextmanager
-    def _wait(self) -> Iterator[None]:
-        """As long as the block lasts, a request is one of those that wait. Raises Overloaded."""
-        if self._waiting >= MAX_WAITING:
-            raise Overloaded("Too many wait for news over NATS.", retry_after=1)
-        self._waiting += 1
-        self._requests -= 1
-        try:
-            yield
-        finally:
-            self._requests += 1
-            self._waiting -= 1
