@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 
 RULES = """
 # user  item      action  type
@@ -34,7 +34,7 @@ def member(syncline, server, user):
     """The command with a user's key."""
     space = syncline.variables["SYNCLINE_SPACE"]
     syncline("spaces", "create", space)
-    registry = Registry(Path(server.ready["data"]) / "server.db", lambda: 1)
+    registry = open_registry(Path(server.ready["data"]), "", lambda: 1)
     key = registry.create_key("laptop", user, space)
     registry.close()
     return lambda *arguments: syncline(*arguments, SYNCLINE_TOKEN=key)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.running import Answer, ServerProcess
 
 
@@ -28,7 +28,7 @@ def make(server: ServerProcess, space: str) -> None:
 
 def key(server: ServerProcess, space: str, user: str = "ann") -> str:
     """A key of a user of one space."""
-    registry = Registry(server.data / "server.db", lambda: 1)
+    registry = open_registry(server.data, "", lambda: 1)
     try:
         return registry.create_key("laptop", user, space)
     finally:

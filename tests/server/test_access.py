@@ -116,10 +116,10 @@ def test_deleting_a_space(serve):
 
 
 def test_only_an_administrator_makes_spaces(serve):
-    from syncline.server.registry import Registry
+    from syncline.server.registry import open_registry
 
     server = serve(open=True)
-    registry = Registry(server.data / "server.db", lambda: 0)
+    registry = open_registry(server.data, "", lambda: 0)
     alice = {"Authorization": f"Bearer {registry.create_key('laptop', 'alice')}"}
     for method, path, body in (
         ("GET", "/v1/spaces", None),
@@ -136,10 +136,10 @@ def test_only_an_administrator_makes_spaces(serve):
 
 
 def test_an_administrators_key_for_a_few_things_is_for_no_others(serve):
-    from syncline.server.registry import Registry
+    from syncline.server.registry import open_registry
 
     server = serve()
-    registry = Registry(server.data / "server.db", lambda: 0)
+    registry = open_registry(server.data, "", lambda: 0)
     keys = {
         name: {"Authorization": f"Bearer {registry.create_key(name, '.root', **scope)}"}
         for name, scope in (("backup", {"actions": [".read"]}), ("audit", {"actions": [".read"], "items": [".audit"]}))

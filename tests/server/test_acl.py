@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.rest import Client
 from tests.server.running import Author, new_id
 
@@ -23,7 +23,7 @@ def root(server, space):
 @pytest.fixture
 def somebody(server, space):
     """Makes users of the space, each with a key."""
-    registry = Registry(server.data / "server.db", lambda: 1)
+    registry = open_registry(server.data, "", lambda: 1)
     yield lambda user, **scope: Client(server, space, key=registry.create_key("laptop", user, space, **scope))
     registry.close()
 

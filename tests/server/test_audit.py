@@ -7,9 +7,12 @@ import pytest
 
 from syncline.server.audit import LOGIN, MAX_OF_ADDRESS, MORE, UNAUTHORIZED, Audit
 from syncline.server.register.audit import HOUR_MS, NEWEST, AuditTable
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
+from tests.server.registers import store
 from tests.server.rest import Client
 from tests.server.running import Author, recv
+
+__all__ = ["store"]
 
 NOW = 1_790_000_000_000
 NEWEST_FIRST = {"before": (NEWEST, NEWEST), "user": None, "kind": None}
@@ -24,7 +27,7 @@ def root(server, space):
 
 @pytest.fixture
 def somebody(server, space):
-    registry = Registry(server.data / "server.db", lambda: 1)
+    registry = open_registry(server.data, "", lambda: 1)
     yield lambda user: Client(server, space, key=registry.create_key("laptop", user, space))
     registry.close()
 
@@ -206,9 +209,9 @@ def test_the_first_key_of_a_server(serve):
 class World:
     """An audit with a clock that is set."""
 
-    def __init__(self, path, **bounds):
+    def __init__(self, data, store, **bounds):
         self.now = NOW
-        self.registry = Registry(path, lambda: self.now)
+        self.registry = open_registry(data, store, lambda: self.now)
         self.table = AuditTable(self.registry.database, **bounds)
         self.audit = Audit(self.table, lambda: self.now)
 
@@ -217,11 +220,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, store):
     worlds = []
 
     def make(**bounds):
-        worlds.append(World(tmp_path / "server.db", **bounds))
+        worlds.append(World(tmp_path, store, **bounds))
         return worlds[-1]
 
     yield make

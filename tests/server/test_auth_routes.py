@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from syncline.server.auth.tokens import AccessTokens
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.accounts import GOOD, OTHER, Somebody, elsewhere, ending, log_in, root, signed_in
 from tests.server.running import DEADLINE, Author, eventually, recv, serving
 
@@ -448,7 +448,7 @@ def test_who_has_a_key_alone_does_not_change_how_one_logs_in(ann):
 
 def test_a_token_that_is_too_old(server, space, ann):
     hour = 60 * MINUTE
-    registry = Registry(server.data / "server.db", lambda: now_ms() - hour)
+    registry = open_registry(server.data, "", lambda: now_ms() - hour)
     issuer = f"syncline:{registry.secret('issuer').hex()[:16]}"
     session = ann.get("auth/me")["credential"].partition(":")[2]
     token, _ = AccessTokens(registry.database, lambda: now_ms() - hour, issuer).issue(space, "ann", session)

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from syncline.server.dialects.commands.shapes import TYPES
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.rest import Client
 from tests.server.running import DEADLINE, ServerProcess, eventually, recv, serving
 
@@ -31,7 +31,7 @@ def closed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def key(closed):
     """A key of the user of the examples, made while the server runs."""
-    registry = Registry(closed.data / "server.db", lambda: 0)
+    registry = open_registry(closed.data, "", lambda: 0)
     try:
         return registry.create_key("tests", ANN)
     finally:

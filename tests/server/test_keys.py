@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import syncline
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.accounts import Somebody, ending, root, signed_in
 from tests.server.running import Author, eventually, push_body, recv
 
@@ -276,7 +276,7 @@ def test_a_revocation_by_another_program_closes_sockets_within_a_second(server, 
 
 def test_a_suspension_by_another_program_does_so_too(server, space, ann):
     with ann.socket(live=True) as live:
-        registry = Registry(server.data / "server.db", now_ms)
+        registry = open_registry(server.data, "", now_ms)
         registry.users.suspend(space, "ann")
         registry.close()
         assert ending(live) == ("unauthorized", 4401)
@@ -322,7 +322,7 @@ def test_a_crash_while_a_key_is_made_leaves_one_that_can_be_revoked(serve):
     admin = root(server)
     admin.make_user("ann")
     server.stop()
-    registry = Registry(server.data / "server.db", now_ms)
+    registry = open_registry(server.data, "", now_ms)
     registry.create_key("never shown", "ann")
     registry.close()
     server.start()

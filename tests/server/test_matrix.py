@@ -18,7 +18,7 @@ from syncline.server.app import ADDRESSES
 from syncline.server.auth.second_factor import SecondFactors
 from syncline.server.auth.tokens import VALID_MS, AccessTokens
 from syncline.server.dialects.commands.shapes import TYPES
-from syncline.server.registry import Registry
+from syncline.server.registry import Registry, open_registry
 from tests.server.rest import PATCH, PLAIN, Client
 from tests.server.running import DEADLINE, Answer, Author, ServerProcess
 
@@ -228,7 +228,7 @@ class House:
         self.keys = self._made_keys()
 
     def _made_keys(self) -> dict[str, str | None]:
-        registry = Registry(self.server.data / "server.db", lambda: 1)
+        registry = open_registry(self.server.data, "", lambda: 1)
         keys = {who: registry.create_key(who, who, HOME) for who in ("reader", "writer", "revoked")}
         keys["expired"] = registry.create_key("expired", "writer", HOME, expires_ms=2)
         keys["stranger"] = registry.create_key("stranger", "writer", ELSEWHERE)
@@ -249,7 +249,7 @@ class House:
 
     def _enrol(self, user: str) -> None:
         """Gives a user a second factor."""
-        registry = Registry(self.server.data / "server.db", lambda: 60_000)
+        registry = open_registry(self.server.data, "", lambda: 60_000)
         factors = SecondFactors(registry.database, lambda: 60_000, registry.secret("recovery codes"))
         factors.confirm(HOME, user, pyotp.TOTP(factors.enrol(HOME, user).secret).at(60))
         registry.close()

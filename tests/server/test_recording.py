@@ -3,21 +3,21 @@
 import json
 
 from syncline.server.register.acts import ActTable
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.accounts import root
 from tests.server.running import eventually
 
 
 def administer(server, *acts):
     """What another program leaves in the register."""
-    registry = Registry(server.data / "server.db", lambda: 1)
+    registry = open_registry(server.data, "", lambda: 1)
     for space, action in acts:
         ActTable(registry.database).add(space, ".user.ann", action)
     registry.close()
 
 
 def waiting(server):
-    registry = Registry(server.data / "server.db", lambda: 1)
+    registry = open_registry(server.data, "", lambda: 1)
     try:
         return [act.action for act in ActTable(registry.database).waiting()]
     finally:

@@ -13,7 +13,7 @@ from syncline.core.messages import Page
 from syncline.core.patches import apply
 from syncline.core.session import Apply
 from syncline.replica import new_node
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.transports.http import HttpTransport
 from tests.server.rest import MERGE, PATCH, PLAIN, Client
@@ -33,7 +33,7 @@ def docs(open_server, space):
 def people(serve):
     """A function that gives a user's way to the documents of a server with keys."""
     server = serve()
-    registry = Registry(server.data / "server.db", lambda: 0)
+    registry = open_registry(server.data, "", lambda: 0)
     yield lambda user, node=None: Client(server, "home", key=registry.create_key("laptop", user, "home"), node=node)
     registry.close()
 

@@ -9,7 +9,7 @@ import pytest
 import syncline
 from syncline import SyncOptions
 from syncline.errors import ConnectionLost
-from syncline.server.registry import Registry
+from syncline.server.registry import open_registry
 from tests.server.proxy import Proxy
 from tests.server.running import DEADLINE, Author, eventually
 from tests.server.test_sync_manager import QUICK, TRANSPORTS, managed, state, until
@@ -22,7 +22,7 @@ class Keys:
 
     def __init__(self, server):
         self.server, self.asked = server, 0
-        self.registry = Registry(server.data / "server.db", lambda: int(time.time() * 1000))
+        self.registry = open_registry(server.data, "", lambda: int(time.time() * 1000))
 
     def create(self, user, **more):
         return self.registry.create_key(user, user, **more)

@@ -90,10 +90,10 @@ def test_to_sign_in_and_go_on(serve, tmp_path, transport):
 
 @TRANSPORTS
 async def test_a_key_that_is_revoked_while_live(serve, transport):
-    from syncline.server.registry import Registry
+    from syncline.server.registry import open_registry
 
     server = serve()
-    registry = Registry(server.data / "server.db", lambda: int(time.time() * 1000))
+    registry = open_registry(server.data, "", lambda: int(time.time() * 1000))
     key = registry.create_key("laptop", "alice")
     async with Proxy(server.port) as proxy, managed(proxy.url, "default", transport, token=key) as manager:
         await manager.start_auto_sync()

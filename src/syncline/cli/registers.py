@@ -25,8 +25,9 @@ from syncline.cli.local_register import LocalRegister
 from syncline.cli.remote import Remote, Space, Token
 from syncline.errors import StoreLocked
 from syncline.replica import wall_clock_ms
+from syncline.server.logs import POSTGRES, kind_of
 from syncline.server.register.acts import ActTable
-from syncline.server.registry import Registry
+from syncline.server.registry import FILE, Registry, open_registry
 from syncline.server.settings import Settings, gather
 
 T = TypeVar("T")
@@ -136,12 +137,12 @@ async def _record(settings: Settings) -> None:
 
 @contextmanager
 def _registry(settings: Settings) -> Iterator[Registry]:
-    """The register of a data directory. Raises FileNotFoundError instead of making one."""
-    path = Path(settings.data) / "server.db"
-    if not path.exists():
+    """The register of these settings. Raises FileNotFoundError instead of making a file."""
+    data = Path(settings.data)
+    if kind_of(settings.store) != POSTGRES and not (data / FILE).exists():
         words = "no server was started here yet (name its directory with --data, or a server with --server)"
         raise FileNotFoundError(2, words, settings.data)
-    registry = Registry(path, wall_clock_ms)
+    registry = open_registry(data, settings.store, wall_clock_ms)
     try:
         yield registry
     finally:

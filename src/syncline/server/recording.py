@@ -1,14 +1,16 @@
 """Brings what was administered in the data directory into the logs that it concerns, as acts of ``.root``.
 
-A crash between an event's commit and taking the act off the list records it twice; a user is in the same state then.
+Of several servers one does it at a time, so that each act is told once and in its order. A crash between an event's
+commit and taking the act off the list records it twice; a user is in the same state then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from typing import TypeVar
 
 from syncline.core.access.scope import TRUSTED
 from syncline.errors import SpaceDeleted, SynclineError
@@ -17,7 +19,12 @@ from syncline.server.auth.identity import ROOT
 from syncline.server.register.acts import ActTable, WaitingAct
 from syncline.server.space import Space
 
+T = TypeVar("T")
+
 log = logging.getLogger("syncline.recording")
+
+AGAIN_SECONDS = 1.0
+"""After which it is looked whether the server that records just now has done so."""
 
 
 class Recording:
@@ -28,6 +35,7 @@ class Recording:
         self._table, self._use = table, use
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._later: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
         """Records what there is, now or when what is under way is done."""
@@ -37,22 +45,36 @@ class Recording:
 
     async def finish(self) -> None:
         """Returns when what was begun is done."""
+        if self._later is not None:
+            self._later.cancel()
         if self._task is not None:
-            with suppress(SynclineError):  # the register cannot be read: at the next start
-                await self._task
+            await self._task
 
     async def _record(self) -> None:
         while self._again:
             self._again = False
-            held_up: set[str] = set()  # spaces that are not there yet, or whose disk is full: at the next look
-            for act in await asyncio.to_thread(self._table.waiting):
-                if act.space in held_up:
-                    continue  # a log tells acts in their order
-                try:
-                    await self._tell(act)
-                except SynclineError as error:
-                    held_up.add(act.space)
-                    log.warning("%s on %s is not told in %s yet: %s", act.action, act.item, act.space, error.message)
+            try:
+                if not await asyncio.to_thread(self._table.waiting):
+                    continue
+                async with _in_threads(self._table.claimed()) as is_ours:
+                    if is_ours:
+                        await self._record_all()
+            except SynclineError as error:
+                log.warning("What was administered cannot be told yet: %s", error.message)
+                is_ours = False
+            if not is_ours:
+                self._later = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.look)
+
+    async def _record_all(self) -> None:
+        held_up: set[str] = set()  # spaces that are not there yet, or whose disk is full: at the next look
+        for act in await asyncio.to_thread(self._table.waiting):
+            if act.space in held_up:
+                continue  # a log tells acts in their order
+            try:
+                await self._tell(act)
+            except SynclineError as error:
+                held_up.add(act.space)
+                log.warning("%s on %s is not told in %s yet: %s", act.action, act.item, act.space, error.message)
 
     async def _tell(self, act: WaitingAct) -> None:
         try:
@@ -61,3 +83,13 @@ class Recording:
         except SpaceDeleted:
             pass
         await asyncio.to_thread(self._table.settle, act.id)
+
+
+@asynccontextmanager
+async def _in_threads(context: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A block within a context that asks a database."""
+    entered = await asyncio.to_thread(context.__enter__)
+    try:
+        yield entered
+    finally:
+        await asyncio.to_thread(context.__exit__, None, None, None)

@@ -1,7 +1,7 @@
 """What belongs to the whole server and not to a space's log: secrets, users, API keys, and which spaces there are.
 
-One SQLite file beside the spaces. Secrets live here so that a copy of a log, or a log restored from a backup, proves
-nothing by itself.
+One SQLite file beside the spaces, or tables of a database that several servers share. Secrets live here so that a copy
+of a log, or a log restored from a backup, proves nothing by itself.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from pathlib import Path
 
 from syncline.core.limits import MAX_SPACE_LENGTH
 from syncline.errors import BadRequest
+from syncline.server.logs import POSTGRES, kind_of, load
+from syncline.server.register.database import Database
+from syncline.server.register.file import RegisterFile
 from syncline.server.register.keys import Key, Keys
-from syncline.server.register.schema import SCHEMA
 from syncline.server.register.spaces import SpaceTable
 from syncline.server.register.users import Users
-from syncline.stores.tables.database import Database
 
 SPACE = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_SPACE_LENGTH - 1}}}")
 DEFAULT_SPACE = "default"
+
+FILE = "server.db"
+"""In the data directory."""
+
+ADD_SECRET = "INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING"
+SECRET = "SELECT secret FROM secrets WHERE name = ?"
 
 
 class Registry:
     """The server's own register. Thread-safe."""
 
-    def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
-        if not path.exists():
-            path.touch(mode=0o600)  # it holds secrets, and SQLite gives the files beside it the same mode
-        self.database = self._db = Database(path, SCHEMA, shared=True)
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self.database = self._db = database
         """For the modules that keep tables of their own in it: ``server.auth``."""
         self._now_ms = now_ms
         self.api_keys = Keys(self._db, now_ms)
@@ -39,8 +44,8 @@ class Registry:
     def secret(self, name: str) -> bytes:
         """The secret of this name, 32 random bytes, made when it is first asked for."""
         with self._db.writing() as cursor:
-            cursor.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, secrets.token_bytes(32)))
-            return bytes(cursor.execute("SELECT secret FROM secrets WHERE name = ?", (name,)).get)
+            cursor.execute(ADD_SECRET, (name, secrets.token_bytes(32)))
+            return bytes(cursor.execute(SECRET, (name,)).get)
 
     # Keys
 
@@ -86,6 +91,16 @@ class Registry:
     def close(self) -> None:
         """Closes the register."""
         self._db.close()
+
+
+def open_registry(data: Path, store: str, now_ms: Callable[[], int]) -> Registry:
+    """The register of a server with these settings: in its data directory, or in the database that it shares.
+
+    Raises BadSettings, and what opening it raises.
+    """
+    if kind_of(store) == POSTGRES:
+        return Registry(load("syncline.server.register.postgres", "PostgresRegister")(store), now_ms)
+    return Registry(RegisterFile(data / FILE), now_ms)
 
 
 def check_space(name: str) -> str:

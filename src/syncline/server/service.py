@@ -26,7 +26,7 @@ from syncline.server.recording import Recording
 from syncline.server.register.acts import ActTable
 from syncline.server.register.audit import AuditTable
 from syncline.server.register.users import check_user
-from syncline.server.registry import DEFAULT_SPACE, Registry
+from syncline.server.registry import DEFAULT_SPACE, open_registry
 from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
 from syncline.server.space import Terms
@@ -98,15 +98,16 @@ class Service:
         data = Path(self.settings.data)
         data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets
         self._lock = hold(data / "server.lock")
-        self.registry = Registry(data / "server.db", self._now_ms)
+        self.registry = open_registry(data, self.settings.store, self._now_ms)
         self.audit = Audit(AuditTable(self.registry.database), self._now_ms)
         settings = self.settings
         self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.is_open, issuers=settings.oidc)
         self.authenticator.on_ended = self.endings.note
-        if self._makes_key and not self.registry.keys():
-            self.first_key = self.registry.create_key("first", ROOT)
-            self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
-            self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
+        with self.registry.database.holding("first start") as is_alone:
+            if self._makes_key and is_alone and not self.registry.keys():
+                self.first_key = self.registry.create_key("first", ROOT)
+                self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
+                self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
         self.registry.create_space(DEFAULT_SPACE)
         self.spaces = Spaces(
             open_logs(settings.store, data, Receipts(self.registry.secret("receipts"))),
@@ -122,7 +123,7 @@ class Service:
         opened = partial(self.spaces.use, create=settings.create_spaces)
         self._recording = Recording(ActTable(self.registry.database), opened)
         self._recording.look()
-        self.endings.watch(self.registry.database, self._look_again)
+        self.endings.watch(self.registry.database, self._look_again, self.authenticator.confirm)
 
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
@@ -135,15 +136,15 @@ class Service:
         self.registry.close()
         self._lock.close()
 
-    def _look_again(self) -> None:
+    async def _look_again(self) -> None:
         """Another program has changed the register."""
-        self.authenticator.look_again()
+        await self.authenticator.look_again()
         self._recording.look()
 
     async def identify(self, token: str | None, caller: Callable[[], Caller]) -> Identity:
         """Who comes with these credentials. Raises Unauthorized, TokenExpired or IssuerUnavailable."""
         if token and token.startswith(TICKET_PREFIX):
-            return self.authenticator.redeem_ticket(token)
+            return await self.authenticator.redeem_ticket(token)
         if self._authenticate is not None:
             found = self._authenticate(caller())
             identity = await found if isawaitable(found) else found

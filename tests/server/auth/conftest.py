@@ -1,8 +1,10 @@
-"""A register in a directory of its own, and a clock that moves when it is told to."""
+"""A register of its own on each kind of database, and a clock that moves when it is told to."""
 
 import pytest
 
-from syncline.server.registry import Registry
+from tests.server.registers import open_register, store
+
+__all__ = ["open_register", "store"]
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -26,14 +28,12 @@ def clock():
 
 
 @pytest.fixture
-def registry(tmp_path, clock):
-    registry = Registry(tmp_path / "server.db", clock)
-    yield registry
-    registry.close()
+def registry(open_register):
+    return open_register()
 
 
 @pytest.fixture
 def database(registry):
-    """The register's file, with alice of home in it."""
+    """The register's database, with alice of home in it."""
     registry.users.create("home", "alice")
     return registry.database

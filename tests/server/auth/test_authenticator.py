@@ -70,12 +70,12 @@ async def test_credentials_of_each_kind(auth, alice, registry, clock):
     )
     key = registry.create_key("ci", "alice", "home", items=["a*"])
     assert (await auth.identify(key)).items == ("a*",)
-    assert auth.identify_local(key).credential.startswith("key:")
+    assert (await auth.identify_local(key)).credential.startswith("key:")
     for token in (None, "", "wrong", "sk_" + "x" * 43, alice.refresh_token, "a.b.c", "\ud83d", "x" * 10_000):
         with pytest.raises(Unauthorized):
             await auth.identify(token)
         with pytest.raises(Unauthorized):
-            auth.identify_local(token)
+            await auth.identify_local(token)
 
 
 async def test_a_key_of_another_space_is_not_of_this_one(auth, registry):
@@ -153,6 +153,7 @@ async def test_a_token_of_an_issuer(registry, clock):
     clock.pass_(SECOND)
     with pytest.raises(Unauthorized):
         await auth.identify(issuer.token())
+    await auth.look_again()
     assert not auth.is_valid(identity)
     with pytest.raises(Unauthorized):
         await auth.identify(issuer.token(iss="https://evil.example"))
@@ -375,10 +376,10 @@ async def test_guessing_at_setup_tokens(auth):
 
 async def test_tickets(auth, alice):
     identity = await auth.identify(alice.access_token)
-    ticket, late = auth.ticket(identity), auth.ticket(identity)
-    assert auth.redeem_ticket(ticket) == identity
+    ticket, late = await auth.ticket(identity), await auth.ticket(identity)
+    assert await auth.redeem_ticket(ticket) == identity
     with pytest.raises(Unauthorized):
-        auth.redeem_ticket(ticket)
+        await auth.redeem_ticket(ticket)
     await auth.logout(alice.access_token)
     with pytest.raises(Unauthorized, match="any more"):
-        auth.redeem_ticket(late)
+        await auth.redeem_ticket(late)

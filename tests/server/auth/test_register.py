@@ -7,6 +7,7 @@ import pytest
 
 from syncline.errors import BadRequest, Unauthorized, UnknownUser, UserExists
 from syncline.server.auth.identity import Identity
+from syncline.server.register.file import RegisterFile
 from syncline.server.register.keys import Keys
 from syncline.server.registry import Registry
 from tests.server.auth.conftest import DAY, MINUTE
@@ -42,7 +43,7 @@ def old_register(tmp_path):
 
 
 def test_a_register_of_the_version_before(old_register, clock):
-    registry = Registry(old_register, clock)
+    registry = Registry(RegisterFile(old_register), clock)
     assert registry.api_keys.identify("sk_root") == Identity(".root", None, "key:aa")
     assert registry.api_keys.identify("sk_a") == Identity("alice", "default", "key:bb")
     assert [key.id for key in registry.api_keys.all()] == ["aa", "cc", "bb"]
@@ -50,7 +51,7 @@ def test_a_register_of_the_version_before(old_register, clock):
     assert registry.users.find("anywhere", ".root") is not None
     assert (registry.secret("cursors"), registry.spaces()) == (b"\x01\x02", ["default"])
     registry.close()
-    Registry(old_register, clock).close()
+    RegisterFile(old_register).close()
 
 
 def test_a_key_is_its_users_and_of_one_space(registry):
@@ -64,6 +65,8 @@ def test_a_key_is_its_users_and_of_one_space(registry):
 
 def test_the_key_itself_is_not_in_the_file(registry, tmp_path):
     key = registry.create_key("laptop", "alice")
+    with registry.database.reading() as cursor:
+        assert key not in str(cursor.execute("SELECT * FROM keys").fetchall())
     registry.close()
     assert not [file for file in tmp_path.iterdir() if key.encode() in file.read_bytes()]
     assert len(key) == 3 + 43

@@ -33,10 +33,13 @@ def test_each_token_brings_the_next(sessions, begun, clock):
 
 def test_the_register_holds_no_token(sessions, begun, registry, tmp_path):
     successor = sessions.refresh(begun.token).token
+    with registry.database.reading() as cursor:
+        (row,) = cursor.execute("SELECT * FROM sessions").fetchall()
     registry.close()
     for token in (begun.token, successor):
         random = token.split(".")[1]
         assert len(random) == 43
+        assert random not in str(row)
         assert not [file for file in tmp_path.iterdir() if random.encode() in file.read_bytes()]
 
 

@@ -208,9 +208,10 @@ def test_keys_sign_for_90_days_and_verify_for_a_day_more(database, tokens, token
 
 
 def test_a_servers_tokens_are_its_own(token, tmp_path, clock, tokens):
-    from syncline.server.registry import Registry
+    from syncline.server.registry import open_registry
 
-    other = Registry(tmp_path / "other.db", clock)
+    (tmp_path / "other").mkdir()
+    other = open_registry(tmp_path / "other", "", clock)
     with pytest.raises(Unauthorized):
         AccessTokens(other.database, clock, ISSUER).verify(token)
     other.close()

@@ -63,7 +63,7 @@ async def set_up(request: Request) -> None:
         await _grant(request, grant, "setup token")
         return
     text = await authenticator.accounts.redeem_for_key(body.token, check_name(body.key or ""), address=address)
-    request.identity = authenticator.identify_local(text)
+    request.identity = await authenticator.identify_local(text)
     key = await _recorded(request, text)
     await answer(request, shown(key), status=201)
 

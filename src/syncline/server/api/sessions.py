@@ -61,5 +61,5 @@ async def turn_off_second_factor(request: Request) -> None:
 async def make_ticket(request: Request) -> None:
     """``POST auth/ticket``: a ticket that opens one socket or stream within 30 s, as ``?ticket=``."""
     async with request.enter() as member:
-        ticket, now = request.service.authenticator.ticket(request.identity), member.space.now_ms()
+        ticket, now = await request.service.authenticator.ticket(request.identity), member.space.now_ms()
     await answer(request, shapes.Ticket(ticket, now + VALID_MS))

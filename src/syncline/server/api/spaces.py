@@ -34,14 +34,15 @@ class ChangeSpace(msgspec.Struct, forbid_unknown_fields=True):
 async def list_spaces(request: Request) -> None:
     """``GET spaces``: the names of all spaces."""
     check_administrator(request, READ)
-    await request.answer(msgspec.json.encode({"spaces": request.service.registry.spaces()}))
+    found = await asyncio.to_thread(request.service.registry.spaces)
+    await request.answer(msgspec.json.encode({"spaces": found}))
 
 
 async def create_space(request: Request) -> None:
     """``POST spaces``: makes a space; 201, or 200 if it was there."""
     check_administrator(request)
     name = check_space((await request.message(CreateSpace)).name)
-    is_new = request.service.registry.create_space(name)
+    is_new = await asyncio.to_thread(request.service.registry.create_space, name)
     if is_new:
         _note(request, name, "create")
     await request.answer(msgspec.json.encode({"name": name}), status=201 if is_new else 200)

@@ -64,7 +64,7 @@ class Authenticator:
         self.passwords = passwords or Passwords()
         self.tokens = AccessTokens(database, now_ms, f"syncline:{registry.secret('issuer').hex()[:16]}")
         self.sessions = Sessions(database, now_ms, registry.secret("sessions"))
-        self.tickets = Tickets(now_ms)
+        self.tickets = Tickets(database, now_ms)
         self.accounts = Accounts(
             registry.users,
             self.passwords,
@@ -92,22 +92,22 @@ class Authenticator:
         """Whose credential this is, of whatever kind. Raises Unauthorized, TokenExpired or IssuerUnavailable."""
         return await self._credentials.identify(token)
 
-    def identify_local(self, token: str | None) -> Identity:
+    async def identify_local(self, token: str | None) -> Identity:
         """The same for API keys and access tokens of this server. Raises Unauthorized or TokenExpired."""
-        return self._credentials.identify_local(token)
+        return await self._credentials.identify_local(token)
 
     def is_valid(self, identity: Identity) -> bool:
         """Whether what somebody came with would still be accepted; for sockets and streams that stay open."""
-        return self._credentials.is_valid(identity)
+        return self._credentials.validity.is_valid(identity)
 
-    def ticket(self, identity: Identity) -> str:
+    async def ticket(self, identity: Identity) -> str:
         """A ticket with which one socket or stream is opened as this identity. Raises Overloaded."""
-        return self.tickets.issue(identity)
+        return await asyncio.to_thread(self.tickets.issue, identity)
 
-    def redeem_ticket(self, ticket: str) -> Identity:
+    async def redeem_ticket(self, ticket: str) -> Identity:
         """Whose ticket this was. Raises Unauthorized, also if what it was taken with has ended since."""
-        identity = self.tickets.redeem(ticket)
-        if not self.is_valid(identity):
+        identity = await asyncio.to_thread(self.tickets.redeem, ticket)
+        if not await self._credentials.validity.is_valid_now(identity):
             raise Unauthorized("What this ticket was taken with is not valid any more.")
         return identity
 
@@ -139,36 +139,40 @@ class Authenticator:
         try:
             return self._grant(await asyncio.to_thread(self.sessions.refresh, token))
         except TokenReused as error:
-            self._end(f"session:{error.details['session']}")
+            await self._end(f"session:{error.details['session']}")
             raise
 
     async def logout(self, token: str) -> bool:
         """Ends the session of an access or refresh token; whether it went on until now. Raises Unauthorized."""
         if token.startswith(PREFIX):
             return await self.end_session(self.sessions.id_of(token))
-        kind, _, id = self.identify_local(token).credential.partition(":")
+        kind, _, id = (await self.identify_local(token)).credential.partition(":")
         return kind == "session" and await self.end_session(id)
 
     async def end_session(self, id: str) -> bool:
         """Ends a session; whether it went on until now."""
         ended = await asyncio.to_thread(self.sessions.end, id)
-        self._end(f"session:{id}")
+        await self._end(f"session:{id}")
         return ended
 
     async def end_sessions(self, space: str, user: str, *, but: str = "") -> int:
         """Ends all sessions of a user, or all but one; how many."""
         ended = await asyncio.to_thread(self.sessions.end_all, space, user, but=but)
-        self._end(*(f"session:{id}" for id in ended))
+        await self._end(*(f"session:{id}" for id in ended))
         return len(ended)
 
-    def look_again(self) -> None:
+    async def look_again(self) -> None:
         """Takes note that another program has changed the register: what was valid may be so no longer."""
-        self._end()
+        await self._end()
+
+    async def confirm(self) -> None:
+        """Makes sure that what is valid still is, by the clock; to be called every few seconds."""
+        await self._credentials.validity.look_again()
 
     async def revoke_key(self, id: str) -> bool:
         """Revokes an API key; whether it was valid until now."""
         revoked = await asyncio.to_thread(self._registry.api_keys.revoke, id)
-        self._end(f"key:{id}")
+        await self._end(f"key:{id}")
         return revoked
 
     async def suspend(self, space: str, user: str) -> None:
@@ -188,13 +192,18 @@ class Authenticator:
         return Grant(identity, token, expires_ms, session.token)
 
     async def _bar(self, bar: Callable[[str, str], None], space: str, user: str) -> None:
+        held = await asyncio.to_thread(self._held_by, space, user)
+        await asyncio.to_thread(bar, space, user)
+        await self._end(*held)
+
+    def _held_by(self, space: str, user: str) -> list[str]:
+        """The credentials of a user."""
         keys = [key.id for key in self._registry.api_keys.all() if (key.space or "", key.user) == (space, user)]
         sessions = self.sessions.of_user(space, user)
-        await asyncio.to_thread(bar, space, user)
-        self._end(*(f"key:{id}" for id in keys), *(f"session:{session.id}" for session in sessions))
+        return [*(f"key:{id}" for id in keys), *(f"session:{session.id}" for session in sessions)]
 
-    def _end(self, *credentials: str) -> None:
-        self._credentials.forget()
+    async def _end(self, *credentials: str) -> None:
+        await self._credentials.look_again()
         self.on_ended(credentials)
 
     def _submit_uses(self) -> None:

@@ -2,11 +2,12 @@
 
 They are told apart by their shape, each verified by its own rules alone. What was found is remembered for a second, so
 that most requests cost a look into a table in memory; a revocation is noticed within that second, and at once if it was
-this process that revoked.
+this process that revoked, or if another told of it. A register behind a network is asked in a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from syncline.server.auth.identity import ANYONE, Identity
 from syncline.server.auth.oidc import Issuers
 from syncline.server.auth.sessions import Sessions
 from syncline.server.auth.tokens import AccessTokens
+from syncline.server.auth.validity import Validity
 from syncline.server.registry import Registry
 
 REMEMBERED_MS = 1_000
@@ -47,39 +49,43 @@ class Credentials:
         """``open``: requests without credentials are ``anyone``'s. ``write_uses``: called when it is time to."""
         self._registry, self._tokens, self._sessions, self._issuers = registry, tokens, sessions, issuers
         self._now_ms, self._open, self._write_uses = now_ms, open, write_uses
+        self._is_remote = registry.database.is_remote
+        self.validity = Validity(registry, sessions, now_ms, open=open)
         self._found: dict[str, Found] = {}
 
     async def identify(self, token: str | None) -> Identity:
         """Who this is. Raises Unauthorized, TokenExpired or IssuerUnavailable."""
         if not token or not self._is_foreign(token):
-            return self.identify_local(token)
-        return self._recall(token) or self._remember(token, self._unbarred(await self._issuers.identify(token)))
+            return await self.identify_local(token)
+        recalled = self._recall(token)
+        if recalled is not None:
+            return recalled
+        identity = await self._issuers.identify(token)
+        return await self._find(token, lambda: self._unbarred(identity))
 
-    def identify_local(self, token: str | None) -> Identity:
-        """The same for what needs no network: keys and tokens of this server. Raises Unauthorized or TokenExpired."""
+    async def identify_local(self, token: str | None) -> Identity:
+        """The same for what this server has made: keys and tokens. Raises Unauthorized or TokenExpired."""
         if not token and self._open:
             return Identity(ANYONE, None)
         if not token:
             raise Unauthorized("Credentials are missing: send Authorization: Bearer <API key>.")
-        return self._recall(token) or self._remember(token, self._look_up(token))
+        return self._recall(token) or await self._find(token, lambda: self._look_up(token))
 
-    def is_valid(self, identity: Identity) -> bool:
-        """Whether what somebody came with would still be accepted; for what stays open for long."""
-        kind, _, id = identity.credential.partition(":")
-        if identity.expires_ms is not None and self._now_ms() >= identity.expires_ms:
-            return False
-        if kind == "key":
-            return self._registry.api_keys.is_valid(id)
-        if kind == "session":
-            return self._sessions.is_valid(id)
-        return self._open if not kind else not self._registry.users.is_barred(identity.space or "", identity.user)
-
-    def forget(self) -> None:
+    async def look_again(self) -> None:
         """Looks everything up again: something was revoked."""
         self._found.clear()
+        await self.validity.look_again()
 
     def _is_foreign(self, token: str) -> bool:
         return jwts.is_jwt(token) and self._recall(token) is None and jwts.issuer_of(token) != self._tokens.issuer
+
+    async def _find(self, token: str, look: Callable[[], Identity]) -> Identity:
+        """Whom a look into the register finds. Remembered, unless something has changed meanwhile."""
+        looks = self.validity.looks
+        identity = await asyncio.to_thread(look) if self._is_remote else look()
+        if looks == self.validity.looks:
+            self._remember(token, identity)
+        return identity
 
     def _look_up(self, token: str) -> Identity:
         if jwts.is_jwt(token):
@@ -112,8 +118,8 @@ class Credentials:
             return None
         return identity
 
-    def _remember(self, token: str, identity: Identity) -> Identity:
+    def _remember(self, token: str, identity: Identity) -> None:
         if len(self._found) >= REMEMBERED_TOKENS:
             self._found.clear()
         self._found[token] = Found(identity, self._now_ms())
-        return identity
+        self.validity.note(identity)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from syncline.errors import TooManyAttempts
 from syncline.server.auth.identity import home
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Database
 
 FREE_TRIES = 5
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 15 * 60_000
@@ -30,8 +30,11 @@ IPV6_NETWORK = 64
 """Bits of an address that one household or server has to itself."""
 
 FIND = "SELECT failed, last FROM attempts WHERE subject = ?"
-COUNT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?)"
-GIVE_BACK = "UPDATE attempts SET failed = max(failed - 1, 0) WHERE subject = ?"
+COUNT = """
+    INSERT INTO attempts VALUES (?, ?, ?, ?)
+    ON CONFLICT (subject) DO UPDATE SET known = excluded.known, failed = excluded.failed, last = excluded.last
+"""
+GIVE_BACK = "UPDATE attempts SET failed = failed - 1 WHERE subject = ? AND failed > 0"
 FORGET = "DELETE FROM attempts WHERE subject = ?"
 SIZE = "SELECT count(*) FROM attempts WHERE known = 0"
 TRIM = "DELETE FROM attempts WHERE subject IN (SELECT subject FROM attempts WHERE known = 0 ORDER BY last LIMIT ?)"
@@ -74,7 +77,7 @@ class Guard:
             attempt = Attempt(_user(cursor, space, user) if user else None, _address(address) if address else None)
             failed = [(subject, _failed(cursor, subject, now)) for subject in attempt.subjects]
             for subject, count in failed:
-                cursor.execute(COUNT, (subject.hash, subject.is_known, count + 1, now))
+                cursor.execute(COUNT, (subject.hash, int(subject.is_known), count + 1, now))
             self._trim(cursor)
         return attempt
 

@@ -18,7 +18,7 @@ import pyotp
 from syncline.errors import BadRequest
 from syncline.server.auth.identity import home, wrong
 from syncline.server.auth.setup_tokens import code, keyed_hash
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Database
 
 STEP_SECONDS = 30
 AROUND = (0, -1, 1)
@@ -29,15 +29,19 @@ HALF = 5
 """Characters of half a recovery code, which has 50 bits."""
 NAME = "Syncline"
 
-FIND = "SELECT secret, confirmed, step FROM second_factors WHERE space = ? AND user = ?"
-ENROL = "INSERT OR REPLACE INTO second_factors VALUES (?, ?, ?, NULL, 0)"
-ACCEPT = "UPDATE second_factors SET confirmed = coalesce(confirmed, ?), step = ? WHERE space = ? AND user = ?"
-IS_ON = "SELECT 1 FROM second_factors WHERE space = ? AND user = ? AND confirmed IS NOT NULL"
-TURN_OFF = "DELETE FROM second_factors WHERE space = ? AND user = ?"
-DROP_CODES = "DELETE FROM recovery_codes WHERE space = ? AND user = ?"
+PLACE = 'space = ? AND "user" = ?'
+FIND = f"SELECT secret, confirmed, step FROM second_factors WHERE {PLACE}"
+ENROL = """
+    INSERT INTO second_factors VALUES (?, ?, ?, NULL, 0)
+    ON CONFLICT (space, "user") DO UPDATE SET secret = excluded.secret, confirmed = NULL, step = 0
+"""
+ACCEPT = f"UPDATE second_factors SET confirmed = coalesce(confirmed, ?), step = ? WHERE {PLACE}"
+IS_ON = f"SELECT 1 FROM second_factors WHERE {PLACE} AND confirmed IS NOT NULL"
+TURN_OFF = f"DELETE FROM second_factors WHERE {PLACE}"
+DROP_CODES = f"DELETE FROM recovery_codes WHERE {PLACE}"
 ADD_CODE = "INSERT INTO recovery_codes VALUES (?, ?, ?)"
-USE_CODE = "DELETE FROM recovery_codes WHERE space = ? AND user = ? AND hash = ? RETURNING 1"
-COUNT_CODES = "SELECT count(*) FROM recovery_codes WHERE space = ? AND user = ?"
+USE_CODE = f"DELETE FROM recovery_codes WHERE {PLACE} AND hash = ? RETURNING 1"
+COUNT_CODES = f"SELECT count(*) FROM recovery_codes WHERE {PLACE}"
 
 Place = tuple[str, str]
 

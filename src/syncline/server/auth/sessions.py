@@ -12,12 +12,12 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from syncline.errors import TokenExpired, TokenReused, Unauthorized
 from syncline.server.auth.identity import home
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import PLACES, Database, listed
 
 PREFIX = "rt_"
 GRACE_MS = 10_000
@@ -29,28 +29,29 @@ MAX_LABEL = 200
 MAC_BYTES = 16
 
 ADD = "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL)"
-GOES_ON = "ended IS NULL AND sessions.created > :now - :longest AND used > :now - :idle"
 FIND = """
-    SELECT sessions.space, user, sessions.created, used, current, previous, salt FROM sessions
-    JOIN users ON users.space = sessions.space AND users.name = sessions.user
+    SELECT sessions.space, "user", sessions.created, used, current, previous, salt FROM sessions
+    JOIN users ON users.space = sessions.space AND users.name = sessions."user"
     WHERE id = ? AND ended IS NULL AND suspended IS NULL AND removed IS NULL
 """
-IS_VALID = f"""
-    SELECT 1 FROM sessions JOIN users ON users.space = sessions.space AND users.name = sessions.user
-    WHERE id = :id AND {GOES_ON} AND suspended IS NULL AND removed IS NULL
+VALID = """
+    FROM sessions JOIN users ON users.space = sessions.space AND users.name = sessions."user"
+    WHERE ended IS NULL AND sessions.created > ? AND used > ? AND suspended IS NULL AND removed IS NULL
 """
-LIST = f"""
-    SELECT id, space, user, label, created, used FROM sessions
-    WHERE space = :space AND user = :user AND {GOES_ON} ORDER BY used DESC, id
+IS_VALID = f"SELECT 1 {VALID} AND id = ?"
+ARE_VALID = f"SELECT id {VALID} AND id IN ({PLACES})"
+LIST = """
+    SELECT id, space, "user", label, created, used FROM sessions
+    WHERE ended IS NULL AND created > ? AND used > ? AND space = ? AND "user" = ? ORDER BY used DESC, id
 """
-OWNER = "SELECT space, user FROM sessions WHERE id = ?"
+OWNER = 'SELECT space, "user" FROM sessions WHERE id = ?'
 ROTATE = "UPDATE sessions SET previous = current, current = ?, salt = ?, used = ? WHERE id = ?"
 END = "UPDATE sessions SET ended = ? WHERE id = ? AND ended IS NULL RETURNING 1"
-END_ALL = "UPDATE sessions SET ended = ? WHERE space = ? AND user = ? AND ended IS NULL AND id != ? RETURNING id"
+END_ALL = 'UPDATE sessions SET ended = ? WHERE space = ? AND "user" = ? AND ended IS NULL AND id != ? RETURNING id'
 TRIM = """
-    DELETE FROM sessions WHERE space = :space AND user = :user AND (created <= :now - :longest OR id IN (
-        SELECT id FROM sessions WHERE space = :space AND user = :user
-        ORDER BY ended IS NOT NULL, used DESC LIMIT -1 OFFSET :most
+    DELETE FROM sessions WHERE space = :space AND "user" = :user AND (created <= :oldest OR id NOT IN (
+        SELECT id FROM sessions WHERE space = :space AND "user" = :user
+        ORDER BY ended IS NOT NULL, used DESC LIMIT :most
     ))
 """
 
@@ -88,7 +89,7 @@ class Sessions:
         """A new session of a user, and its first refresh token."""
         now, id, place = self._now_ms(), secrets.token_hex(8), home(space, user)
         token = self._token(id, _text(secrets.token_bytes(32)))
-        limits = {"space": place, "user": user, "now": now, "longest": LONGEST_MS, "most": MAX_OF_ONE - 1}
+        limits = {"space": place, "user": user, "oldest": now - LONGEST_MS, "most": MAX_OF_ONE - 1}
         with self._db.writing() as cursor:
             cursor.execute(TRIM, limits)
             cursor.execute(ADD, (id, place, user, label[:MAX_LABEL], now, now, _hash(token)))
@@ -127,15 +128,19 @@ class Sessions:
     def of_user(self, space: str, user: str) -> list[Session]:
         """The sessions of a user that go on, the one used last first."""
         with self._db.reading() as cursor:
-            return [
-                Session(*row)
-                for row in cursor.execute(LIST, {"space": home(space, user), "user": user, **self._ages()})
-            ]
+            rows = cursor.execute(LIST, (*self._began_and_used_after(), home(space, user), user))
+            return [Session(*row) for row in rows]
 
     def is_valid(self, id: str) -> bool:
         """Whether a session goes on."""
         with self._db.reading() as cursor:
-            return cursor.execute(IS_VALID, {"id": id, **self._ages()}).get is not None
+            return cursor.execute(IS_VALID, (*self._began_and_used_after(), id)).get is not None
+
+    def valid(self, ids: Iterable[str]) -> set[str]:
+        """Those of these ids whose sessions go on."""
+        after = self._began_and_used_after()
+        with self._db.reading() as cursor:
+            return {id for lot in listed(ids) for (id,) in cursor.execute(ARE_VALID, (*after, *lot))}
 
     def owner(self, id: str) -> tuple[str, str] | None:
         """Space and user of a session, whether it goes on or not."""
@@ -184,8 +189,10 @@ class Sessions:
             raise Unauthorized("This is no refresh token of this server.")
         return id
 
-    def _ages(self) -> dict[str, int]:
-        return {"now": self._now_ms(), "longest": LONGEST_MS, "idle": IDLE_MS}
+    def _began_and_used_after(self) -> tuple[int, int]:
+        """When a session that goes on began, and was used, at the earliest."""
+        now = self._now_ms()
+        return now - LONGEST_MS, now - IDLE_MS
 
 
 def _text(random: bytes) -> str:

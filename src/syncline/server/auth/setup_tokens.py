@@ -15,18 +15,21 @@ from typing import Any
 
 from syncline.errors import InvalidCredentials
 from syncline.server.auth.identity import home
+from syncline.server.register.database import Database
 from syncline.server.register.users import ensure
-from syncline.stores.tables.database import Database
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 HALF = 4
 VALID_MS = 24 * 3_600_000
 MISREAD = str.maketrans("OIL", "011", "- ")
 
-ISSUE = "INSERT OR REPLACE INTO setup_tokens VALUES (?, ?, ?, ?)"
+ISSUE = """
+    INSERT INTO setup_tokens VALUES (?, ?, ?, ?)
+    ON CONFLICT (space, "user") DO UPDATE SET hash = excluded.hash, expires = excluded.expires
+"""
 FIND = """
     SELECT users.space, users.name FROM setup_tokens
-    JOIN users ON users.space = setup_tokens.space AND users.name = setup_tokens.user
+    JOIN users ON users.space = setup_tokens.space AND users.name = setup_tokens."user"
     WHERE hash = ? AND expires > ? AND suspended IS NULL AND removed IS NULL
 """
 USE = "DELETE FROM setup_tokens WHERE hash = ?"

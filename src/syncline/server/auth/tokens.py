@@ -8,13 +8,13 @@ Whether the session behind a token still goes on is for ``sessions`` to say.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import NamedTuple
 
 from syncline.errors import Unauthorized
 from syncline.server.auth import jwts
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Cursor, Database
 
 VALID_MS = 10 * 60_000
 SIGNS_MS = 90 * 24 * 3_600_000
@@ -51,8 +51,7 @@ class AccessTokens:
         self._db, self._now_ms, self.issuer = database, now_ms, issuer
         self._lock = Lock()
         with database.reading() as cursor:
-            keys = [SigningKey(*row) for row in cursor.execute(LOAD)]
-        self._keys = {key.id: key for key in keys}
+            self._keys = _load(cursor)
 
     def issue(self, space: str | None, user: str, session: str) -> tuple[str, int]:
         """A new token, and when it expires (milliseconds since 1970, a whole second)."""
@@ -74,27 +73,46 @@ class AccessTokens:
     def verify(self, token: str) -> Access:
         """What a token says. Raises Unauthorized or TokenExpired."""
         header, now = jwts.header_of(token), self._now_ms()
-        key = self._keys.get(header.kid)
+        key = self._key(header.kid)
         if key is None or now >= key.created + SIGNS_MS + OVERLAP_MS or header.typ != TYPE:
             raise Unauthorized("This is no access token of this server.")
         public = jwts.public_key(key.seed, key.id)
         claims = jwts.verify(token, public, issuer=self.issuer, audience=self.issuer, now_ms=now)
         return Access(claims["sub"], claims.get("space"), claims["sid"], claims["exp"] * 1_000)
 
+    def _key(self, id: str) -> SigningKey | None:
+        """The key of this id: perhaps another server has made it since it was looked."""
+        if id not in self._keys and self._db.is_remote:
+            with self._db.reading() as cursor:
+                self._keys = _load(cursor)
+        return self._keys.get(id)
+
     def _signing_key(self) -> SigningKey:
         """The newest key, or a new one if that has signed for long enough."""
         now = self._now_ms()
         with self._lock:
-            newest = max(self._keys.values(), key=lambda key: key.created, default=None)
-            if newest is None or now >= newest.created + SIGNS_MS:
-                newest = self._rotate(now)
-        return newest
+            return _signing(self._keys, now) or self._rotate(now)
 
     def _rotate(self, now: int) -> SigningKey:
-        new = SigningKey(secrets.token_hex(8), secrets.token_bytes(32), now)
-        oldest = now - SIGNS_MS - OVERLAP_MS
+        """The key that another server has made just now, or else a new one."""
         with self._db.writing() as cursor:
-            cursor.execute(DROP, (oldest,))
-            cursor.execute(ADD, new)
-        self._keys = {key.id: key for key in (*self._keys.values(), new) if key.created > oldest}
-        return new
+            keys = _load(cursor)
+            newest = _signing(keys, now)
+            if newest is None:
+                newest = SigningKey(secrets.token_hex(8), secrets.token_bytes(32), now)
+                oldest = now - SIGNS_MS - OVERLAP_MS
+                cursor.execute(DROP, (oldest,))
+                cursor.execute(ADD, newest)
+                keys = {key.id: key for key in (*keys.values(), newest) if key.created > oldest}
+        self._keys = keys
+        return newest
+
+
+def _load(cursor: Cursor) -> dict[str, SigningKey]:
+    return {id: SigningKey(id, seed, created) for id, seed, created in cursor.execute(LOAD)}
+
+
+def _signing(keys: Mapping[str, SigningKey], now: int) -> SigningKey | None:
+    """The newest of these keys, if it still signs."""
+    newest = max(keys.values(), key=lambda key: key.created, default=None)
+    return newest if newest is not None and now < newest.created + SIGNS_MS else None

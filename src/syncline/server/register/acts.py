@@ -7,12 +7,13 @@ server, or the command itself if no server runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Database
 
 ADD = "INSERT INTO acts (space, item, action, payload) VALUES (?, ?, ?, ?)"
 LIST = "SELECT id, space, item, action, payload FROM acts ORDER BY id"
@@ -48,6 +49,10 @@ class ActTable:
                 WaitingAct(id, space, item, action, UNSET if payload is None else msgspec.json.decode(payload))
                 for id, space, item, action, payload in cursor.execute(LIST)
             ]
+
+    def claimed(self) -> AbstractContextManager[bool]:
+        """Whether it is for this server to tell of them, for as long as the block lasts."""
+        return self._db.holding("acts")
 
     def settle(self, id: int) -> None:
         """The log tells of this one."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from syncline.server.auth.identity import home
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Database
 
 UNAUTHORIZED, FORBIDDEN = "unauthorized", "forbidden"
 COUNTED = (UNAUTHORIZED, FORBIDDEN)
@@ -22,14 +22,17 @@ TRIM_EVERY = 1_000
 NEWEST = 2**63 - 1
 
 ADD = """
-    INSERT INTO audit (hour, kind, space, user, address, what, first, last, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (hour, kind, space, user, address, what)
-    DO UPDATE SET last = max(last, excluded.last), count = count + excluded.count
+    INSERT INTO audit (hour, kind, space, "user", address, what, first, last, count)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (hour, kind, space, "user", address, what) DO UPDATE SET
+        last = CASE WHEN excluded.last > audit.last THEN excluded.last ELSE audit.last END,
+        first = CASE WHEN excluded.first < audit.first THEN excluded.first ELSE audit.first END,
+        count = audit.count + excluded.count
 """
 LIST = """
-    SELECT id, kind, space, user, address, what, first, last, count FROM audit
-    WHERE (:space IS NULL OR space = :space) AND (:user IS NULL OR user = :user) AND (:kind IS NULL OR kind = :kind)
-        AND (first, id) < (:first, :id)
+    SELECT id, kind, space, "user", address, what, first, last, count FROM audit
+    WHERE (CAST(:space AS TEXT) IS NULL OR space = :space) AND (CAST(:user AS TEXT) IS NULL OR "user" = :user)
+        AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind) AND (first, id) < (:first, :id)
     ORDER BY first DESC, id DESC LIMIT :limit
 """
 TRIM = """
@@ -75,8 +78,8 @@ class AuditTable:
             self._untrimmed += len(notes)
             if self._untrimmed >= TRIM_EVERY:
                 self._untrimmed = 0
-                cursor.execute(TRIM, {"refusals": 1, "most": self._max_refusals})
-                cursor.execute(TRIM, {"refusals": 0, "most": self._max_others})
+                cursor.execute(TRIM, {"refusals": True, "most": self._max_refusals})
+                cursor.execute(TRIM, {"refusals": False, "most": self._max_others})
 
     def newest(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -15,27 +15,28 @@ import msgspec
 
 from syncline.errors import BadRequest, Unauthorized
 from syncline.server.auth.identity import Identity, home
+from syncline.server.register.database import PLACES, Database, listed
 from syncline.server.register.users import ensure
-from syncline.stores.tables.database import Database
 
 KEY_PREFIX = "sk_"
 USE_NOTED_MS = 60_000
 MAX_PATTERNS = 100
 """Patterns of one kind in a key's scope."""
 
-FIELDS = "id, name, user, keys.created, space, actions, items, expires, used, revoked"
+FIELDS = 'id, name, "user", keys.created, space, actions, items, expires, used, revoked'
 ADD = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
 LIST = f"SELECT {FIELDS} FROM keys WHERE revoked IS NULL OR ? ORDER BY created, id"
 FIND = f"SELECT {FIELDS} FROM keys WHERE id = ?"
 ID_OF = "SELECT id FROM keys WHERE hash = ?"
 REVOKE = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL RETURNING 1"
-USED = "UPDATE keys SET used = max(coalesce(used, 0), ?) WHERE id = ?"
+USED = "UPDATE keys SET used = ? WHERE id = ? AND coalesce(used, 0) < ?"
 VALID = """
-    FROM keys LEFT JOIN users ON users.space = keys.space AND users.name = keys.user
+    FROM keys LEFT JOIN users ON users.space = keys.space AND users.name = keys."user"
     WHERE revoked IS NULL AND (expires IS NULL OR expires > ?) AND suspended IS NULL AND removed IS NULL
 """
-IDENTIFY = f"SELECT keys.user, keys.space, id, actions, items, expires {VALID} AND hash = ?"
+IDENTIFY = f'SELECT keys."user", keys.space, id, actions, items, expires {VALID} AND hash = ?'
 IS_VALID = f"SELECT 1 {VALID} AND id = ?"
+ARE_VALID = f"SELECT id {VALID} AND id IN ({PLACES})"
 
 
 class Key(NamedTuple):
@@ -120,6 +121,12 @@ class Keys:
         with self._db.reading() as cursor:
             return cursor.execute(IS_VALID, (self._now_ms(), id)).get is not None
 
+    def valid(self, ids: Iterable[str]) -> set[str]:
+        """Those of these ids whose keys would still be accepted."""
+        now = self._now_ms()
+        with self._db.reading() as cursor:
+            return {id for lot in listed(ids) for (id,) in cursor.execute(ARE_VALID, (now, *lot))}
+
     def note_use(self, id: str) -> bool:
         """Notes in memory that a key was used now. Whether it is time for ``write_uses``."""
         now = self._now_ms()
@@ -136,7 +143,7 @@ class Keys:
             used, self._used = self._used, {}
         if used:
             with self._db.writing() as cursor:
-                cursor.executemany(USED, [(time, id) for id, time in used.items()])
+                cursor.executemany(USED, [(time, id, time) for id, time in used.items()])
 
     def _noted(self, key: Key) -> Key:
         """The key with a use that was not written yet."""

@@ -1,5 +1,7 @@
 """How the register's file is laid out, version by version. Times are milliseconds since 1970, space ``''`` all spaces.
 
+What changes here changes in ``postgres``, too.
+
 What is revoked, suspended or removed is marked and stays: a log that is put back from a backup revives nobody.
 """
 
@@ -130,4 +132,19 @@ ACTS = """
     );
 """
 
-SCHEMA = Schema("server register", 0x53594E30, [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT, QUOTAS, ACTS])
+TICKETS = """
+    CREATE TABLE tickets (
+        id INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        space TEXT NOT NULL,
+        user TEXT NOT NULL,
+        identity TEXT NOT NULL,
+        until INTEGER NOT NULL
+    );
+    CREATE INDEX tickets_of_users ON tickets (space, user, id);
+    CREATE INDEX tickets_by_age ON tickets (until);
+"""
+
+MIGRATIONS = [SECRETS_KEYS_AND_SPACES, USERS_AND_SESSIONS, AUDIT, QUOTAS, ACTS, TICKETS]
+
+SCHEMA = Schema("server register", 0x53594E30, MIGRATIONS)

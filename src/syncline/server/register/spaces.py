@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncline.errors import SpaceDeleted, UnknownSpace
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import Database
 
 FIND = "SELECT deleted, suspended, quotas FROM spaces WHERE name = ?"
-ADD = "INSERT OR IGNORE INTO spaces (name, created) VALUES (?, ?) RETURNING 1"
+ADD = "INSERT INTO spaces (name, created) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 LIST = "SELECT name FROM spaces WHERE deleted IS NULL ORDER BY name"
 DELETE = "UPDATE spaces SET deleted = ? WHERE name = ?"
 SUSPEND = "UPDATE spaces SET suspended = coalesce(suspended, ?) WHERE name = ?"

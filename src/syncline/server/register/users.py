@@ -6,24 +6,25 @@ Who is suspended or removed is so here, whatever a log says. Hashing is ``auth.p
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from syncline.core.access.state import user_item
 from syncline.core.events import ITEM, USER
 from syncline.errors import BadRequest, UnknownUser, UserExists
 from syncline.server.auth.identity import ANYONE, ROOT, home
-from syncline.stores.tables.database import Database
+from syncline.server.register.database import PLACES, Database, listed
 
-ADD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, NULL, NULL, NULL) RETURNING 1"
+ADD = "INSERT INTO users VALUES (?, ?, ?, NULL, NULL, NULL) ON CONFLICT DO NOTHING RETURNING 1"
 WITHDRAW = "DELETE FROM users WHERE space = ? AND name = ? AND password IS NULL"
 FIELDS = """
     users.space, name, created, suspended, removed, password IS NOT NULL, confirmed IS NOT NULL
-    FROM users LEFT JOIN second_factors ON second_factors.space = users.space AND user = name
+    FROM users LEFT JOIN second_factors ON second_factors.space = users.space AND "user" = name
 """
 FIND = f"SELECT {FIELDS} WHERE users.space = ? AND name = ?"
 LIST = f"SELECT {FIELDS} WHERE users.space = ? AND removed IS NULL ORDER BY name"
 STATE = "SELECT suspended, removed FROM users WHERE space = ? AND name = ?"
+BARRED = f"SELECT space, name FROM users WHERE (suspended IS NOT NULL OR removed IS NOT NULL) AND name IN ({PLACES})"
 PASSWORD = "SELECT password FROM users WHERE space = ? AND name = ? AND suspended IS NULL AND removed IS NULL"
 SET_PASSWORD = "UPDATE users SET password = ? WHERE space = ? AND name = ?"
 REPLACE_PASSWORD = "UPDATE users SET password = ? WHERE space = ? AND name = ? AND password = ?"
@@ -31,11 +32,11 @@ SUSPEND = "UPDATE users SET suspended = coalesce(suspended, ?) WHERE space = ? A
 RESUME = "UPDATE users SET suspended = NULL WHERE space = ? AND name = ?"
 REMOVE = (
     "UPDATE users SET removed = :now, password = NULL WHERE space = :space AND name = :user",
-    "UPDATE keys SET revoked = coalesce(revoked, :now) WHERE space = :space AND user = :user",
-    "UPDATE sessions SET ended = coalesce(ended, :now) WHERE space = :space AND user = :user",
-    "DELETE FROM second_factors WHERE space = :space AND user = :user",
-    "DELETE FROM recovery_codes WHERE space = :space AND user = :user",
-    "DELETE FROM setup_tokens WHERE space = :space AND user = :user",
+    'UPDATE keys SET revoked = coalesce(revoked, :now) WHERE space = :space AND "user" = :user',
+    'UPDATE sessions SET ended = coalesce(ended, :now) WHERE space = :space AND "user" = :user',
+    'DELETE FROM second_factors WHERE space = :space AND "user" = :user',
+    'DELETE FROM recovery_codes WHERE space = :space AND "user" = :user',
+    'DELETE FROM setup_tokens WHERE space = :space AND "user" = :user',
 )
 
 
@@ -94,6 +95,14 @@ class Users:
         """Whether a user of this name was suspended or removed; somebody nobody made is not."""
         found = self.find(space, name)
         return found is not None and found.is_barred
+
+    def barred(self, places: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these (space, name) who were suspended or removed."""
+        asked = {(home(space, name), name): (space, name) for space, name in places}
+        with self._db.reading() as cursor:
+            names = {name for _, name in asked}
+            found = {row for lot in listed(names) for row in cursor.execute(BARRED, lot)}
+        return {place for key, place in asked.items() if key in found}
 
     def password(self, space: str, name: str) -> str | None:
         """The hash of the user's password. None: there is none, or no such user, or they may not log in."""
