@@ -1,4 +1,4 @@
-"""Subjects and parts: what a space is called never means anything to NATS, and an answer arrives whole or not at all."""
+"""Subjects and parts: what a space is called means nothing to NATS, and an answer arrives whole or not at all."""
 
 import re
 
