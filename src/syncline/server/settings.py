@@ -111,6 +111,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Sessions and streams of one space that are open at a time."""
     quota_events_per_second: int = 0
     """Events pushed to one space, on an average."""
+    upstream: str = ""
+    """URL of a server that is the centre of this one: http://… or https://…"""
+    upstream_token: str = ""
+    """API key there, with which this server reads what it may, and gives what came here under its authors' names."""
+    upstream_spaces: tuple[str, ...] = ("default",)
+    """Spaces that are in agreement with those of the same names there."""
     log_level: str = "info"
     """debug, info, warning or error."""
     oidc: tuple[OidcIssuer, ...] = ()
@@ -136,7 +142,9 @@ class Setting(NamedTuple):
 
     @property
     def shown(self) -> Any:
-        """The value for people to see: of a URL without its password."""
+        """The value for people to see: of a URL without its password, and of a token that there is one."""
+        if self.name.endswith("_token") and self.value:
+            return "…"
         return PASSWORD.sub(r"\1…@", self.value) if isinstance(self.value, str) else self.value
 
 
@@ -233,6 +241,8 @@ def _check(settings: Settings) -> None:
         raise BadSettings("demo: what it stores is deleted at its end, so it takes no database.")
     chosen.check(settings.bus, settings.store)
     _check_nats(settings)
+    if settings.upstream and not settings.upstream.startswith(("http://", "https://")):
+        raise BadSettings(f"upstream: {settings.upstream!r} is not a URL such as https://sync.example.com.")
     _check_issuers(settings.oidc)
     Origins(settings.origins)
     Proxies(settings.trusted_proxies)

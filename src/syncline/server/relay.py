@@ -1,0 +1,181 @@
+"""A log of this server as the replica of another server's: what ``upstream`` gives a ``SyncManager``.
+
+    centre  --pages-->  EdgeStore.commit  --entries-->  the edge's log
+    centre  <--pushes--  outbox  <--offered--  the edge's log
+
+Everything is idempotent by event id, so a crash repeats work and loses nothing: entries are in the log before the
+cursor moves, and offered events are in the outbox before the mark moves. Both files here are derived: without them, or
+with a log that does not know the mark, all begins anew from both ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from syncline.core import session as steps
+from syncline.core.admission import Outcome
+from syncline.core.events import Entry, Event
+from syncline.core.log import Head
+from syncline.core.stamps import NIL_ID
+from syncline.errors import NodeConflict, SynclineError
+from syncline.replica import Replica, new_node
+from syncline.stores import Change, LogStore, Outboxed, ReplicaState
+from syncline.stores.sqlite import SqliteReplicaStore
+
+log = logging.getLogger("syncline.upstream")
+
+OFFERED_ENTRIES = 2_000
+"""Entries of the log that are looked at for one commit."""
+SUFFIXES = ("", "-wal", "-shm", ".lock", ".mark")
+
+NOTHING = Change()
+
+_entries = msgspec.json.Decoder(list[Entry])
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How much of the log was offered to the centre, and a place (seq, tail) by which the log is known again."""
+
+    epoch: str
+    seq: int
+    tail: str
+    offered: int
+
+    @classmethod
+    def of(cls, head: Head, offered: int) -> Mark:
+        """With the end of the log as the place."""
+        return cls(head.epoch, head.seq, head.tail.hex(), offered)
+
+    @classmethod
+    def read(cls, path: Path, store: LogStore) -> Mark | None:
+        """What was written; None if that is not there, not whole, or of another log."""
+        try:
+            mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        tail = store.tail(mark.seq) if mark.epoch == store.head().epoch else None
+        return mark if tail is not None and tail.hex() == mark.tail else None
+
+    def write(self, path: Path) -> None:
+        """Puts it in place of an older one."""
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(msgspec.json.encode(self))
+        new.replace(path)
+
+
+class EdgeStore:
+    """A ``ReplicaStore`` whose entries are those of a log on this server, and whose outbox is fed from it."""
+
+    def __init__(self, path: Path, store: LogStore, bring: Callable[[Sequence[Event]], Sequence[Outcome]]) -> None:
+        """``bring`` puts events of the centre into the log, durably, and says what came of each."""
+        self._log, self._bring_all = store, bring
+        self._mark_path = path.with_name(path.name + ".mark")
+        mark = Mark.read(self._mark_path, store)
+        if mark is None:
+            forget(path)
+        self._mark = mark or Mark.of(store.head(), 0)
+        self._inner = SqliteReplicaStore(path, new_node())
+
+    def commit(self, change: Change) -> Mapping[str, int]:
+        """See ``ReplicaStore.commit``: entries are in the log before, and what is new there is offered with it."""
+        brought = self._bring(change.entries)
+        since = self._mark.offered if change.rewind is None else 0  # what the centre has lost is offered again
+        offered, seq = self._look(since, brought)
+        moved: Mapping[str, int] = {}
+        if offered or change != NOTHING:
+            arrived = [entry.event.id for entry in change.entries]
+            kept = replace(change, entries=(), drop=[*change.drop, *arrived], outbox=[*change.outbox, *offered])
+            moved = self._inner.commit(kept)
+        self._move(seq)
+        return moved
+
+    def _bring(self, entries: Sequence[Entry]) -> set[int]:
+        """Puts entries of the centre into the log; the seqs they have there."""
+        if not entries:
+            return set()
+        events = [entry.event for entry in entries]
+        outcomes = self._bring_all(events)
+        for event, outcome in zip(events, outcomes, strict=True):
+            if isinstance(outcome, SynclineError):
+                log.error("event %s of the centre cannot be stored here: %s", event.id, outcome.message)
+        return {outcome for outcome in outcomes if isinstance(outcome, int)}
+
+    def _look(self, since: int, brought: set[int]) -> tuple[list[Outboxed], int]:
+        """What comes next in the log and is not the system's, nor was just brought; and how far that goes."""
+        part = self._log.slice(since, limit=OFFERED_ENTRIES)
+        entries = _entries.decode(b"[" + part.encoded + b"]")
+        offered = [entry for entry in entries if entry.seq not in brought and entry.event.item[0] != "."]
+        return [Outboxed(entry.event, "pending", entry.seq) for entry in offered], part.seq
+
+    def _move(self, offered: int) -> None:
+        mark = Mark.of(self._log.head(), offered)
+        if mark != self._mark:
+            self._mark = mark
+            mark.write(self._mark_path)
+
+    @property
+    def offered(self) -> int:
+        """The seq up to which the log was offered."""
+        return self._mark.offered
+
+    def state(self) -> ReplicaState:
+        """See ``ReplicaStore.state``."""
+        return self._inner.state()
+
+    def load(self, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
+        """None: entries are in the log, under its own seqs."""
+        return iter(())
+
+    def outbox(
+        self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
+    ) -> list[Outboxed]:
+        """See ``ReplicaStore.outbox``."""
+        return self._inner.outbox(*statuses, items=items, after=after, limit=limit)
+
+    def holds(self, ids: Iterable[str]) -> set[str]:
+        """See ``ReplicaStore.holds``."""
+        ids = set(ids)
+        return self._inner.holds(ids) | {entry.event.id for entry in self._log.find(ids)}
+
+    def close(self) -> None:
+        """Closes the outbox; the log is its space's."""
+        self._inner.close()
+
+
+class Relay(Replica):
+    """The replica that an edge is at its centre. It makes no events, and changes none."""
+
+    def __init__(self, store: EdgeStore) -> None:
+        super().__init__(store)
+        self._edge = store
+        again = [each._replace(status="pending", error=None) for each in store.outbox("refused")]
+        self._commit(Change(outbox=again))  # perhaps the centre has changed its mind
+
+    def offer(self) -> bool:
+        """Takes from the log what is to be pushed; whether that moved on."""
+        with self._lock:
+            before = self._edge.offered
+            self._commit(Change())
+        if self._edge.offered != before and (pending := self.pending(1)):
+            self._tell(pending)
+        return self._edge.offered != before
+
+    def perform(self, effect: steps.Effect) -> None:
+        """See ``Replica.perform``: others know these events as they are, so none gets another id."""
+        if isinstance(effect, steps.Restamp):
+            return
+        if isinstance(effect, steps.MarkCopied):
+            error = NodeConflict("The centre knows this event's node as another's, or has later events of it.")
+            effect = steps.Settle([(effect.event, error)])
+        super().perform(effect)
+
+
+def forget(path: Path) -> None:
+    """Deletes what an ``EdgeStore`` keeps at a path, if it is there."""
+    for suffix in SUFFIXES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""An edge and its centre: spaces of this server that stay in agreement with those of another server.
+
+For each of them there is a ``Relay``, which a ``SyncManager`` syncs as it does any replica, over a WebSocket. All run
+in one thread with an event loop of its own, because a replica's store waits for its disk, and here for a writer, too.
+What it leaves to others: what goes up and down, and why that is safe (``relay``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+from syncline.core.access.scope import TRUSTED
+from syncline.core.admission import Outcome, Submission
+from syncline.core.events import Event
+from syncline.errors import ShuttingDown, SpaceDeleted
+from syncline.replica import Refused, Status
+from syncline.server.relay import EdgeStore, Relay
+from syncline.server.service import Service
+from syncline.server.settings import Settings
+from syncline.server.space import Space
+from syncline.server.spaces import Spaces
+from syncline.sync import SyncManager, SyncOptions, SyncResult
+from syncline.transports.websocket import WebSocketTransport
+
+T = TypeVar("T")
+
+log = logging.getLogger("syncline.upstream")
+
+USER = ".upstream"
+"""Who puts the centre's events into a log here."""
+AGAIN_SECONDS = 15.0
+"""After which it is tried again what only a person could help: new credentials, say, or a suspended space."""
+SUFFIX = ".upstream"
+
+
+def start(service: Service) -> Upstream | None:
+    """Begins to follow the centre, if there is one."""
+    if not service.settings.upstream:
+        return None
+    upstream = Upstream(service.settings)
+    upstream.start(service.spaces)
+    service.links["upstream"] = upstream.__str__
+    return upstream
+
+
+class Upstream:
+    """The spaces that have a centre. Start and stop it in the server's event loop, when the service has started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._relays: dict[str, Relay] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="syncline-upstream", daemon=True)
+
+    def start(self, spaces: Spaces) -> None:
+        """From now on they are in agreement whenever the centre can be reached."""
+        self._thread.start()
+        self._tasks = [asyncio.create_task(self._stay(spaces, name)) for name in self._settings.upstream_spaces]
+
+    async def stop(self) -> None:
+        """Ends that; what is not agreed on yet is when the server runs again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+    def state(self) -> dict[str, Status]:
+        """How each space stands to the centre."""
+        return {name: relay.status for name, relay in self._relays.items()}
+
+    def refused(self, space: str) -> list[Refused]:
+        """What the centre has refused of a space, and why. Call it in a thread."""
+        relay = self._relays.get(space)
+        return relay.refused() if relay is not None else []
+
+    def __str__(self) -> str:
+        """The states in one line."""
+        parts = (f"{name} {each.state}, {each.pending} pending" for name, each in self.state().items())
+        return "; ".join(parts) or "offline"
+
+    async def _stay(self, spaces: Spaces, name: str) -> None:
+        while True:
+            try:
+                async with spaces.use(name, create=True) as space:
+                    await self._follow(space)
+            except (ShuttingDown, SpaceDeleted):
+                return
+            except Exception:  # a full disk, say
+                log.exception("the space %s cannot follow its centre", name)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _follow(self, space: Space) -> None:
+        """Relays until the space ends. Raises why it does."""
+        path = Path(self._settings.data) / "spaces" / f"{space.name}{SUFFIX}"
+        home = asyncio.get_running_loop()
+
+        def bring(events: Sequence[Event]) -> Sequence[Outcome]:
+            return asyncio.run_coroutine_threadsafe(_bring(space, events), home).result()
+
+        link = _Link(await asyncio.to_thread(lambda: Relay(EdgeStore(path, space.store, bring))), self._settings, space)
+        self._relays[space.name] = link.relay
+        try:
+            await self._call(link.start())
+            await self._offer(space, link)
+        finally:
+            del self._relays[space.name]
+            await asyncio.shield(self._call(link.stop()))
+
+    async def _offer(self, space: Space, link: _Link) -> None:
+        """Offers the log to the centre as it grows, and looks now and then whether syncing goes on."""
+        while space.end is None:
+            seq = space.hub.head.seq
+            while await self._call(link.offer()):
+                pass
+            if space.hub.head.seq == seq and space.end is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_SECONDS):
+                        await space.hub.wait()
+        raise space.end
+
+    async def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine returns that runs in the relays' loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+
+class _Link:
+    """A relay and what syncs it. Its methods belong to the relays' loop."""
+
+    def __init__(self, relay: Relay, settings: Settings, space: Space) -> None:
+        self.relay, self._settings, self._space = relay, settings, space.name
+        self._manager: SyncManager | None = None
+
+    async def start(self) -> None:
+        transport = WebSocketTransport(self._settings.upstream)
+        self._manager = SyncManager(
+            self.relay, transport, SyncOptions(), space=self._space, token=self._settings.upstream_token or None
+        )
+        self._manager.subscribe(self._note)
+        await self._manager.start_auto_sync()
+
+    async def offer(self) -> bool:
+        """Offers what is new, a part at a time; whether there may be more. Begins to sync again if that has ended."""
+        assert self._manager is not None
+        await self._manager.start_auto_sync()
+        return self.relay.offer()
+
+    def _note(self, result: SyncResult) -> None:
+        self.relay.keep_acks()
+        for error in result.errors:
+            level = logging.DEBUG if error.retryable else logging.ERROR
+            log.log(level, "the space %s and its centre: %s: %s", self._space, error.code, error.message)
+
+    async def stop(self) -> None:
+        if self._manager is not None:
+            await self._manager.close()
+        self.relay.close()
+
+
+async def _bring(space: Space, events: Sequence[Event]) -> Sequence[Outcome]:
+    """Puts events of the centre into a log of this server, as the system. Raises SpaceSuspended."""
+    space.check_resumed("")
+    outcomes, _ = await space.submit(Submission(events, USER, is_system=True, rights=TRUSTED, is_vouched=True))
+    return outcomes
