@@ -8,6 +8,7 @@ a server that is alone with a log holds it for no longer than it stores, and no 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,16 +20,14 @@ from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, extend
 from syncline.core.quotas import UNLIMITED, Quotas
-from syncline.errors import StoreClosed
+from syncline.errors import SpaceDeleted, StoreClosed
 from syncline.stores import Appended, Gathered, Slice
 from syncline.stores.postgres import ends, item_index
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.ends import End
 from syncline.stores.postgres.seen import FIND, Seen, array, find_nodes
-from syncline.stores.postgres.taken import Taken, gather
+from syncline.stores.postgres.taken import Taken, gather, tail
 from syncline.stores.postgres.writing import Draft, store
-
-TAIL = "SELECT tail FROM entries WHERE log = %s AND seq = %s"
 
 
 class Asked(NamedTuple):
@@ -151,14 +150,13 @@ class PostgresEventStore:
         """See ``EventStore.slice``. Raises SpaceDeleted."""
         head = self.head()
         end = head.seq if until is None else min(until, head.seq)
+        if since >= end or view.is_nothing:
+            last = max(since, end)
+            return Slice(b"", 0, last, self.tail(last) or NO_TAIL, more=False)
         with self._db.at_once() as cursor:
-            taken = Taken(cursor, self._key, view, since, limit=limit, max_bytes=max_bytes)
-            if view.is_nothing:
-                taken.last = max(since, end)
-            elif since < end:
-                taken.take(end)
-            tail = taken.tail or self._tail(cursor, taken.last, head) or NO_TAIL
-        return Slice(b",".join(taken.parts), taken.length, taken.last, tail, taken.last < end)
+            taken = Taken(cursor, self._key, view, limit=limit, max_bytes=max_bytes)
+            taken.take(since, end)
+        return Slice(b",".join(taken.entries), len(taken.entries), taken.last, taken.tail, taken.last < end)
 
     def head(self) -> Head:
         """See ``EventStore.head``."""
@@ -172,14 +170,11 @@ class PostgresEventStore:
     def tail(self, seq: int) -> bytes | None:
         """See ``EventStore.tail``."""
         head = self.head()
-        with self._db.at_once() as cursor:
-            return self._tail(cursor, seq, head)
-
-    def _tail(self, cursor: Any, seq: int, head: Head) -> bytes | None:
         if seq in (0, head.seq):
             return head.tail if seq else NO_TAIL
-        row = cursor.execute(TAIL, (self._key, seq), binary=True).fetchone()
-        return row[0] if row else None
+        with self._db.at_once() as cursor, suppress(SpaceDeleted):
+            return tail(cursor, self._key, seq)
+        return None
 
     def node(self, node: str) -> NodeState | None:
         """See ``EventStore.node``."""

@@ -1,4 +1,4 @@
-"""Taking out of a log what a view shows: joined by the database itself, as much as there is room for, in one row.
+"""Taking out of a log what a view shows, as much as there is room for: chosen by the database, in one statement.
 
 What a view hides is left out by an expression over the item; a stub is left out because its entry is NULL.
 """
@@ -9,28 +9,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from syncline.core.access.views import View
+from syncline.core.log import NO_TAIL
 from syncline.errors import SpaceDeleted
 from syncline.stores import Gathered
 from syncline.stores.postgres import item_index
 
 STRETCH = "seq > %(since)s AND seq <= %(until)s"
 OF_SEQS = "seq = ANY(%(seqs)s::bigint[])"
-JOINED = """
-    SELECT joined, length, last, tail FROM (
-        SELECT string_agg(shown, ',' ORDER BY seq) AS joined, count(shown) AS length, max(seq) AS last FROM (
-            SELECT
-                seq,
-                shown,
-                coalesce(sum(octet_length(shown) + 1) OVER upwards, 0) AS size,
-                count(shown) OVER upwards AS nth
-            FROM (SELECT seq, {shown} AS shown FROM entries WHERE log = %(log)s AND {rows}) AS rows
-            WINDOW upwards AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
-        ) AS sized
-        WHERE nth <= %(limit)s AND (size <= %(room)s OR nth <= %(least)s)
-    ) AS taken LEFT JOIN entries ON log = %(log)s AND seq = last
+SHOWN = """
+    SELECT seq, tail, shown FROM (
+        SELECT seq, tail, shown, sum(octet_length(shown) + 1) OVER upwards - octet_length(shown) - 1 AS before
+        FROM (SELECT seq, tail, {shown} AS shown FROM entries WHERE log = %(log)s AND {rows}) AS rows
+        WHERE shown IS NOT NULL
+        WINDOW upwards AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+    ) AS placed
+    WHERE before < %(room)s ORDER BY seq LIMIT %(limit)s
 """
-"""Of the first entry of a slice there is always room for one (``least``)."""
+"""The entries that begin where there is room; the last of them may be too long for it."""
 ITEMS = f"SELECT seq, item FROM entries WHERE log = %(log)s AND {STRETCH} ORDER BY log, seq"
+TAIL = "SELECT tail FROM entries WHERE log = %s AND seq = %s"
 OF_PLACES = "SELECT seq, entry FROM entries WHERE log = %s AND seq = ANY(%s) AND entry IS NOT NULL"
 
 SCANNED = 20_000
@@ -40,73 +37,58 @@ MAX_CASES = 64
 
 
 class Taken:
-    """What a slice has so far."""
+    """What a slice is: its entries, and the seq where it ends with the tail there."""
 
-    def __init__(self, cursor: Any, key: int, view: View, since: int, *, limit: int, max_bytes: int) -> None:
-        self.parts: list[bytes] = []
-        self.length = 0
-        self.last = since
-        self.tail: bytes | None = None
-        """The tail at ``last``, where it was read along the way."""
-        self.is_full = False
+    def __init__(self, cursor: Any, key: int, view: View, *, limit: int, max_bytes: int) -> None:
+        self.entries: list[bytes] = []
+        self.last, self.tail = 0, NO_TAIL
         self._cursor, self._key, self._view = cursor, key, view
-        self._limit, self._room = limit, max_bytes
-        self._condition = condition(view) if len(view.decisions) <= MAX_CASES else None
+        self._limit, self._max_bytes = limit, max_bytes
+        self._is_asked = len(view.decisions) > MAX_CASES
 
-    def take(self, end: int) -> None:
-        """Takes what shows up to a seq: by the index while that is little, otherwise from a stretch of the log."""
-        patterns = self._view.patterns
-        found = None
-        if patterns and end - self.last > item_index.SCANNED:
-            found = item_index.seqs_of(self._cursor, self._key, patterns, self.last, self._limit, end)
+    def take(self, since: int, end: int) -> None:
+        """Takes what shows up to a seq: by the index while that is little, otherwise from a stretch of the log.
+
+        Raises SpaceDeleted.
+        """
+        found, patterns, until = None, self._view.patterns, min(end, since + SCANNED)
+        if patterns and end - since > item_index.SCANNED:
+            found = item_index.seqs_of(self._cursor, self._key, patterns, since, self._limit, end)
+        if found is None and self._is_asked:
+            found = self._ask(since, until)
         if found is None:
-            self._take_stretch(min(end, self.last + SCANNED))
+            self._take_rows(STRETCH, until, since=since)
         else:
-            self._take_seqs(*found)
+            self._take_rows(OF_SEQS, found[1], seqs=found[0])
 
-    def _take_stretch(self, end: int) -> None:
-        """Takes entries up to a seq, as there are no gaps: so many rows at first as are wanted, and then more."""
-        rows = self._limit
-        while self.last < end and not self.is_full:
-            until = min(end, self.last + rows)
-            if self._condition is None:
-                self._take_asking(until)
-            else:
-                self._take_rows(STRETCH, until, since=self.last, until=until)
-            rows *= 4
-
-    def _take_asking(self, end: int) -> None:
-        rows = self._cursor.execute(ITEMS, {"log": self._key, "since": self.last, "until": end})
+    def _ask(self, since: int, until: int) -> tuple[list[int], int]:
+        """Up to so many seqs as are wanted, and how far that is all that shows."""
+        rows = self._cursor.execute(ITEMS, {"log": self._key, "since": since, "until": until})
         shows = self._view.shows
-        self._take_seqs([seq for seq, item in rows if shows(item)], end)
+        seqs = [seq for seq, item in rows if shows(item)]
+        return (seqs[: self._limit], seqs[self._limit - 1]) if len(seqs) > self._limit else (seqs, until)
 
-    def _take_seqs(self, seqs: Sequence[int], end: int) -> None:
-        """Takes entries of which the seqs are known, and which are all up to a seq."""
-        if seqs:
-            self._take_rows(OF_SEQS, seqs[-1], seqs=list(seqs))
-        if not self.is_full and self.last < end:
-            self.last, self.tail = end, None
+    def _take_rows(self, rows: str, until: int, **which: Any) -> None:
+        """Takes rows, which are all that shows up to a seq, as far as there is room."""
+        shown = "entry" if self._is_asked or self._view.is_everything else condition(self._view)
+        asked = {"log": self._key, "limit": self._limit, "room": self._max_bytes, "until": until, **which}
+        found = self._cursor.execute(SHOWN.format(shown=shown, rows=rows), asked, binary=True).fetchall()
+        size = sum(len(entry) + 1 for _, _, entry in found)
+        if size > self._max_bytes and len(found) > 1:
+            found.pop()
+        self.entries = [entry for _, _, entry in found]
+        if found and (size >= self._max_bytes or len(found) == self._limit or found[-1][0] == until):
+            self.last, self.tail, _ = found[-1]
+        else:
+            self.last, self.tail = until, tail(self._cursor, self._key, until)
 
-    def _take_rows(self, rows: str, end: int, **asked: Any) -> None:
-        """Takes rows, the last of which is at ``end``, as far as there is room."""
-        shown = "entry" if self._condition is None or self._view.is_everything else self._condition
-        asked |= {
-            "log": self._key,
-            "limit": self._limit - self.length,
-            "room": self._room,
-            "least": int(not self.length),
-        }
-        query = JOINED.format(shown=shown, rows=rows)
-        joined, length, last, tail = self._cursor.execute(query, asked, binary=True).fetchone()
-        if last is None and not self.length:
-            raise SpaceDeleted("The log of this space was deleted.")
-        if joined is not None:
-            self.parts.append(joined)
-            self._room -= len(joined) + 1
-        if last is not None:
-            self.last, self.tail = last, tail
-        self.length += length
-        self.is_full = self.last < end or self.length == self._limit
+
+def tail(cursor: Any, key: int, seq: int) -> bytes:
+    """The tail at a seq that was reached. Raises SpaceDeleted."""
+    row = cursor.execute(TAIL, (key, seq), binary=True).fetchone()
+    if row is None:
+        raise SpaceDeleted("The log of this space was deleted.")
+    return bytes(row[0])
 
 
 def gather(
