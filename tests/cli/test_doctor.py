@@ -1,0 +1,93 @@
+"""`syncline doctor`: a set-up that is well, and each thing that can be wrong with one."""
+
+import json
+
+import pytest
+
+from syncline.cli.checks.here import file_system
+from tests.cli.middlemen import between, buffering, no_upgrade, small_bodies
+
+
+def findings(result):
+    """What was found, by state; of each what was looked at."""
+    found = {"good": set(), "warning": set(), "problem": set()}
+    for finding in json.loads(result.out)["findings"]:
+        found[finding["state"]].add(finding["what"])
+    return found
+
+
+def test_a_set_up_that_is_well(terminal):
+    result = terminal("doctor", "--data", "data", "--port", "0", "--documents-megabytes", "1")
+    assert result.code == 0, result.out
+    assert "All is well." in result.out
+    assert not (terminal.directory / "data").exists()
+
+
+def test_for_machines(terminal):
+    result = terminal("doctor", "--json", "--data", "data", "--port", "0")
+    assert result.code == 0
+    assert json.loads(result.out)["well"] is True
+    assert {"data", "disk", "open files", "address"} <= findings(result)["good"]
+
+
+def test_a_data_directory_that_others_may_read(terminal):
+    (terminal.directory / "data").mkdir(mode=0o755)
+    result = terminal("doctor", "--json", "--data", "data", "--port", "0")
+    assert "data" in findings(result)["warning"]
+    assert "chmod 700 data" in result.out
+
+
+def test_an_address_that_is_taken(terminal, server):
+    result = terminal("doctor", "--json", "--port", server.url.rpartition(":")[2])
+    assert "address" in findings(result)["warning"]
+
+
+def test_a_setting_that_cannot_be(terminal):
+    result = terminal("doctor", "--port", "99999")
+    assert (result.code, result.err.count("bad_settings")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/data/syncline", "nfs4"), ("/database", "ext4"), ("/data", "nfs4"), ("/", "ext4")]
+)
+def test_the_kind_of_file_system(tmp_path, path, kind):
+    mounts = "/dev/sda1 / ext4 rw 0 0\nstore:/data /data nfs4 rw 0 0\n"
+    assert file_system(type(tmp_path)(path), mounts) == kind
+
+
+# A server over there
+
+
+def test_a_server_that_is_well(syncline, server):
+    result = syncline("doctor", "--json", "--port", "0", "--server", server.url)
+    assert result.code == 0, result.out
+    assert {"server", "clock", "WebSocket", "stream", "body"} <= findings(result)["good"]
+
+
+@pytest.mark.parametrize(
+    ("judge", "what", "advice"),
+    [
+        (no_upgrade, "WebSocket", "Upgrade"),
+        (small_bodies, "body", "client_max_body_size"),
+        (buffering, "stream", "buffering"),
+    ],
+)
+def test_a_proxy_that_is_in_the_way(syncline, server, judge, what, advice):
+    with between(server.url, judge) as url:
+        result = syncline("doctor", "--json", "--port", "0", "--server", url)
+    assert result.code == 1
+    assert findings(result)["problem"] == {what}
+    assert advice in result.out
+
+
+def test_a_server_that_is_not_there(terminal):
+    result = terminal("doctor", "--port", "0", "--server", "http://127.0.0.1:1")
+    assert result.code == 1
+    assert "cannot be reached" in result.out
+
+
+def test_credentials_that_are_nobodys(syncline, server):
+    result = syncline("doctor", "--json", "--port", "0", "--server", server.url, "--token", "sk_nobody")
+    assert result.code == 1
+    assert "clock" in findings(result)["problem"]
+    assert "server" in findings(result)["good"]
