@@ -255,7 +255,8 @@ def _put_nodes(txn: Transaction, states: Mapping[str, NodeState]) -> None:
 
 def _insert(txn: Transaction, rows: Sequence[Row]) -> None:
     keys = [pack(row.seq) for row in rows]
-    txn.put_many("entries", [(key, row.encoded) for key, row in zip(keys, rows, strict=True)], at_end=True)
-    places = [(key, row.tail + row.event.item.encode()) for key, row in zip(keys, rows, strict=True)]
-    txn.put_many("places", places, at_end=True)
-    txn.put_many("ids", sorted((row.event.key, key + row.event.digest) for key, row in zip(keys, rows, strict=True)))
+    txn.put_many("entries", zip(keys, [row.encoded for row in rows], strict=True), at_end=True)
+    places = [row.tail + row.event.item.encode() for row in rows]
+    txn.put_many("places", zip(keys, places, strict=True), at_end=True)
+    ids = [(row.event.key, key + row.event.digest) for key, row in zip(keys, rows, strict=True)]
+    txn.put_many("ids", sorted(ids))

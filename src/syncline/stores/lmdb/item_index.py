@@ -26,8 +26,9 @@ NO_LIMIT = 2**63 - 1
 
 def extend(txn: Transaction, rows: Sequence[Row], run: int = RUN) -> None:
     """Indexes rows that were appended."""
-    keys = [(_key(row.event.item, row.seq), pack(row.event.n) + row.event.node.encode()) for row in rows]
-    txn.put_many("fresh", sorted(keys))
+    events = [(row.seq, row.event, row.event.node) for row in rows]
+    new = [(_key(event.item, seq), pack(event.clock[node]) + node.encode()) for seq, event, node in events]
+    txn.put_many("fresh", sorted(new))
     if rows and txn.count("fresh") >= run:
         name = pack(rows[-1].seq)
         txn.put_many("items", [(name + key, value) for key, value in txn.rows("fresh")], at_end=True)
@@ -98,7 +99,7 @@ def _scan(txn: Transaction, patterns: Sequence[str], since: int, end: int, limit
 
 
 def _key(item: str, seq: int) -> bytes:
-    return item.encode() + b"\0" + pack(seq)
+    return f"{item}\0".encode() + pack(seq)
 
 
 def _runs(txn: Transaction, since: int, until: int = NO_LIMIT) -> list[tuple[str, bytes]]:

@@ -15,6 +15,7 @@ here, a run, an item of 256 characters, which are ASCII, and a seq, has 273.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 
 TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "meta")
@@ -26,10 +27,8 @@ KIND_KEY, SCHEMA_KEY, EPOCH_KEY, END_KEY = b"kind", b"schema", b"epoch", b"end"
 
 _number = Struct(">Q")
 
-
-def pack(number: int) -> bytes:
-    """A number as 8 bytes."""
-    return _number.pack(number)
+pack: Callable[[int], bytes] = _number.pack
+"""A number as 8 bytes."""
 
 
 def unpack(packed: bytes) -> int:

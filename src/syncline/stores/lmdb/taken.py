@@ -7,7 +7,7 @@ from itertools import islice
 
 from syncline.core.access.views import View
 from syncline.stores import Gathered
-from syncline.stores.lmdb.layout import pack, unpack
+from syncline.stores.lmdb.layout import pack
 from syncline.stores.lmdb.transaction import Transaction
 
 CHUNK = 256
@@ -31,38 +31,41 @@ class Taken:
             if self.is_full:
                 break
             chunk = seqs[start : start + CHUNK]
-            self._take_shown([(pack(seq), place) for seq in chunk if (place := self._txn.get("places", pack(seq)))])
+            self._take_shown(chunk, [place for _, place in self._txn.get_many("places", map(pack, chunk))])
 
     def take_stretch(self, end: int, limit: int) -> None:
         """Takes up to ``limit`` entries up to a seq."""
         end = min(end, self.last + SCANNED)
-        table = "entries" if self._view.is_everything else "places"
-        rows = islice(self._txn.rows(table, pack(self.last + 1)), max(end - self.last, 0))
-        take = self._take if self._view.is_everything else self._take_shown
-        while not self.is_full and len(self.parts) < limit:
-            chunk = list(islice(rows, min(CHUNK, limit - len(self.parts))))
-            if not chunk:
-                break
-            take(chunk)
+        is_everything = self._view.is_everything
+        values = self._txn.values("entries" if is_everything else "places", pack(self.last + 1))
+        take = self._take if is_everything else self._take_shown
+        while not self.is_full and self.last < end and len(self.parts) < limit:
+            size = min(CHUNK, end - self.last, limit - len(self.parts))
+            take(range(self.last + 1, self.last + 1 + size), list(islice(values, size)))
 
-    def _take_shown(self, places: Sequence[tuple[bytes, bytes]]) -> None:
-        """Takes the entries at these places (key, place), but for those that are not to be seen."""
+    def _take_shown(self, seqs: Sequence[int], places: Sequence[bytes]) -> None:
+        """Takes the entries at these places, but for those that are not to be seen."""
         shows = self._view.shows
-        shown = [key for key, place in places if shows(place[8:].decode())]
-        self._take(self._txn.get_many("entries", shown))
+        shown = [seq for seq, place in zip(seqs, places, strict=True) if shows(place[8:].decode())]
+        self._take(shown, [entry for _, entry in self._txn.get_many("entries", map(pack, shown))])
         if not self.is_full:
-            self.last = unpack(places[-1][0])
+            self.last = seqs[-1]
 
-    def _take(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        """Takes entries (key, entry) as far as there is room; one without content is passed over."""
-        for key, entry in rows:
+    def _take(self, seqs: Sequence[int], entries: Sequence[bytes]) -> None:
+        """Takes entries as far as there is room; one without content is passed over."""
+        size = sum(map(len, entries)) + len(entries)
+        if size <= self._left and seqs:
+            self.parts += filter(None, entries)
+            self.last, self._left = seqs[-1], self._left - size
+            return
+        for seq, entry in zip(seqs, entries, strict=True):
+            if entry and self.parts and len(entry) + 1 > self._left:
+                self.is_full = True
+                break
             if entry:
-                if self.parts and len(entry) + 1 > self._left:
-                    self.is_full = True
-                    return
                 self.parts.append(entry)
                 self._left -= len(entry) + 1
-            self.last = unpack(key)
+            self.last = seq
 
 
 def gather(txn: Transaction, places: Sequence[tuple[str, int]], max_bytes: int) -> Gathered:

@@ -37,6 +37,11 @@ class Transaction:
         is_there = cursor.set_range(first) if first else cursor.first()
         return cursor.iternext(values=False) if is_there else iter(())
 
+    def values(self, table: str, first: bytes) -> Iterator[bytes]:
+        """The values of the keys from one on, in the order of the keys."""
+        cursor = self._cursor(table)
+        return cursor.iternext(keys=False) if cursor.set_range(first) else iter(())
+
     def rows(self, table: str, first: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The keys from one on, in their order, with their values."""
         cursor = self._cursor(table)
