@@ -90,9 +90,10 @@ class Request:
         """Counts what whoever asks is asking for."""
         return self.service.limits.meter(self.identity, address_of(self.scope))
 
-    def enter(self, *, create: bool = True) -> AbstractAsyncContextManager[Member]:
-        """The space of the request as its user sees it. Raises UnknownSpace."""
-        return self.service.enter(self.identity, self.space, create=create, address=address_of(self.scope))
+    def enter(self, *, create: bool = True, catch_up: bool = True) -> AbstractAsyncContextManager[Member]:
+        """The space of the request as its user sees it; see ``Service.enter``. Raises UnknownSpace."""
+        address = address_of(self.scope)
+        return self.service.enter(self.identity, self.space, create=create, address=address, catch_up=catch_up)
 
     @property
     def token(self) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from inspect import isawaitable
 from pathlib import Path
+from secrets import token_hex
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from syncline.core.log import Receipts
 from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
@@ -18,10 +19,14 @@ from syncline.server.audit import ACCOUNT, FORBIDDEN, Audit
 from syncline.server.auth.authenticator import Authenticator
 from syncline.server.auth.identity import ANYONE, ROOT, Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
+from syncline.server.bus import Bus
+from syncline.server.bus.chosen import open_bus
+from syncline.server.bus.messages import Seal
 from syncline.server.endings import Endings
 from syncline.server.limits import Limits
-from syncline.server.logs import open_logs
+from syncline.server.logs import POSTGRES, kind_of, open_logs
 from syncline.server.member import Member
+from syncline.server.others import Others
 from syncline.server.recording import Recording
 from syncline.server.register.acts import ActTable
 from syncline.server.register.audit import AuditTable
@@ -31,7 +36,11 @@ from syncline.server.resolving import Resolver, Resolving, check
 from syncline.server.settings import Settings
 from syncline.server.space import Terms
 from syncline.server.spaces import Spaces
+from syncline.stores import SharedLogs
 from syncline.stores.tables.database import hold
+
+if TYPE_CHECKING:
+    from syncline.server.upstream import Upstream
 
 __all__ = ["ANYONE", "ROOT", "Service", "ServicePeer", "wall_clock_ms"]
 
@@ -74,10 +83,11 @@ class Service:
         makes_key: bool = False,
         authenticate: Authenticate | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
+        bus: Bus | None = None,
     ) -> None:
         """``authenticate`` is asked first who comes; ``makes_key``: a data directory without any API key gets one.
 
-        Raises BadSettings.
+        ``bus``: another one than the settings say. Raises BadSettings.
         """
         self.settings, self._resolvers = settings, dict(resolvers or {})
         check(self._resolvers)
@@ -91,7 +101,11 @@ class Service:
         self.limits = Limits(settings)
         self.links: dict[str, Callable[[], str]] = {}
         """What the server reaches out to, and how that stands: told by ``/readyz``."""
+        self.upstream: Upstream | None = None
+        """What keeps spaces in agreement with another server's, if there is one."""
         self._authenticate, self._makes_key, self._now_ms = authenticate, makes_key, now_ms
+        self._bus = bus
+        self._others: Others | None = None
 
     def start(self) -> None:
         """Opens the data directory; call it in the event loop. Raises StoreLocked if another server has it."""
@@ -102,33 +116,59 @@ class Service:
         self.audit = Audit(AuditTable(self.registry.database), self._now_ms)
         settings = self.settings
         self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.is_open, issuers=settings.oidc)
-        self.authenticator.on_ended = self.endings.note
+        self.authenticator.on_ended = self._note_ended
         with self.registry.database.holding("first start") as is_alone:
             if self._makes_key and is_alone and not self.registry.keys():
                 self.first_key = self.registry.create_key("first", ROOT)
                 self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
                 self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
         self.registry.create_space(DEFAULT_SPACE)
+        logs = open_logs(settings.store, data, Receipts(self.registry.secret("receipts")))
+        is_shared = kind_of(settings.store) == POSTGRES
         self.spaces = Spaces(
-            open_logs(settings.store, data, Receipts(self.registry.secret("receipts"))),
+            logs,
             data / "spaces",
             self.registry,
             self._now_ms,
-            Resolving(self._resolvers, self._now_ms),
+            Resolving(self._resolvers, self._now_ms, _name_of(data) if is_shared else None),
             max_open=self.settings.max_open_spaces,
             documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
             terms=Terms(settings.quotas, burst_seconds=settings.burst_seconds),
         )
+        if is_shared:
+            self._join(cast(SharedLogs, logs))
         self.endings.listeners.append(self.spaces.wake)
         opened = partial(self.spaces.use, create=settings.create_spaces)
         self._recording = Recording(ActTable(self.registry.database), opened)
         self._recording.look()
         self.endings.watch(self.registry.database, self._look_again, self.authenticator.confirm)
 
+    def _join(self, logs: SharedLogs) -> None:
+        """Joins the other servers that have these logs."""
+        settings, secret = self.settings, self.registry.secret("bus")
+        self._others = Others(
+            self._bus or open_bus(settings.bus, settings.store, secret),
+            Seal(secret),
+            logs,
+            self.spaces,
+            self.limits,
+            self.endings.look,
+            settings.away_seconds,
+        )
+        self.spaces.on_changed = self._others.registered
+        self._others.start()
+
+    def _note_ended(self, credentials: Sequence[str]) -> None:
+        self.endings.note(credentials)
+        if self._others is not None:
+            self._others.registered()
+
     async def stop(self) -> None:
         """Finishes what was begun and closes everything."""
         await self.endings.stop()
         await self._recording.finish()
+        if self._others is not None:
+            await self._others.stop()
         self.endings.listeners.remove(self.spaces.wake)
         await self.spaces.close()
         await self.authenticator.close()
@@ -139,6 +179,7 @@ class Service:
     async def _look_again(self) -> None:
         """Another program has changed the register."""
         await self.authenticator.look_again()
+        await self.spaces.review()
         self._recording.look()
 
     async def identify(self, token: str | None, caller: Callable[[], Caller]) -> Identity:
@@ -154,10 +195,11 @@ class Service:
 
     @asynccontextmanager
     async def enter(
-        self, identity: Identity, space: str, *, create: bool = True, address: str = ""
+        self, identity: Identity, space: str, *, create: bool = True, address: str = "", catch_up: bool = True
     ) -> AsyncIterator[Member]:
         """The space as its user sees it, open for as long as the block lasts. ``address``: where the user is.
 
+        ``catch_up``: with all that other servers have stored there; otherwise it is for what judges in the store.
         Raises UnknownSpace for another's space, in the words for one that does not exist.
         """
         if not identity.belongs_to(space):
@@ -167,6 +209,9 @@ class Service:
             meter = self.limits.meter(identity, address)
             member = Member(opened, identity, self.authenticator.is_valid, self.endings, meter)
             member.on_refused = lambda error: self.audit.refused(error, identity.user, space, address, "push")
+            if catch_up:
+                await opened.refresh()
+                member.has_caught_up = True
             member.check()
             yield member
 
@@ -184,6 +229,14 @@ def _vouched(identity: Identity) -> Identity:
     if identity.user == ROOT and identity.space is not None:
         raise Unauthorized(f"{ROOT} is of no space.")
     return identity._replace(credential=identity.credential or BY_HOST)
+
+
+def _name_of(data: Path) -> str:
+    """What tells the server that has this directory from others, for good."""
+    path = data / "server.name"
+    if not path.exists():
+        path.write_text(token_hex(8))
+    return path.read_text()
 
 
 class ServicePeer:
@@ -214,7 +267,8 @@ class ServicePeer:
                 answer = member.renew(identity, message.ref)
             self._identity = identity
             return encode(answer)
-        async with self._service.enter(self._identity, self._space) as member:
+        is_push = isinstance(message, Push)
+        async with self._service.enter(self._identity, self._space, catch_up=not is_push) as member:
             match message:
                 case Hello():
                     return encode(await member.welcome(message.node))

@@ -33,7 +33,7 @@ _push_body = msgspec.json.Decoder(PushBody)
 async def push(request: Request) -> None:
     """``POST push``: stores events; 200 with a result for each."""
     array = read_push(await request.body())
-    async with request.enter() as member:
+    async with request.enter(catch_up=False) as member:
         await request.answer(b"{%b}" % await member.push(array))
 
 
