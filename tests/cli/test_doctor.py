@@ -5,7 +5,9 @@ import json
 import pytest
 
 from syncline.cli.checks.here import file_system
+from tests import postgres
 from tests.cli.middlemen import between, buffering, no_upgrade, small_bodies
+from tests.nats import nats_server
 
 
 def findings(result):
@@ -91,3 +93,52 @@ def test_credentials_that_are_nobodys(syncline, server):
     assert result.code == 1
     assert "clock" in findings(result)["problem"]
     assert "server" in findings(result)["good"]
+
+
+# What servers share
+
+
+@pytest.fixture(scope="module")
+def durable():
+    """A database that survives a power cut."""
+    cluster = postgres.Cluster(fsync=True)
+    yield cluster.new_database()
+    cluster.close()
+
+
+def test_a_database_that_is_well(terminal, durable):
+    result = terminal("doctor", "--json", "--port", "0", "--store", durable)
+    assert result.code == 0, result.out
+    assert {"database", "bus"} <= findings(result)["good"]
+
+
+def test_a_database_that_forgets(terminal):
+    result = terminal("doctor", "--json", "--port", "0", "--store", postgres.new_database())
+    assert findings(result)["problem"] == {"database"}
+    assert "fsync" in result.out
+
+
+def test_a_database_that_is_read_only(terminal, durable):
+    address = f"{durable}&options=-c%20default_transaction_read_only%3Don"
+    result = terminal("doctor", "--json", "--port", "0", "--store", address)
+    assert "database" in findings(result)["problem"]
+    assert "primary" in result.out
+
+
+def test_a_database_that_is_not_there(terminal):
+    result = terminal("doctor", "--json", "--port", "0", "--store", "postgresql://nobody@127.0.0.1:1/none")
+    assert result.code == 1
+    assert findings(result)["problem"] == {"database", "bus"}
+
+
+def test_a_nats_that_is_well(terminal, durable):
+    with nats_server() as nats:
+        result = terminal("doctor", "--json", "--port", "0", "--store", durable, "--bus", nats.url, "--nats", nats.url)
+    assert result.code == 0, result.out
+    assert {"database", "bus", "NATS"} <= findings(result)["good"]
+
+
+def test_a_nats_that_is_not_there(terminal, durable):
+    away = "nats://127.0.0.1:1"
+    result = terminal("doctor", "--json", "--port", "0", "--store", durable, "--bus", away, "--nats", away)
+    assert findings(result)["problem"] == {"bus", "NATS"}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from syncline.cli.checks import here, there
+from syncline.cli.checks import here, shared, there
 from syncline.cli.checks.findings import GOOD, PROBLEM, WARNING, Check, Finding, carried_out
 from syncline.cli.chosen import DEFAULT_SPACE
 from syncline.cli.chosen import check_url as checked
@@ -46,7 +46,7 @@ def doctor(
     """
     settings, _ = gather(file=config_file(config), environment=os.environ, flags=flags)
     remote = Remote(server, space, token) if server else None
-    checks = chain(here.checks(settings), there.checks(remote) if remote else ())
+    checks = chain(here.checks(settings), shared.checks(settings), there.checks(remote) if remote else ())
     findings = asyncio.run(_look(checks, json=json))
     worst = {finding.state for finding in findings}
     if json:
