@@ -11,7 +11,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup serve test suite test-core test-js cover bench lint docs lock clean
+.PHONY: help setup serve test suite test-core test-js cover bench lint docs proto lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,9 @@ lint: setup  ## rules, format, types
 
 docs: setup  ## build the documentation into site/
 	$(BIN)/zensical build --clean --strict
+
+proto: setup  ## make what the gRPC transport needs of spec/syncline.proto
+	$(BIN)/python -m grpc_tools.protoc -Ispec --python_out=src/syncline/transports/grpc --pyi_out=src/syncline/transports/grpc spec/syncline.proto
 
 lock: $(UV)  ## resolve the locks again from pyproject.toml (UPGRADE=--upgrade for the newest)
 	$(COMPILE) --all-extras pyproject.toml -o requirements.lock

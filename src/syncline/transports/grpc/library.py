@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, PING_SECONDS, PONG_SECONDS
+from syncline.core.limits import IDLE_SECONDS, MAX_BODY_BYTES, MAX_HEAD_BYTES, PING_SECONDS, PONG_SECONDS
 from syncline.errors import BadSettings
 
 try:
@@ -40,15 +40,15 @@ Call = Any
 Behaviour = Callable[[Any, Call], Awaitable[None]]
 """Answers one call. The first argument is nothing to look at: messages are read from the call, when it is time."""
 
-_HEARTBEAT = (
+_BOTH = (
     ("grpc.keepalive_time_ms", int(PING_SECONDS * 1000)),
-    ("grpc.keepalive_timeout_ms", int(PONG_SECONDS * 1000)),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_metadata_size", MAX_HEAD_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_HEAD_BYTES),
 )
 _CLIENT = (
-    *_HEARTBEAT,
+    *_BOTH,
+    ("grpc.keepalive_timeout_ms", int(PONG_SECONDS * 1000)),
     ("grpc.http2.ping_timeout_ms", int((PING_SECONDS + PONG_SECONDS) * 1000)),  # an answer may be behind much of a page
     ("grpc.http2.bdp_probe", 0),  # its pings would hold up those that ask for life
     ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
@@ -58,7 +58,8 @@ _CLIENT = (
     ("grpc.enable_retries", 0),  # whoever syncs knows what may be sent again
 )
 _SERVER = (
-    *_HEARTBEAT,
+    *_BOTH,
+    ("grpc.keepalive_timeout_ms", int(IDLE_SECONDS * 1000)),  # also that of TCP: whoever reads slowly is not gone
     ("grpc.max_receive_message_length", MAX_BODY_BYTES + ENVELOPE_BYTES),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", int(PING_SECONDS * 1000 / 2)),
