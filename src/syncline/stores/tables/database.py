@@ -34,6 +34,10 @@ REWRITE = "PRAGMA secure_delete = ON; PRAGMA temp_store = FILE; VACUUM"
 LAYOUT = "SELECT name, sql FROM sqlite_schema ORDER BY name"
 
 
+HOLD = "PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"
+"""Nothing is ever written there: a journal on the disk would cost three waits for it when the file is let go."""
+
+
 class Schema(NamedTuple):
     """A kind of file: its application id, and a script for each version, which leads from the one before to it."""
 
@@ -236,7 +240,7 @@ def hold(path: Path) -> apsw.Connection:
     """Holds a lock file until it is closed; the system frees it when a process dies. Raises StoreLocked."""
     lock = apsw.Connection(str(path))
     try:
-        lock.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").fetchall()  # both, not the first alone
+        lock.execute(HOLD).fetchall()
     except apsw.BusyError:
         lock.close()
         raise StoreLocked(f"{path} is held by another program. Close that one first.") from None
