@@ -251,7 +251,7 @@ class Ledger:
             return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
         return (
             self._quota_refusal(event, submission)
-            or self._node_refusal(event)
+            or self._node_refusal(event, is_given=not _is_own(event, submission))
             or dependencies.refusal(event, self._find)
         )
 
@@ -261,10 +261,10 @@ class Ledger:
 
     def _may(self, submission: Submission, event: Event) -> bool:
         """Whether the author may do this with what was shown, or may do it and whoever shows that may give it."""
-        rights, item, action = submission.rights, event.item, event.action
-        if event.user == submission.user and rights.scope.allows(item, action):
-            return rights.is_trusted or rights.is_own or self.access.may(submission.user, item, action)
-        return self._is_given(event, submission) and self.access.may(str(event.user), item, action)
+        rights, may = submission.rights, self.access.may
+        if _is_own(event, submission):
+            return rights.is_trusted or rights.is_own or may(submission.user, event.item, event.action)
+        return self._is_given(event, submission) and may(str(event.user), event.item, event.action)
 
     def _is_given(self, event: Event, submission: Submission) -> bool:
         """Whether it is believed whose this event is: the right to give its item, which an administrator has with
@@ -274,14 +274,17 @@ class Ledger:
         may = GIVE in scope.actions if user.startswith(".") else self.access.may(user, event.item, GIVE)
         return may and scope.allows(event.item, GIVE) and isinstance(event.user, str)
 
-    def _node_refusal(self, event: Event) -> NodeConflict | None:
-        """A node belongs to one user, and on each item its counter rises; otherwise its file was copied."""
+    def _node_refusal(self, event: Event, *, is_given: bool) -> NodeConflict | None:
+        """A node belongs to one user, and on each item its counter rises; otherwise its file was copied.
+
+        What is given was counted by another log, where a server may write for the same people as this one does.
+        """
         state = self.nodes.get(event.node)
         if state is None:
             return None
         if state.user != event.user:
             return NodeConflict("This node belongs to another user. Take a new node id.")
-        if event.n > state.n:
+        if event.n > state.n or is_given:
             return None
         here = [each.n for each in self.accepted if each.item == event.item and each.node == event.node]
         last = here[-1] if here else self._last_n(event.item, event.node)
@@ -304,3 +307,8 @@ class Ledger:
         if event.item[0] == ".":
             self.access = self.access.after([Placed(seq, event)])
         return seq
+
+
+def _is_own(event: Event, submission: Submission) -> bool:
+    """Whether whoever pushes an event is its author, with credentials for doing this."""
+    return event.user == submission.user and submission.rights.scope.allows(event.item, event.action)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from syncline.errors import NotFound, SynclineError
+from syncline.server import upstream
 from syncline.server.api import (
     acl,
     assets,
     audit,
     auth,
+    centre,
     documents,
     history,
     issuers,
@@ -35,8 +37,6 @@ from syncline.server.http import Address, Endpoint, Receive, Request, Scope, Sen
 from syncline.server.resolving import Resolver
 from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
-from syncline.server.upstream import Upstream
-from syncline.server.upstream import start as start_upstream
 
 if TYPE_CHECKING:
     from syncline.server.api.nats_group import NatsEndpoint
@@ -69,6 +69,7 @@ DESCRIBED = (
     Address("acl/explain", {"POST": acl.explain}),
     Address("acl/{id}", {"DELETE": acl.remove_rule}),
     Address("audit", {"GET": audit.show_audit}),
+    Address("upstream", {"GET": centre.show_upstream}),
     Address("auth/login", {"POST": auth.login}, is_public=True),
     Address("auth/refresh", {"POST": auth.refresh}, is_public=True),
     Address("auth/logout", {"POST": auth.logout}, is_public=True),
@@ -122,7 +123,6 @@ class App:
         self.grpc_port: int | None = None
         """Where gRPC is served beside the app, if it is; see ``run``."""
         self._nats = _nats_endpoint(self.service)
-        self._upstream: Upstream | None = None
         self._is_started = False
         self._websocket = WebSocketEndpoint(self.service, Commands)
         routes: list[BaseRoute] = [WebSocketRoute(path, self._websocket) for path in WEBSOCKETS]
@@ -174,7 +174,7 @@ class App:
             self.service.start()
             if self._nats is not None:
                 self._nats.start()
-            self._upstream = start_upstream(self.service)
+            upstream.start(self.service)
             self._is_started = True
 
     async def end_sessions(self) -> None:
@@ -193,8 +193,8 @@ class App:
         """Finishes what was begun and closes everything. A host without lifespan calls it at its end."""
         if self._is_started:
             self._is_started = False
-            if self._upstream is not None:
-                await self._upstream.stop()
+            if self.service.upstream is not None:
+                await self.service.upstream.stop()
             if self._nats is not None:
                 await self._nats.stop()
             await self.service.stop()

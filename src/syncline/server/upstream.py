@@ -39,14 +39,12 @@ AGAIN_SECONDS = 15.0
 SUFFIX = ".upstream"
 
 
-def start(service: Service) -> Upstream | None:
+def start(service: Service) -> None:
     """Begins to follow the centre, if there is one."""
-    if not service.settings.upstream:
-        return None
-    upstream = Upstream(service.settings)
-    upstream.start(service.spaces)
-    service.links["upstream"] = upstream.__str__
-    return upstream
+    if service.settings.upstream:
+        service.upstream = Upstream(service.settings)
+        service.upstream.start(service.spaces)
+        service.links["upstream"] = service.upstream.__str__
 
 
 class Upstream:
@@ -84,7 +82,8 @@ class Upstream:
 
     def __str__(self) -> str:
         """The states in one line."""
-        parts = (f"{name} {each.state}, {each.pending} pending" for name, each in self.state().items())
+        states = self.state().items()
+        parts = (f"{name} {each.state}, {each.pending} pending, {each.refused} refused" for name, each in states)
         return "; ".join(parts) or "offline"
 
     async def _stay(self, spaces: Spaces, name: str) -> None:

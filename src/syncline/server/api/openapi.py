@@ -12,7 +12,7 @@ import msgspec
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import Hello, Page, Welcome
 from syncline.errors import BY_CODE
-from syncline.server.api import account_shapes, acl, audit, issuers, shapes
+from syncline.server.api import account_shapes, acl, audit, centre, issuers, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
@@ -53,6 +53,7 @@ ANSWERS: Mapping[str, Any] = {
     **dict.fromkeys(("remove_rule", "remove_rules"), acl.Removed),
     "explain": acl.Explanation,
     "show_audit": audit.Audit,
+    "show_upstream": centre.Standing,
     "list_issuers": issuers.KnownIssuers,
     **account_shapes.ANSWERS,
 }
