@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from syncline.cli.checks import here, shared, there
-from syncline.cli.checks.findings import GOOD, PROBLEM, WARNING, Check, Finding, carried_out
+from syncline.cli.checks.findings import GOOD, PROBLEM, WARNING, Checks, Finding, carried_out
 from syncline.cli.chosen import DEFAULT_SPACE
 from syncline.cli.chosen import check_url as checked
 from syncline.cli.failures import REFUSED
@@ -46,8 +46,9 @@ def doctor(
     """
     settings, _ = gather(file=config_file(config), environment=os.environ, flags=flags)
     remote = Remote(server, space, token) if server else None
-    checks = chain(here.checks(settings), shared.checks(settings), there.checks(remote) if remote else ())
-    findings = asyncio.run(_look(checks, json=json))
+    things = [here.checks(settings), shared.checks(settings), *([there.checks(remote)] if remote else [])]
+    logging.getLogger("syncline").addHandler(logging.NullHandler())  # what goes wrong is a finding
+    findings = asyncio.run(_look(things, json=json))
     worst = {finding.state for finding in findings}
     if json:
         emit({"well": PROBLEM not in worst, "findings": [finding._asdict() for finding in findings]})
@@ -57,12 +58,13 @@ def doctor(
         raise typer.Exit(REFUSED)
 
 
-async def _look(checks: Iterator[tuple[str, Check]], *, json: bool) -> list[Finding]:
+async def _look(things: Iterable[Checks], *, json: bool) -> list[Finding]:
     findings = []
-    async for finding in carried_out(checks):
-        findings.append(finding)
-        if not json:
-            _show(finding)
+    for checks in things:
+        async for finding in carried_out(checks):
+            findings.append(finding)
+            if not json:
+                _show(finding)
     return findings
 
 

@@ -1,5 +1,7 @@
 """Where a command administers users and keys: at a server, or in a data directory on the server's own machine.
 
+Where the settings say that the register is in a database, that is administered in place of the directory's.
+
 A command says ``@administering`` and gets an ``Ask`` as its first argument; the flags that say where are added to its
 own.
 """
@@ -14,9 +16,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
+from msgspec.structs import replace
 
 from syncline.cli.chosen import DEFAULT_SPACE, origin, server_of
 from syncline.cli.failures import misused
@@ -127,12 +131,23 @@ async def _record(settings: Settings) -> None:
     """Lets the logs tell of what was done. A server that runs does so itself, within a second."""
     from syncline.server.service import Service  # as in ``serve``
 
-    service = Service(settings)
-    try:
-        service.start()
-    except StoreLocked:
+    with _place_of_its_own(settings) as data:
+        service = Service(replace(settings, data=data))
+        try:
+            service.start()
+        except StoreLocked:
+            return
+        await service.stop()
+
+
+@contextmanager
+def _place_of_its_own(settings: Settings) -> Iterator[str]:
+    """The data directory; where the logs are in a database, one for now: nothing that stays belongs there."""
+    if kind_of(settings.store) != POSTGRES:
+        yield settings.data
         return
-    await service.stop()
+    with TemporaryDirectory(prefix="syncline-") as directory:
+        yield directory
 
 
 @contextmanager

@@ -39,17 +39,18 @@ def problem(what: str, found: str, advice: str) -> Finding:
     return Finding(PROBLEM, what, found, advice)
 
 
-async def carried_out(checks: Iterator[tuple[str, Check]]) -> AsyncIterator[Finding]:
-    """What the checks find, one after the other; the name of each stands for what it looks at if it fails."""
+Checks = Iterator[tuple[str, Check]]
+"""Checks of one thing, each with what it looks at; those after one that fails itself have nothing to look at."""
+
+
+async def carried_out(checks: Checks) -> AsyncIterator[Finding]:
+    """What checks of one thing find, one after the other, until one fails."""
     for name, check in checks:
         try:
             answer = check()
-            findings = await answer if inspect.isawaitable(answer) else answer
-            for finding in findings:
+            for finding in await answer if inspect.isawaitable(answer) else answer:
                 yield finding
-        except SynclineError as error:
-            yield problem(name, error.message, "Mend this, then look again: more may be behind it.")
-        except (OSError, TimeoutError) as error:
-            yield problem(
-                name, f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__}", "See above."
-            )
+        except (SynclineError, OSError) as error:
+            words = error.message if isinstance(error, SynclineError) else error.strerror or str(error)
+            yield problem(name, words.partition("\n")[0], "Mend this, then look again: more may be behind it.")
+            return

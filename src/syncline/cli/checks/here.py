@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import NamedTemporaryFile
 
-from syncline.cli.checks.findings import Check, Finding, good, problem, warning
+from syncline.cli.checks.findings import Checks, Finding, good, problem, warning
 from syncline.server.settings import Settings
 
 MIN_FREE_BYTES = 1 << 30
@@ -26,7 +26,7 @@ REMOTE_KINDS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "glusterfs", "ceph")
 """File systems over which several machines may write, so that SQLite's locks and shared memory do not hold there."""
 
 
-def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
+def checks(settings: Settings) -> Checks:
     """The checks of these settings on this machine."""
     yield "data", lambda: directory(settings)
     yield "disk", lambda: disk(Path(settings.data))

@@ -9,7 +9,7 @@ from secrets import token_bytes
 from statistics import median
 from typing import Any
 
-from syncline.cli.checks.findings import Check, Finding, good, problem, warning
+from syncline.cli.checks.findings import Checks, Finding, good, problem, warning
 from syncline.server.bus import Bus
 from syncline.server.bus.chosen import open_bus
 from syncline.server.logs import POSTGRES, kind_of, load
@@ -35,7 +35,7 @@ SURVEY = """
 """
 
 
-def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
+def checks(settings: Settings) -> Checks:
     """The checks of what these settings share with other servers; none if they share nothing."""
     if kind_of(settings.store) == POSTGRES:
         yield "database", lambda: database(settings.store)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from statistics import median
 from urllib.parse import urlsplit
 
 import msgspec
 
-from syncline.cli.checks.findings import Check, Finding, good, problem, warning
+from syncline.cli.checks.findings import Checks, Finding, good, problem, warning
 from syncline.cli.remote import Remote
 from syncline.core.limits import MAX_BODY_BYTES
 from syncline.core.messages import Live, Push, Welcome
@@ -29,7 +29,7 @@ SKEW_MS = 5_000
 MAX_SKEW_MS = 300_000
 
 
-def checks(remote: Remote) -> Iterator[tuple[str, Check]]:
+def checks(remote: Remote) -> Checks:
     """The checks of a server by its address. They store nothing."""
     yield "server", lambda: reachable(remote)
     yield "clock", lambda: clock(remote)
