@@ -17,19 +17,19 @@ from syncline.core.log import Receipts
 from syncline.errors import ForeignFile, NewerSchema, StoreClosed, StoreDamaged, StoreLocked
 from syncline.stores import load
 from syncline.stores.lmdb import LmdbEventStore, LmdbLogs, environment, layout
-from syncline.testing import Author, LogStoreContract
+from syncline.testing import AdoptionContract, Author, LogStoreContract
 
 RECEIPTS = Receipts(b"of these tests")
 NOW_MS = 1_750_000_000_000
 TINY = 64 * 1024
 
 
-class TestLmdbEventStore(LogStoreContract):
+class TestLmdbEventStore(LogStoreContract, AdoptionContract):
     def make(self, directory, epoch, receipts):
         return LmdbEventStore(directory / "log.lmdb", receipts)
 
 
-class TestLmdbEventStoreOfShortRuns(LogStoreContract):
+class TestLmdbEventStoreOfShortRuns(LogStoreContract, AdoptionContract):
     """In a map that is too small from the beginning."""
 
     def make(self, directory, epoch, receipts):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -14,6 +15,7 @@ from syncline.core import stamps
 from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
+from syncline.core.adoption import adopt, nodes_after
 from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -26,6 +28,8 @@ from syncline.stores.lmdb.environment import MAP_BYTES, Environment
 from syncline.stores.lmdb.layout import END_KEY, EPOCH_KEY, pack, unpack
 from syncline.stores.lmdb.taken import Taken, gather
 from syncline.stores.lmdb.transaction import Transaction
+
+Result = TypeVar("Result")
 
 _node_decoder = msgspec.msgpack.Decoder(NodeState)
 
@@ -57,17 +61,32 @@ class LmdbEventStore:
     ) -> Appended:
         """See ``EventStore.append``."""
         with self._lock:
-            try:
-                appended = self._env.write(lambda txn: self._append(txn, submissions, now_ms, access, quotas))
-            except Exception:
-                with suppress(Exception):
-                    self._read_ends()  # a commit that failed may have been carried out after all
-                raise
-            self._head = appended.head
-            self._size += _bytes(appended.rows)
-            if self._items is not None:
-                self._items.update(row.event.item for row in appended.rows if row.event.item[0] != ".")
+            appended = self._write(lambda txn: self._append(txn, submissions, now_ms, access, quotas))
+            self._note(appended.head, appended.rows)
         return appended
+
+    def adopt(self, entries: Sequence[Entry], then: Head) -> Head:
+        """See ``LogStore.adopt``."""
+        with self._lock:
+            head, rows = self._write(lambda txn: self._adopt(txn, entries, then))
+            self._note(head, rows)
+        return head
+
+    def _write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Does something in a transaction; what is known of the log's end stays right if that fails."""
+        try:
+            return self._env.write(work)
+        except Exception:
+            with suppress(Exception):
+                self._read_ends()  # a commit that failed may have been carried out after all
+            raise
+
+    def _note(self, head: Head, rows: Sequence[Row]) -> None:
+        """Rows were committed."""
+        self._head = head
+        self._size += _bytes(rows)
+        if self._items is not None:
+            self._items.update(row.event.item for row in rows if row.event.item[0] != ".")
 
     def _read_ends(self) -> None:
         with self._env.reading() as txn:
@@ -92,12 +111,23 @@ class LmdbEventStore:
         )
         outcomes = [ledger.submit(submission) for submission in submissions]
         head, rows = extend(self._head, ledger.accepted, now_ms, self._receipts)
+        self._store(txn, head, rows, {row.event.node: ledger.nodes[row.event.node] for row in rows})
+        return Appended(outcomes, rows, head, ledger.access)
+
+    def _adopt(self, txn: Transaction, entries: Sequence[Entry], then: Head) -> tuple[Head, list[Row]]:
+        head, rows = adopt(self._head, entries, then)
+        if not self._head.seq:
+            txn.put("meta", EPOCH_KEY, head.epoch.encode())
+        events = [row.event for row in rows]
+        self._store(txn, head, rows, nodes_after(_nodes(txn, {event.node for event in events}), events))
+        return head, rows
+
+    def _store(self, txn: Transaction, head: Head, rows: Sequence[Row], writers: Mapping[str, NodeState]) -> None:
         if rows:
             _insert(txn, rows)
             item_index.extend(txn, rows, self._index_run)
-            _put_nodes(txn, {row.event.node: ledger.nodes[row.event.node] for row in rows})
+            _put_nodes(txn, writers)
             txn.put("meta", END_KEY, pack(head.at) + pack(self._size + _bytes(rows)))
-        return Appended(outcomes, rows, head, ledger.access)
 
     def _room(self, txn: Transaction, quotas: Quotas) -> Room:
         if not quotas.items:
