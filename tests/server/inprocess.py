@@ -22,6 +22,7 @@ class Exchange:
         token: str = "",
         body: bytes = b"",
         query: str = "",
+        media: str = "",
     ):
         self.sent: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
@@ -34,7 +35,10 @@ class Exchange:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(b"authorization", f"Bearer {token}".encode())] if token else [],
+            "headers": [
+                *([(b"authorization", f"Bearer {token}".encode())] if token else []),
+                *([(b"content-type", media.encode())] if media else []),
+            ],
             "client": ("127.0.0.1", 1),
         }
         first = {"type": "websocket.connect"} if kind == "websocket" else {"type": "http.request", "body": body}
