@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from threading import RLock
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from syncline.errors import BadSettings, NewerSchema, StorageFull, StoreClosed, StoreUnavailable
@@ -22,6 +21,7 @@ except ImportError as error:
     raise BadSettings("PostgreSQL needs more packages: pip install 'syncline[postgres]'") from error
 
 CONNECTIONS = 8
+"""At most, of one pool."""
 WAIT_SECONDS = 5.0
 """How long one waits for a connection; a database that restarts is back by then."""
 MIGRATION_LOCK = 0x53594E43
@@ -53,19 +53,13 @@ Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 WITHOUT_WAITING = "; SET LOCAL synchronous_commit TO off"
-COUNTED = "; UPDATE schemas SET written = written + 1 WHERE name = '{name}'"
-WRITTEN = "SELECT written FROM schemas WHERE name = %s"
 
 BOOK = """
     CREATE SCHEMA IF NOT EXISTS syncline;
-    CREATE TABLE IF NOT EXISTS syncline.schemas (
-        name TEXT PRIMARY KEY,
-        version INTEGER NOT NULL,
-        written BIGINT NOT NULL
-    )
+    CREATE TABLE IF NOT EXISTS syncline.schemas (name TEXT PRIMARY KEY, version INTEGER NOT NULL)
 """
 HAS_BOOK = "SELECT to_regclass('syncline.schemas') IS NOT NULL"
-ENTER = "INSERT INTO schemas VALUES (%s, 0, 0) ON CONFLICT DO NOTHING"
+ENTER = "INSERT INTO schemas VALUES (%s, 0) ON CONFLICT DO NOTHING"
 VERSION = "SELECT version FROM schemas WHERE name = %s"
 SET_VERSION = "UPDATE schemas SET version = %s WHERE name = %s"
 
@@ -80,15 +74,8 @@ class Schema(NamedTuple):
 class PostgresDatabase:
     """The tables of one kind in one database. Thread-safe."""
 
-    def __init__(self, url: str, schema: Schema, *, one_writer: bool = False, connections: int = CONNECTIONS) -> None:
-        """``one_writer``: one transaction writes at a time, of all programs, as in a file; and they are counted.
-
-        Raises StoreUnavailable if there is nobody at the address, NewerSchema, and BadSettings.
-        """
-        self._schema = schema
-        self._counted = COUNTED.format(name=schema.name) if one_writer else ""
-        self._own = 0
-        self._writer_lock = RLock()
+    def __init__(self, url: str, schema: Schema) -> None:
+        """Raises StoreUnavailable if there is nobody at the address, NewerSchema, and BadSettings."""
         self._closed = False
         address = _address(url)
         with _translated("could not be opened", tell=True), psycopg.connect(address, autocommit=True) as connection:
@@ -98,7 +85,7 @@ class PostgresDatabase:
             kwargs={"autocommit": True},
             configure=_configure,
             min_size=1,
-            max_size=connections,
+            max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             reconnect_timeout=WAIT_SECONDS,
             open=True,
@@ -109,11 +96,11 @@ class PostgresDatabase:
         """A cursor in a transaction: committed durably when the block ends, undone if it raises.
 
         One that is not ``durable`` may be lost when the machine of the database loses its power, but never others with
-        it. If the connection breaks while it commits, it raises, and only looking again tells whether it was.
+        it. If the connection breaks while it commits, it raises, and only looking again tells whether it was. A block
+        that says nothing to the database for half a minute is undone: it holds locks.
         """
-        begin = WRITE + ("" if durable else WITHOUT_WAITING) + self._counted
-        with self._writer_lock if self._counted else nullcontext(), self.at_once() as cursor:
-            cursor.execute(begin)
+        with self.at_once() as cursor:
+            cursor.execute(WRITE + ("" if durable else WITHOUT_WAITING))
             try:
                 yield cursor
             except BaseException:
@@ -121,7 +108,6 @@ class PostgresDatabase:
                     cursor.connection.execute("ROLLBACK")
                 raise
             cursor.connection.execute("COMMIT")
-            self._own += 1
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
@@ -154,15 +140,6 @@ class PostgresDatabase:
             self._pool.putconn(connection)
             connection = self._pool.getconn()
         return connection
-
-    def foreign_version(self) -> int:
-        """A number that changes when another program has written; what this object writes does not change it.
-
-        It is for tables that have ``one_writer`` at a time.
-        """
-        with self._writer_lock, self.at_once() as cursor:
-            (written,) = cursor.execute(WRITTEN, (self._schema.name,)).fetchone()
-            return int(written) - self._own
 
     def close(self) -> None:
         """Closes every connection. Closing twice does nothing."""

@@ -5,7 +5,7 @@ Both begin by moving the log's end from where it was taken to be; if it is elsew
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from syncline.stores.postgres.ends import MOVE, End, move_parameters
 
 FEW = 64
 """Rows for which one statement is quicker than COPY, which takes a transaction and two waits more."""
+PACKED = 1_000
+"""Values and lengths that are sent at a time: some 200 rows."""
 COLUMNS = "log, seq, at, id, n, digest, tail, item, node, entry"
 STAYS = "SELECT 1 FROM logs WHERE key = %s AND name IS NOT NULL AND epoch = %s AND seq = %s AND tail = %s"
 MOVE_WITH_NODES = f"""
@@ -73,7 +75,8 @@ def store(cursor: Any, key: int, draft: Draft) -> bool:
     if cursor.execute(MOVE_AND_COPY, parameters).fetchone() is None:
         return False
     with cursor.copy(COPY) as copy:
-        copy.write(_packed(key, draft))
+        for part in _packed(key, draft):
+            copy.write(part)
     return True
 
 
@@ -101,8 +104,8 @@ _FIXED = Struct(">hiqiqiqi16siqi32si8s")
 _LENGTH = Struct(">i")
 
 
-def _packed(key: int, draft: Draft) -> bytes:
-    """Rows in the binary format of COPY; see PostgreSQL's documentation of that command."""
+def _packed(key: int, draft: Draft) -> Iterator[bytes]:
+    """Rows in the binary format of COPY, in parts: while one is packed, the database stores the one before."""
     fixed, length = _FIXED.pack, _LENGTH.pack
     parts = [BEGIN_COPY]
     for at, (seq, tail, event, encoded) in zip(draft.times, draft.rows, strict=True):
@@ -114,4 +117,7 @@ def _packed(key: int, draft: Draft) -> bytes:
             length(len(encoded)),
             encoded,
         )
-    return b"".join((*parts, END_COPY))
+        if len(parts) >= PACKED:
+            yield b"".join(parts)
+            parts.clear()
+    yield b"".join((*parts, END_COPY))
