@@ -156,9 +156,7 @@ class Writer(Thread):
             while not self.is_over.is_set():
                 event = author.event()
                 try:
-                    connection.request(
-                        "POST", "/v1/spaces/s/push", push_body([event]), {"Content-Type": "application/json"}
-                    )
+                    connection.request("POST", "/v1/spaces/s/push", push_body([event]), JSON)
                     response = connection.getresponse()
                     answer = json.loads(response.read())
                 except (OSError, HTTPException) as error:
