@@ -35,6 +35,11 @@ class Stub:
         request = REQUESTS[method](**fields)
         return getattr(self._stub, method)(request, metadata=self.metadata, timeout=timeout)
 
+    def end(self, method: str, *, timeout: float, **fields: Any) -> grpc.StatusCode:
+        """How one call ends."""
+        begun = getattr(self._stub, method).future(REQUESTS[method](**fields), metadata=self.metadata, timeout=timeout)
+        return begun.code()
+
     def raw(self, method: str, body: bytes, **more: Any) -> bytes:
         """One call with a body that may be anything."""
         ask = self.channel.unary_unary(f"/syncline.v1.Syncline/{method}")

@@ -201,6 +201,27 @@ def test_refusals_are_in_the_audit_with_where_they_came_from(server, space):
     assert notes == [("unauthorized gRPC Push", "203.0.113.9")]
 
 
+def test_a_deadline_that_passes_leaves_no_half_push(call):
+    batches = [Author().events(20) for _ in range(40)]
+    ends = [call.end("Push", timeout=n / 2_000, events=body(batch)) for n, batch in enumerate(batches)]
+    assert set(ends) <= {grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED}
+    assert grpc.StatusCode.DEADLINE_EXCEEDED in ends
+    again = [json.loads(call("Push", events=body(batch)).results) for batch in batches]
+    assert sorted(result["seq"] for results in again for result in results) == list(range(1, 801))
+    entries = json.loads(call("Pull", limit=10_000).entries)
+    assert sorted(entry["event"]["id"] for entry in entries) == sorted(
+        event["id"] for each in batches for event in each
+    )
+
+
+def test_metadata_may_be_long_but_not_too_long(server, space):
+    with calling(server, space, server.key, x_more="x" * 50_000) as call:
+        assert call("Pull").cursor
+    with calling(server, space, server.key, x_more="x" * 80_000) as call, pytest.raises(grpc.RpcError) as raised:
+        call("Pull")
+    assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 # Streams
 
 
@@ -264,6 +285,18 @@ def test_streams_end_when_the_server_stops(serve):
             next(pages)
     told = refusal(raised.value)
     assert (told["code"], told["status"], told["retryable"]) == ("shutting_down", "UNAVAILABLE", True)
+
+
+def test_a_reader_that_does_not_read_holds_up_no_stop(serve):
+    server = serve(grpc_port=0, shutdown_seconds=0.5)
+    with calling(server, token=server.key) as call:
+        pages = call("Live")
+        next(pages)
+        for _ in range(40):
+            put(call, 200, payload="x" * 4_000)
+        assert server.stop() == 0
+        assert "Traceback" not in server.log()
+        pages.cancel()
 
 
 @pytest.mark.slow

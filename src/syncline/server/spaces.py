@@ -74,9 +74,10 @@ class Spaces:
     @asynccontextmanager
     async def use(self, name: str, *, create: bool) -> AsyncIterator[Space]:
         """The space, open for as long as the block lasts. ``create``: made if it does not exist yet."""
-        space = self._open.get(name)
-        if space is None or space.is_stale:
-            space = await self._get(name, create=create)
+        while (space := self._open.get(name)) is None or space.is_stale:
+            opening = asyncio.ensure_future(self._get(name, create=create))
+            opening.add_done_callback(_look_at)
+            await asyncio.shield(opening)  # whoever asked may go meanwhile: half open, a space would be nobody's
         self._open.move_to_end(name)
         space.users += 1
         try:
@@ -84,11 +85,11 @@ class Spaces:
         finally:
             space.users -= 1
 
-    async def _get(self, name: str, *, create: bool) -> Space:
+    async def _get(self, name: str, *, create: bool) -> None:
         async with self._opening:
             if name in self._open:
                 if not self._open[name].is_stale:
-                    return self._open[name]
+                    return
                 await self._close(self._open.pop(name))
             if self._stopping:
                 raise ShuttingDown("The server is stopping.")
@@ -113,7 +114,6 @@ class Spaces:
             )
             self._open[name] = space
             self._resolving.join(space)
-            return space
 
     async def _make_room(self) -> None:
         """Closes the space that was used longest ago and is not in use now."""
@@ -242,3 +242,9 @@ def _open_snapshots(path: Path, store: LogStore) -> SnapshotStore:
         log.warning("documents are kept in memory alone: %s", error.message)
         snapshots = MemorySnapshotStore()
     return AnchoredSnapshots(snapshots, store.tail)
+
+
+def _look_at(opening: asyncio.Future[None]) -> None:
+    """Whoever waits for it is told why it failed; if nobody does, that is no news."""
+    if not opening.cancelled():
+        opening.exception()
