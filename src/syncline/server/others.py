@@ -193,8 +193,12 @@ class Others:
     async def _look(self) -> None:
         """Looks how far the open spaces reach by now."""
         try:
-            self._reach(await asyncio.to_thread(self._logs.heads, list(self._spaces.open)))
+            heads = await asyncio.to_thread(self._logs.heads, list(self._spaces.open))
             self._is_blind = False
+            for name, seq in heads.items():
+                space = self._spaces.open.get(name)
+                if space is not None and space.hub.head.seq != seq:  # also if it was put back from a copy
+                    space.look()
         except SynclineError as error:
             if not self._is_blind:
                 log.warning("what other servers have stored cannot be seen: %s", error.message)

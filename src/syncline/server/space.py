@@ -129,11 +129,15 @@ class Space:
             await self._authority.refresh()
 
     def hear(self, seq: int) -> None:
-        """Another server may have stored something, up to a seq: it is looked for soon."""
-        if seq > self.hub.head.seq and self.store.is_shared:
-            self._has_heard = True
-            if self._hearing is None:
-                self._hearing = asyncio.create_task(self._catch_up())
+        """Another server says that it has stored something, up to a seq: it is looked for soon."""
+        if seq > self.hub.head.seq:
+            self.look()
+
+    def look(self) -> None:
+        """What other servers have stored is looked for soon."""
+        self._has_heard = self.store.is_shared
+        if self._has_heard and self._hearing is None:
+            self._hearing = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         try:
