@@ -18,6 +18,7 @@ from syncline.core.cursors import CursorCodec
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError, UnknownSpace
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
+from syncline.server.closings import Closings
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
 from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access
@@ -62,7 +63,7 @@ class Spaces:
             ThreadPoolExecutor(WRITERS, "syncline-writer"), ThreadPoolExecutor(READERS, "syncline-reader")
         )
         self._open: OrderedDict[str, Space] = OrderedDict()
-        self._opening = asyncio.Lock()
+        self._opening, self._closings = asyncio.Lock(), Closings()
         self._checkpoints = asyncio.create_task(self._checkpoint())
         self._stopping = False
         self.on_stored: Callable[[str, int], None] = lambda name, seq: None
@@ -96,6 +97,7 @@ class Spaces:
             if create:
                 await asyncio.to_thread(self._registry.create_space, name)
             terms = await asyncio.to_thread(self._terms_of, name)
+            await self._closings.ended(name)
             await self._make_room()
             store = await asyncio.to_thread(self._logs.open, name)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
@@ -116,14 +118,14 @@ class Spaces:
             self._resolving.join(space)
 
     async def _make_room(self) -> None:
-        """Closes the space that was used longest ago and is not in use now."""
+        """Has the space closed that was used longest ago and is not in use now."""
         if len(self._open) < self._max_open:
             return
         idle = next((space for space in self._open.values() if not space.users), None)
         if idle is None:
             raise Overloaded(f"{self._max_open} spaces are in use; try again in a moment.")
         del self._open[idle.name]
-        await self._close(idle)
+        await self._closings.begin(idle.name, self._close(idle))
 
     async def change(
         self, name: str, *, quotas: Mapping[str, int | None] | None = None, suspended: bool | None = None
@@ -186,6 +188,7 @@ class Spaces:
             space = self._open.get(name)
             if space is not None:
                 await self._end(space)
+            await self._closings.ended(name)
             await asyncio.to_thread(self._remove, name)
         self.on_changed()
 
@@ -228,6 +231,7 @@ class Spaces:
         spaces: Sequence[Space] = list(self._open.values())
         self._open.clear()
         await asyncio.gather(*map(self._close, spaces))
+        await self._closings.all_ended()
         self._resolving.close()
         for executor in self._crew:
             executor.shutdown()
