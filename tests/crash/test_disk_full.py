@@ -87,6 +87,8 @@ def test_a_small_disk(tmp_path):
         ("sqlite", "spaces/s.db-wal", "fdatasync"),
         ("lmdb", "lmdb/s.lmdb/data.mdb", "pwrite64,pwritev"),
         ("lmdb", "lmdb/s.lmdb/data.mdb", "fdatasync"),
+        ("jsonl", "jsonl/s.jsonl/0000000000000001.jsonl", "write"),
+        ("jsonl", "jsonl/s.jsonl/0000000000000001.jsonl", "fsync"),
     ],
 )
 def test_a_disk_that_fails_now_and_then(tmp_path, store, file, call):

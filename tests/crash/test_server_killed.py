@@ -125,7 +125,7 @@ def get(connection: http.client.HTTPConnection, path: str) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("store", "rounds"), [("sqlite", ROUNDS), ("lmdb", FEW_ROUNDS)])
+@pytest.mark.parametrize(("store", "rounds"), [("sqlite", ROUNDS), ("lmdb", FEW_ROUNDS), ("jsonl", FEW_ROUNDS)])
 def test_killed_again_and_again(nursery, chance, tmp_path, store, rounds):
     settings = {"data": str(tmp_path / "data"), "port": 0, "open": True, "log_level": "error", "store": store}
     left: list[list[list[Any]]] = [[] for _ in range(6)]

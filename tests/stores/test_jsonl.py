@@ -1,5 +1,6 @@
 """The store in JSON Lines keeps the contracts, its segments are what one reads with cat, and a crash tears nothing."""
 
+import errno
 import json
 import os
 import resource
@@ -390,6 +391,31 @@ def test_a_disk_that_is_full_for_the_index_stores_nothing_either(folder):
             push(store, author.events(5))
         assert (folder / FIRST).read_bytes() == before
         assert push(store, Author("other").events(1)).outcomes == [[11]]
+
+
+def test_a_write_that_cannot_be_taken_back_yet_is_taken_back_later(folder, monkeypatch):
+    """The disk fails when a batch is synced, and when it is taken back, and then not any more."""
+    fails, sync = iter([True, True, True, False]), os.fsync
+
+    def fsync(file):
+        if next(fails, False):
+            raise OSError(errno.EIO, "as of a broken disk")
+        sync(file)
+
+    author = Author()
+    with open_log(folder) as store:
+        push(store, author.events(2))
+        before = (folder / FIRST).read_bytes()
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="broken disk"):
+            push(store, author.events(2))
+        with pytest.raises(StoreDamaged):
+            push(store, author.events(2))
+        assert store.head().seq == 2
+        assert push(store, Author("other").events(1)).outcomes == [[3]]
+        assert (folder / FIRST).read_bytes().startswith(before)
+    drop_index(folder)
+    assert len(read(folder)) == 3
 
 
 def test_a_segment_for_which_there_is_no_room_is_not_begun(folder):

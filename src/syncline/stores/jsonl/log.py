@@ -89,7 +89,9 @@ class IndexedLog:
         """A transaction in which ``store`` may be called once. Segment and index are written to both, or neither."""
         self.db.check_open()
         if self._is_stuck:
-            raise StoreDamaged(f"{self.segments.folder}: a write failed half-way. Close and reopen the log.")
+            self._take_back(self.reached.mark.offset)  # the disk may be better now
+        if self._is_stuck:
+            raise StoreDamaged(f"{self.segments.folder}: a write that failed cannot be taken back. Reopen the log.")
         self._rotate()
         size, self._written = self.segments.size, None
         try:
