@@ -14,7 +14,7 @@ from syncline.core.admission import Submission
 from syncline.core.limits import MAX_ITEM_LENGTH, MAX_NODE_LENGTH
 from syncline.core.log import Receipts
 from syncline.core.quotas import Quotas
-from syncline.errors import BadSettings, NewerSchema, SpaceDeleted, StoreUnavailable
+from syncline.errors import BadSettings, NewerSchema, SpaceDeleted, StorageFull, StoreUnavailable
 from syncline.stores import load
 from syncline.stores.postgres import PostgresLogs
 from syncline.testing import AdoptionContract, Author, LogStoreContract
@@ -217,6 +217,42 @@ def test_connections_that_ended_are_not_used(url, server, space):
     )
     assert push(store, author.events(1)).outcomes == [[2]]
     assert seqs(store) == [1, 2]
+
+
+FULL = """
+    CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON syncline.entries FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_on_a_full_disk_nothing_is_stored(size):
+    url, author = postgres.new_database(), Author()
+    with closing(PostgresLogs(url, RECEIPTS)) as logs:
+        store, events = logs.open("a"), author.events(size)
+        postgres.cluster().execute(FULL, url)
+        for _ in range(2):
+            with pytest.raises(StorageFull):
+                push(store, events)
+        assert (store.head().seq, store.reached(), store.node("node")) == (0, 0, None)
+        postgres.cluster().execute("DROP TRIGGER full_disk ON syncline.entries", url)
+        assert push(store, events).outcomes == [list(range(1, size + 1))]
+
+
+WITHOUT = """
+import sys
+sys.modules["psycopg"] = None
+try:
+    import syncline.stores.postgres
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_what_has_to_be_installed_is_told():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("BadSettings")
+    assert "pip install 'syncline[postgres]'" in done.stdout
 
 
 def test_nobody_at_the_address(tmp_path):

@@ -50,7 +50,6 @@ that was made while a table was small must not read all of it when it is large."
 Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 """The cheapest that knows no greatest file."""
 
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 WITHOUT_WAITING = "; SET LOCAL synchronous_commit TO off"
 
@@ -108,17 +107,6 @@ class PostgresDatabase:
                     cursor.connection.execute("ROLLBACK")
                 raise
             cursor.connection.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[Any]:
-        """A cursor with a consistent view of what is committed; it cannot write."""
-        with self.at_once() as cursor:
-            cursor.execute(READ)
-            try:
-                yield cursor
-            finally:
-                with suppress(psycopg.Error):  # nothing depends on how it ends
-                    cursor.connection.execute("ROLLBACK")
 
     @contextmanager
     def at_once(self) -> Iterator[Any]:
