@@ -57,6 +57,17 @@ async def test_what_is_repeated_or_late_is_answered(fault):
     assert server.store.head().seq == 2
 
 
+async def test_what_is_overtaken_arrives_after_the_next():
+    server, author = LogServer(), Author()
+    transport = await greeted(server, Fault.REORDER)
+    late, first = author.event(), Author("other").event()
+    with pytest.raises(ConnectionLost):
+        await transport.push(Push.of([late]))
+    assert server.store.head().seq == 0
+    await transport.push(Push.of([first]))
+    assert [entry.event.id for entry in load(server.store)] == [first.id, late.id]
+
+
 async def test_a_cut_line_carries_nothing_until_it_heals():
     transport = await greeted(LogServer())
     transport.partitioned = True

@@ -1,32 +1,34 @@
-"""For tests of adapters and of programs that sync: contract suites, a clock to move by hand, and a network to break.
+"""For tests of adapters and of programs that sync: contract suites, a small world in memory, and a network to break.
 
     class TestMyStore(EventStoreContract):            # a store of one's own: subclass, give it, inherit every test
         def make(self, directory, epoch, receipts):
             return MyStore(directory / "log", epoch, receipts)
 
-    server = LogServer(now_ms=ManualClock())          # a whole server in memory: no files, threads or ports
-    transport = FaultyTransport(server.transport(), random_faults(random.Random(7), rate=0.2))
+    ann, bob = pair()                                 # a server in memory and two replicas: no files, threads or ports
+    bob.line.fail(Fault.DROP_ANSWER)
 
-Needs ``pip install syncline[testing]``.
+Needs ``pip install syncline[testing]``. The fixtures of ``plugin`` are there without an import.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-for _name in ("adoption", "document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
-    pytest.register_assert_rewrite(f"{__name__}.{_name}")
-
-from syncline.testing.adoption import AdoptionContract  # noqa: E402
-from syncline.testing.document_index import DocumentIndexContract  # noqa: E402
-from syncline.testing.event_store import EventStoreContract  # noqa: E402
-from syncline.testing.faults import Fault, FaultyTransport, random_faults  # noqa: E402
-from syncline.testing.log_server import LogConnection, LogServer  # noqa: E402
-from syncline.testing.log_store import LogStoreContract  # noqa: E402
-from syncline.testing.replica_store import ReplicaStoreContract  # noqa: E402
-from syncline.testing.seeded import Author, ManualClock, entropy_from, nodes_from  # noqa: E402
-from syncline.testing.snapshot_store import SnapshotStoreContract  # noqa: E402
-from syncline.testing.transport import Served, TransportContract  # noqa: E402
+if TYPE_CHECKING:
+    from syncline.testing.adoption import AdoptionContract
+    from syncline.testing.document_index import DocumentIndexContract
+    from syncline.testing.event_store import EventStoreContract
+    from syncline.testing.faults import Fault, FaultyTransport, random_faults, ticking
+    from syncline.testing.log_server import LogConnection, LogServer
+    from syncline.testing.log_store import LogStoreContract
+    from syncline.testing.pairs import Pair, PairedReplica, pair
+    from syncline.testing.replica_store import ReplicaStoreContract
+    from syncline.testing.seeded import Author, ManualClock, entropy_from, nodes_from
+    from syncline.testing.snapshot_store import SnapshotStoreContract
+    from syncline.testing.transport import Served, TransportContract
 
 __all__ = [
     "AdoptionContract",
@@ -39,11 +41,54 @@ __all__ = [
     "LogServer",
     "LogStoreContract",
     "ManualClock",
+    "Pair",
+    "PairedReplica",
     "ReplicaStoreContract",
     "Served",
     "SnapshotStoreContract",
     "TransportContract",
     "entropy_from",
     "nodes_from",
+    "pair",
     "random_faults",
+    "ticking",
 ]
+
+_HOME = {
+    "AdoptionContract": "adoption",
+    "Author": "seeded",
+    "DocumentIndexContract": "document_index",
+    "EventStoreContract": "event_store",
+    "Fault": "faults",
+    "FaultyTransport": "faults",
+    "LogConnection": "log_server",
+    "LogServer": "log_server",
+    "LogStoreContract": "log_store",
+    "ManualClock": "seeded",
+    "Pair": "pairs",
+    "PairedReplica": "pairs",
+    "ReplicaStoreContract": "replica_store",
+    "Served": "transport",
+    "SnapshotStoreContract": "snapshot_store",
+    "TransportContract": "transport",
+    "entropy_from": "seeded",
+    "nodes_from": "seeded",
+    "pair": "pairs",
+    "random_faults": "faults",
+    "ticking": "faults",
+}
+
+for _name in ("adoption", "document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
+    pytest.register_assert_rewrite(f"{__name__}.{_name}")
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for is imported then: pytest imports this package everywhere, for the fixtures of ``plugin``."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
