@@ -23,7 +23,9 @@ class JsonLinesLogs:
 
     def delete(self, space: str) -> None:
         """See ``Logs.delete``."""
-        shutil.rmtree(self._path(space), ignore_errors=True)
+        path = self._path(space)
+        if path.exists():
+            shutil.rmtree(path)
 
     def close(self) -> None:
         """See ``Logs.close``: each folder is closed with its log."""
