@@ -1,6 +1,7 @@
 """The log in LMDB keeps the contract, grows under its readers, and treats folders, disks and processes with care."""
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -325,6 +326,53 @@ def test_a_full_disk_stores_whole_appends_or_nothing(tmp_path):
     command = [*unshare, TMPFS, "-", str(tmp_path), sys.executable, FILL]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "survived\n", done.stderr
+
+
+FAIL = """
+import sys
+from contextlib import suppress
+from syncline.core.admission import Submission
+from syncline.core.log import Receipts
+from syncline.stores import load
+from syncline.stores.lmdb import LmdbEventStore
+from syncline.testing import Author
+
+author = Author()
+store = LmdbEventStore(sys.argv[1], Receipts(b"key"))
+stored, told = [], ""
+for _ in range(60):
+    events = author.events(3)
+    try:
+        store.append([Submission(events, "ann")], now_ms=1_750_000_000_000)
+    except Exception:
+        told += "-"
+    else:
+        told += "+"
+        stored += events
+    held = [entry.event.id for entry in load(store)]
+    assert {event.id for event in stored} <= set(held), "acknowledged and gone"
+    assert store.head().seq == len(held) == len(set(held)), "a head that is not the log's"
+store.close()
+print(told)
+"""
+
+
+@pytest.mark.parametrize("calls", ["pwrite64,pwritev", "fdatasync"])
+def test_a_log_goes_on_after_a_disk_has_failed(path, calls):
+    """Now and then such a call fails, also when it would have made a commit stand."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not here")
+    LmdbEventStore(path, RECEIPTS).close()
+    prefix = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-P", str(path / "data.mdb")]
+    inject = ["-e", f"inject={calls}:error=EIO:when={'60+23' if ',' in calls else '10+4'}"]
+    command = [*prefix, *inject, sys.executable, "-c", FAIL, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "ptrace" in done.stderr or "attach" in done.stderr:
+        pytest.skip("strace cannot trace here")
+    assert done.stdout.count("-") > 2, done.stderr
+    assert done.stdout.count("-+") > 2
+    with open_log(path) as store:
+        assert store.head().seq >= 3 * done.stdout.count("+")
 
 
 # Stubs
