@@ -10,7 +10,9 @@ import pytest
 
 import syncline
 from syncline.core.canonical import encode
+from syncline.errors import BadSettings
 from syncline.server.registry import open_registry
+from syncline.server.settings import gather
 from tests.server.running import Author, eventually
 from tests.server.tenants import bearer, key
 
@@ -252,3 +254,41 @@ def test_a_centre_that_was_put_back_gets_everything_again(centre, edge, tmp_path
     centre.start()
     agree(edge, centre)
     assert len(events(centre)) == 150
+
+
+def test_a_centre_that_was_made_anew_waits_for_a_person(centre, edge):
+    push(edge, Author().events(3, ops=[]))
+    agree(edge, centre)
+    centre.stop()
+    (centre.data / "spaces" / "default.db").unlink()
+    centre.start()
+    eventually(lambda: (standing(edge).get("error") or {}).get("code") == "epoch_changed", seconds=SECONDS)
+    assert events(centre) == {}
+    edge.stop()
+    for file in (edge.data / "spaces").glob("default.upstream*"):
+        file.unlink()
+    edge.start()
+    agree(edge, centre)
+    assert len(events(centre)) == 3
+
+
+@pytest.mark.parametrize("store", ["jsonl", "lmdb"])
+def test_an_edge_keeps_its_log_as_it_likes(centre, serve, store):
+    edge = serve("edge", store=store, upstream=centre.url, upstream_token=key_for_the_edge(centre))
+    push(centre, Author().events(20, ops=[]))
+    push(edge, Author().events(20, ops=[]))
+    agree(edge, centre)
+    edge.stop(SIGKILL)
+    push(centre, Author().events(20, ops=[]))
+    edge.start()
+    agree(edge, centre)
+    assert len(events(edge)) == 60
+
+
+def test_settings_of_an_edge():
+    environment = {"SYNCLINE_UPSTREAM_TOKEN": "sk_secret", "SYNCLINE_UPSTREAM_SPACES": "a, b"}
+    settings, found = gather(file=None, environment=environment, flags={"upstream": "https://sync.example.com"})
+    assert (settings.upstream_token, settings.upstream_spaces) == ("sk_secret", ("a", "b"))
+    assert {each.name: each.shown for each in found}["upstream_token"] == "…"
+    with pytest.raises(BadSettings, match="upstream"):
+        gather(file=None, environment={}, flags={"upstream": "sync.example.com"})

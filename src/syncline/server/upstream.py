@@ -137,6 +137,7 @@ class _Link:
     def __init__(self, relay: Relay, settings: Settings, space: Space) -> None:
         self.relay, self._settings, self._space = relay, settings, space.name
         self._manager: SyncManager | None = None
+        self._tried = 0.0
 
     async def start(self) -> None:
         transport = WebSocketTransport(self._settings.upstream)
@@ -144,13 +145,19 @@ class _Link:
             self.relay, transport, SyncOptions(), space=self._space, token=self._settings.upstream_token or None
         )
         self._manager.subscribe(self._note)
-        await self._manager.start_auto_sync()
+        await self._try()
 
     async def offer(self) -> bool:
-        """Offers what is new, a part at a time; whether there may be more. Begins to sync again if that has ended."""
-        assert self._manager is not None
-        await self._manager.start_auto_sync()
+        """Offers what is new, a part at a time; whether there may be more. Now and then syncs again if that ended."""
+        if asyncio.get_running_loop().time() - self._tried >= AGAIN_SECONDS:
+            await self._try()
         return self.relay.offer()
+
+    async def _try(self) -> None:
+        """Stays in sync, or goes on doing so."""
+        assert self._manager is not None
+        self._tried = asyncio.get_running_loop().time()
+        await self._manager.start_auto_sync()
 
     def _note(self, result: SyncResult) -> None:
         self.relay.keep_acks()
