@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,13 @@ from syncline.server.api.nats_group import NatsEndpoint
 from syncline.server.settings import gather
 from syncline.testing.seeded import Author as Maker
 from syncline.transports.nats import NatsTransport
+from syncline.transports.nats_connection import NatsConnection
 from tests.nats import nats_server
 from tests.server.nats_asking import asking, link_of, told, until_connected
 from tests.server.running import DEADLINE, Author, eventually, serving
 from tests.server.tenants import administer, bearer, change, key, make
 
+ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
 LEAST = 128 * 1024
 VERBS = ("hello", "auth", "push", "pull", "live")
@@ -180,6 +183,39 @@ async def test_a_nats_that_is_too_small_is_refused(tmp_path):
     file.write_text(f"max_payload: {LEAST - 1}")
     with nats_server("--config", str(file)) as small, syncline.open(None, server=small.url) as one:
         assert isinstance(one.sync().failure, BadSettings)
+
+
+# Permissions of NATS
+
+
+def documented(start: str) -> str:
+    """The block of the documentation that begins so."""
+    blocks = (ROOT / "docs" / "transports.md").read_text("utf-8").split("```\n")
+    return next(block for block in blocks if block.startswith(start))
+
+
+async def test_permissions_as_they_are_documented(tmp_path, serve):
+    file = tmp_path / "nats.conf"
+    file.write_text("SERVER: s\nANN: a\n" + documented("authorization"))
+    with nats_server("--config", str(file)) as closed:
+        place = closed.url.removeprefix("nats://")
+        server = serve(nats=f"nats://server:s@{place}")
+        await asyncio.to_thread(until_connected, server)
+        for _ in range(2):
+            server.push("home", Author().events(15, payload="x" * 60_000), server.bearer())
+        ann = f"nats://ann:a@{place}?inbox=_INBOX_ann"
+        with syncline.open(None, server=ann, space="home", token=server.key) as one:
+            one.record("note.a", "write", {})
+            result = one.sync()
+            assert (result.errors, result.pushed, result.pulled) == ([], 1, 31)
+        eaves = NatsConnection(ann)
+        await eaves.open()
+        heard = []
+        for subject in ("syncline.v1.home.*", "_INBOX.>", ">"):
+            await eaves.subscribe(subject, heard.append)
+        await eaves.flush()
+        assert "permissions violation" in eaves._trouble
+        await eaves.close()
 
 
 # Limits and what an administrator does

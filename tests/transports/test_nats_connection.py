@@ -4,12 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.aio.client import Client
 
 from syncline.errors import BadRequest, BadSettings, ConnectionLost, TooLarge
 from syncline.transports.nats_connection import NatsConnection
 from syncline.transports.nats_link import NatsLink
 from syncline.transports.nats_url import NatsUrl
 from tests.nats import nats_server
+from tests.transports.certificates import NAME, make_certificate
 
 SECONDS = 20.0
 
@@ -155,6 +157,28 @@ async def test_a_link_connects_again_and_subscribes_again():
         await link.stop()
 
 
+async def test_a_link_goes_on_whatever_the_end_of_a_connection_is_like(monkeypatch):
+    """An event loop may say that a socket is closed in words of its own, which nats-py hands on."""
+
+    async def fail(_):
+        raise RuntimeError("this transport is closed")
+
+    connections = asyncio.Queue()
+    with nats_server() as server:
+        link = NatsLink(server.url, connections.put)
+        link.start()
+        connection = await asyncio.wait_for(connections.get(), SECONDS)
+        close = Client.close
+        monkeypatch.setattr(Client, "close", fail)
+        server.kill()
+        await asyncio.wait_for(connection.lost.wait(), SECONDS)
+        server.start()
+        await asyncio.wait_for(connections.get(), SECONDS)
+        monkeypatch.undo()
+        await link.stop()
+        await close(connection._client)
+
+
 async def test_credentials_of_the_url_are_shown(tmp_path):
     file = tmp_path / "nats.conf"
     file.write_text('authorization { users = [{user: "ann", password: "a:b@c"}] }')
@@ -183,6 +207,21 @@ async def test_nothing_is_said_in_plain_text_where_tls_is_asked_for(nats):
     for url in (f"tls://{place}", f"tls://ann:secret@{place}"):
         with pytest.raises(ConnectionLost, match="secure connection"):
             await NatsConnection(url).open()
+
+
+async def test_tls_with_certificates_of_ones_own(tmp_path):
+    public, private = make_certificate(tmp_path)
+    file = tmp_path / "nats.conf"
+    file.write_text(f'tls {{ cert_file: "{public}", key_file: "{private}" }}')
+    with nats_server("--config", str(file)) as server:
+        async with connected(f"tls://{NAME}:{server.port}?ca={public}") as asks:
+            await asks.subscribe("test.echo", echo(asks))
+            assert await asks.request("test.echo", b"x", seconds=SECONDS, take=data_of) == b"x"
+        for wrong in (f"tls://{NAME}:{server.port}", f"tls://127.0.0.1:{server.port}?ca={public}"):
+            with pytest.raises(ConnectionLost, match=r"(?i)certificate"):
+                await NatsConnection(wrong).open()
+        with pytest.raises(BadSettings, match="cannot be read"):
+            await NatsConnection(f"tls://{NAME}:{server.port}?ca={private}").open()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ class Message(NamedTuple):
 
 
 Handler = Callable[[Message], Awaitable[None]]
-FAILURES: tuple[type[Exception], ...] = (errors.Error, OSError, TimeoutError)  # of TLS, too
+FAILURES: tuple[type[Exception], ...] = (errors.Error, OSError, TimeoutError, RuntimeError, AttributeError)
+"""What nats-py raises about connections; of one that has just ended also what its event loop says of closed sockets."""
 
 
 class NatsConnection:
@@ -72,6 +73,7 @@ class NatsConnection:
         self._inbox = ""
         self._trouble = ""
         """What went wrong last; what NATS says of credentials is not overruled by how the connection ended then."""
+        self._patience: asyncio.Timeout | None = None
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -86,11 +88,10 @@ class NatsConnection:
     async def open(self) -> None:
         """Connects. Raises ConnectionLost, or BadSettings if NATS does not know the credentials."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(CONNECT_SECONDS) as self._patience:
                 await self._client.connect(**self._options())
+            self._patience = None
             self._check_tls()
-            self._inbox = self._client.new_inbox()
-            await self.subscribe(f"{self._inbox}.*", self._hear)
         except FAILURES as error:
             await self.close()
             raise self._unreachable(error) from None
@@ -143,6 +144,9 @@ class NatsConnection:
     async def _note(self, error: Exception) -> None:
         if not self._is_refused:
             self._trouble = str(error) or type(error).__name__
+        if isinstance(error, ssl.SSLError) and self._patience is not None:
+            patience, self._patience = self._patience, None
+            patience.reschedule(0)  # nats-py would wait for the end of a connection that has ended
         level = logging.WARNING if isinstance(error, errors.SlowConsumerError) else logging.DEBUG
         log.log(level, "%s: %s", self.url, self._trouble)
 
@@ -158,6 +162,8 @@ class NatsConnection:
         with suppress(*FAILURES):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._client.close()
+        for subscription in tuple(self._client._subs.values()):  # left behind where that failed
+            subscription._stop_processing()
 
     async def close(self) -> None:
         """Ends the connection; ending it twice does nothing."""
@@ -207,7 +213,9 @@ class NatsConnection:
     async def drain(self, subscription: Subscription) -> None:
         """Hears no more of it; when this returns, the handler was given all that had come. Raises ConnectionLost."""
         try:
-            await subscription.drain()  # type: ignore[no-untyped-call]
+            await self._client._send_unsubscribe(subscription._id)  # its own drain does not wait for this to go out
+            await self.flush()
+            await subscription._pending_queue.join()
         except FAILURES as error:
             raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
@@ -224,6 +232,9 @@ class NatsConnection:
 
         Raises ConnectionLost if nobody answers, and what ``publish`` and ``take`` raise.
         """
+        if not self._inbox:  # who only answers needs none, nor the right to one
+            self._inbox = self._client.new_inbox()
+            await self.subscribe(f"{self._inbox}.*", self._hear)
         number = str(next(self._numbers))
         replies = self._asked[number] = asyncio.Queue()
         try:
@@ -250,7 +261,8 @@ class NatsConnection:
     async def flush(self) -> None:
         """Returns when NATS has taken all that was said. Raises ConnectionLost."""
         try:
-            await self._client.flush(int(CONNECT_SECONDS))
+            for _ in range(2):  # nats-py's ping overtakes what has not gone out; when it is answered, that has
+                await self._client.flush(int(CONNECT_SECONDS))
         except FAILURES as error:
             raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 

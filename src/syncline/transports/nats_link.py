@@ -71,6 +71,8 @@ class NatsLink:
                 self._tell(logging.WARNING, f"The connection to NATS at {connection.url} was lost; connecting again.")
             except SynclineError as error:
                 self._tell(logging.WARNING, f"{error.message} It is tried again.")
+            except Exception:
+                log.exception("The link to NATS failed; it is tried again.")
             finally:
                 was_connected, self.connection = self.connection is not None, None
                 await connection.close()

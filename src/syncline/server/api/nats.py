@@ -61,10 +61,10 @@ class Asked:
         """The space. Raises BadRequest."""
         return check_space(self.named)
 
-    def enter(self) -> AbstractAsyncContextManager[Member]:
-        """The space as its user sees it. Raises UnknownSpace."""
+    def enter(self, *, catch_up: bool = True) -> AbstractAsyncContextManager[Member]:
+        """The space as its user sees it; see ``Service.enter``. Raises UnknownSpace."""
         assert self.identity is not None
-        return self.service.enter(self.identity, self.space)
+        return self.service.enter(self.identity, self.space, catch_up=catch_up)
 
     def message(self, kind: type[Kind]) -> Kind:
         """What is asked. Raises TooLarge, BadJson or BadRequest."""
@@ -107,7 +107,7 @@ async def auth(asked: Asked) -> bytes:
 async def push(asked: Asked) -> bytes:
     """Stores events, and answers with a result for each."""
     message = asked.message(Push)
-    async with asked.enter() as member:
+    async with asked.enter(catch_up=False) as member:
         return b'{"type":"ack","ref":%d,%b}' % (message.ref, await member.push(bytes(message.events)))
 
 
