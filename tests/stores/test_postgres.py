@@ -14,7 +14,7 @@ from syncline.core.admission import Submission
 from syncline.core.limits import MAX_ITEM_LENGTH, MAX_NODE_LENGTH
 from syncline.core.log import Receipts
 from syncline.core.quotas import Quotas
-from syncline.errors import BadSettings, NewerSchema, SpaceDeleted, StorageFull, StoreUnavailable
+from syncline.errors import BadSettings, NewerSchema, NodeConflict, SpaceDeleted, StorageFull, StoreUnavailable
 from syncline.stores import load
 from syncline.stores.postgres import PostgresLogs
 from syncline.testing import AdoptionContract, Author, LogStoreContract
@@ -111,6 +111,15 @@ def test_what_another_server_holds_may_be_named_at_once(server, other_server, sp
     second = other.event(ops=[{"op": "put", "key": "a", "value": 2, "over": [f"{first.id}:0"]}])
     assert push(theirs, [first]).outcomes == [[1]]
     assert push(mine, [second]).outcomes == [[2]]
+
+
+def test_what_a_node_did_elsewhere_is_known(server, other_server, space):
+    mine, theirs, author = server.open(space), other_server.open(space), Author()
+    first, second, third = author.events(3)
+    assert push(mine, [first]).outcomes == [[1]]
+    assert push(theirs, [third]).outcomes == [[2]]
+    (refused,) = push(mine, [second]).outcomes[0]
+    assert isinstance(refused, NodeConflict)
 
 
 def test_items_of_other_servers_count(server, other_server, space):
@@ -269,6 +278,7 @@ OPENER = """
 import sys
 from syncline.core.log import Receipts
 from syncline.stores.postgres import PostgresLogs
+print("ready", flush=True)
 sys.stdin.readline()
 logs = PostgresLogs(sys.argv[1], Receipts(b"key"))
 print(logs.open("a").head().epoch)
@@ -283,6 +293,7 @@ def test_servers_that_start_at_once_make_the_tables_once():
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
+    assert [process.stdout.readline() for process in started] == ["ready\n"] * 4
     for process in started:
         process.stdin.write("\n")
         process.stdin.flush()
