@@ -32,13 +32,17 @@ def measure(plan: Plan) -> Figure:
     figure = Figure("many_spaces", "Many spaces in one server: pushes that go to all of them in turn")
     spaces, few = plan.size(1_000, 100), plan.size(256, 25)
     work = f"pushes of {BATCH} events, {CONNECTIONS} connections"
-    every = Hosting(f"{spaces:,} spaces, all open", spaces, spaces)
-    some = Hosting(f"{spaces:,} spaces, {few} open", spaces, few)
-    peers = [Hosting(f"{CONNECTIONS} spaces", CONNECTIONS, few), every, some]
+    every = Hosting(f"Syncline, {spaces:,} open", spaces, spaces)
+    some = Hosting(f"Syncline, {few} of {spaces:,} open", spaces, few)
+    peers = [Hosting(f"Syncline, {CONNECTIONS} open", CONNECTIONS, few), every, some]
     with plan.folder("many_spaces") as folder, ready(peers, folder) as (servers, reasons):
         figure.rows = interleave(plan, work, UNIT, [contender(plan, peer, servers, reasons) for peer in peers])
     figure.goals = [
-        Goal("all open: share of the commits of few spaces", figure.ratio(work, every.name, peers[0].name), 0.5),
+        Goal(
+            f"{spaces:,} open: share of the commits of {CONNECTIONS}",
+            figure.ratio(work, every.name, peers[0].name),
+            0.5,
+        ),
         Goal("open files a space that is open", per_space(figure, work, every), 8, at_most=True),
     ]
     return figure
