@@ -129,6 +129,18 @@ async def test_headers_that_say_nothing(nats, server, space):
             assert (await ask.raw("pull", body, Authorization=right, **more)).json["type"] == "page"
 
 
+async def test_a_ticket_opens_nothing_here(nats, server, space):
+    make(server, space)
+    path = f"/v1/spaces/{space}/auth/ticket"
+    ticket = server.request("POST", path, b"{}", bearer(key(server, space))).json["ticket"]
+    async with asking(nats, space, ticket) as ask, asking(nats, space, server.key) as root:
+        assert [(await ask(verb, node="n", events=[], token=ticket)).code for verb in VERBS] == ["unauthorized"] * 5
+        assert (await root("auth", token=ticket)).code == "unauthorized"
+    with server.websocket(f"/v1/spaces/{space}/ws?ticket={ticket}") as ws:  # it was not used up
+        ws.send(json.dumps({"type": "hello", "node": "n", "space": space}))
+        assert json.loads(ws.recv(DEADLINE))["type"] == "welcome"
+
+
 async def test_a_space_of_the_longest_name_with_dots(nats, server):
     name = "a.b-c_d." + "x" * 55 + "."
     async with asking(nats, name, server.key) as ask:
@@ -334,13 +346,18 @@ async def test_more_than_can_be_answered_is_refused_at_once(tmp_path, monkeypatc
 
 async def test_any_server_of_the_group_goes_on_with_a_conversation(tmp_path):
     with nats_server() as own:
-        async with here(own, tmp_path / "data") as (token, answer):
+        async with here(own, tmp_path / "data") as (token, answer), asking(own, "default", token) as ask:
             one, transport = await answer(), NatsTransport(own.url)
             await transport.hello(Hello(node="n", token=token))
             pages = transport.subscribe(Live())
             await anext(pages)
+            waiting = await ask.send("live", b'{"type":"live"}', Wait=55)
+            await ask.client.flush()
+            await ask.client.flush()
             other = await answer()
-            await one.finish()
+            async with asyncio.timeout(DEADLINE):
+                await one.finish()
+            assert (await told(waiting)).json["entries"] == []
             await transport.push(Push.of(Maker().events(2)))
             assert len((await anext(pages)).entries) == 2
             await answer()
