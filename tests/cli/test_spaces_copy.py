@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import apsw
 import pytest
@@ -157,6 +157,39 @@ def test_a_copy_that_was_killed_goes_on(terminal, place, store):
     assert (done.code, done.json["copied"]) == (0, 6_000 - reached), done.err
     assert look(path) == look(to)
     assert done.json["sha256"] == digest(look(to)[1])
+
+
+MEASURED = """
+import atexit, sys
+from syncline.cli import main
+atexit.register(lambda: print(open("/proc/self/status").read(), file=sys.stderr))
+main()
+"""
+
+
+def peak_bytes(source, target):
+    """What a copy has in memory at most."""
+    command = [sys.executable, "-c", MEASURED, "spaces", "copy", str(source), target]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", done.stderr, re.MULTILINE)[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the greatest memory")
+@pytest.mark.parametrize(("first", "second"), list(pairwise([*STORES, "sqlite"])))
+def test_a_long_log_takes_no_more_memory_than_a_short_one(terminal, place, first, second):
+    long, short = (terminal.directory / name for name in ("long.db", "short.db"))
+    for path, count in ((long, 800), (short, 100)):
+        author = Author()
+        with closing(SqliteEventStore(path, RECEIPTS)) as store:
+            for _ in range(0, count, 100):
+                events = [author.event(payload="x" * 60_000) for _ in range(100)]
+                store.append([Submission(events, "ann")], now_ms=START_MS)
+    peaks = []
+    for path in (long, short):
+        between = place(first, f"{path.stem}-one")
+        peak_bytes(path, between)
+        peaks.append(peak_bytes(between, place(second, f"{path.stem}-two")))
+    assert peaks[0] < peaks[1] + 25_000_000  # the logs have 48 and 6 MB
 
 
 # What is refused

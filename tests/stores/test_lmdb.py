@@ -1,11 +1,13 @@
 """The log in LMDB keeps the contract, grows under its readers, and treats folders, disks and processes with care."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from pathlib import Path
 from threading import Barrier
 
 import lmdb
@@ -23,6 +25,7 @@ from syncline.testing import AdoptionContract, Author, LogStoreContract
 RECEIPTS = Receipts(b"of these tests")
 NOW_MS = 1_750_000_000_000
 TINY = 64 * 1024
+SMAPS = Path("/proc/self/smaps")
 
 
 class TestLmdbEventStore(LogStoreContract, AdoptionContract):
@@ -393,6 +396,29 @@ def test_an_event_may_name_one_that_was_erased(path):
         assert [entry.seq for entry in load(store)] == [2, 3]
         gathered = store.gather([erased.item], 0, 9, 9, 10**6).entries
         assert [Entry.read(entry).seq for entry in gathered] == [2, 3]
+
+
+# Memory
+
+
+def mapped(path):
+    """How many bytes of the log are mapped and in memory, for this process."""
+    if not SMAPS.exists():
+        pytest.skip("only Linux tells what is mapped")
+    _, _, after = SMAPS.read_text().partition(f"{path}/data.mdb\n")
+    return int(re.search(r"^Rss: +(\d+) kB", after, re.MULTILINE)[1]) * 1024
+
+
+def test_housekeeping_lets_go_of_what_was_read(path):
+    author = Author()
+    with open_log(path) as store:
+        for _ in range(8):
+            push(store, [author.event(payload="x" * 50_000) for _ in range(20)])
+        entries = [entry.encoded for entry in load(store)]
+        assert mapped(path) > 6_000_000
+        store.checkpoint()
+        assert mapped(path) < 1_000_000
+        assert [entry.encoded for entry in load(store)] == entries
 
 
 # Several logs

@@ -20,6 +20,9 @@ from syncline.stores import LogStore, Slice
 BATCH = 2_000
 """Entries that are copied in one transaction, at most."""
 
+TIDIED_BYTES = 16 * 1024 * 1024
+"""After so much the stores tidy up."""
+
 Note = Callable[[int], None]
 """Hears up to which seq something is done."""
 
@@ -44,10 +47,8 @@ def copy(source: LogStore, target: LogStore, note: Note) -> Head:
     _check_prefix(source, end, done)
     if done.epoch != end.epoch:
         done = target.adopt([], Head(end.epoch))
-    for part in _parts(source, done.seq, end.seq):
+    for part in _parts(source, done.seq, end.seq, target):
         done = target.adopt(_decoded(part), Head(end.epoch, part.seq, part.tail))
-        if target.wants_checkpoint:
-            target.checkpoint()
         note(done.seq)
     return done
 
@@ -77,11 +78,17 @@ def summed(store: LogStore, until: int, note: Note) -> Sum:
     return Sum(store.tail(until) or b"", sha256.hexdigest())
 
 
-def _parts(store: LogStore, since: int, until: int) -> Iterator[Slice]:
+def _parts(store: LogStore, since: int, until: int, *others: LogStore) -> Iterator[Slice]:
+    """What a store holds, part by part; now and then it and others do their housekeeping, so that nothing piles up."""
+    size = 0
     while since < until:
         part = store.slice(since, until=until, limit=BATCH)
         yield part
-        since = part.seq
+        since, size = part.seq, size + len(part.encoded)
+        if size > TIDIED_BYTES:
+            for each in (store, *others):
+                each.checkpoint()
+            size = 0
 
 
 def _decoded(part: Slice) -> list[Entry]:

@@ -100,6 +100,13 @@ class Environment:
             raise
         return done
 
+    def release(self) -> None:
+        """Lets go of pages that were looked at: while they are mapped, they count as this process's memory."""
+        with self._writer_lock, self._translated():
+            self.check_open()
+            with self._gate.alone():
+                self._env.set_mapsize(self.map_bytes)  # maps the file anew, whatever the size
+
     def close(self) -> None:
         """Waits for those who read or write, and gives the folder free. Closing twice does nothing."""
         with self._writer_lock, self._gate.alone():

@@ -225,7 +225,8 @@ class LmdbEventStore:
         return gathered
 
     def checkpoint(self) -> None:
-        """See ``LogStore.checkpoint``: a commit leaves nothing to do."""
+        """See ``LogStore.checkpoint``: a commit leaves nothing to do, but pages that were read leave the memory."""
+        self._env.release()
 
 
 def _begin(txn: Transaction) -> None:
