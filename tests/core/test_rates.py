@@ -53,6 +53,18 @@ def test_full_buckets_make_room_first():
     assert buckets.take("used", 51, 50.0) is not None
 
 
+def test_what_was_spent_elsewhere_is_taken_whether_it_is_there_or_not():
+    buckets = Buckets(Rate(10, 100), max_buckets=2)
+    buckets.charge("a", 150, 0.0)
+    refusal = buckets.take("a", 1, 1.0)
+    assert refusal is not None
+    assert refusal.seconds == pytest.approx(4.1)  # 50 owed, of which 10 came since, and 1 asked for
+    assert buckets.take("a", 1, 5.2) is None
+    buckets.take("b", 1, 100.0)
+    buckets.charge("c", 5, 100.0)  # of "a" nothing has to be known any more
+    assert len(buckets) == 2
+
+
 def test_there_are_never_more_than_so_many():
     buckets = Buckets(Rate(1, 100), max_buckets=10)
     buckets.take("most", 90, 0.0)

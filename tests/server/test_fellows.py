@@ -8,7 +8,7 @@ import pytest
 from syncline import Draft
 from syncline.server.bus.messages import Reached, Registered, Seal
 from tests.server.fellows import Fellows
-from tests.server.inprocess import DEADLINE
+from tests.server.inprocess import DEADLINE, Exchange
 from tests.server.running import Author
 
 pytestmark = pytest.mark.timeout(120)
@@ -352,4 +352,22 @@ async def test_a_space_that_one_server_deletes_is_gone_at_the_others(fellows):
     await ws.until(lambda: ws.messages[-1].get("code") == "space_deleted")
     _, answer = await two.push("s", Author().events(1))
     assert answer["code"] == "space_deleted"
+    await ws.close()
+
+
+async def test_a_session_pulls_what_was_acknowledged_anywhere(fellows):
+    one, two = await fellows.several()
+    ws = await two.follow("s")
+    await ws.close()
+    fellows.exchange.is_down = True
+    ws = Exchange(two.app, "websocket", "/v1/spaces/s/ws")
+    ws.say({"type": "hello", "protocol": 1, "node": "n", "space": "s"})
+    await ws.until(lambda: ws.messages)
+    place = {}
+    for seq in range(1, 6):
+        await one.push("s", [Author().event()])
+        ws.say({"type": "pull", "ref": seq, **place})
+        await ws.until(lambda seq=seq: ws.messages[-1].get("ref") == seq)
+        assert [entry["seq"] for entry in ws.messages[-1]["entries"]] == [seq]
+        place = {"cursor": ws.messages[-1]["cursor"]}
     await ws.close()

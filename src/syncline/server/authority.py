@@ -14,28 +14,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from itertools import groupby
 from threading import Condition
+from threading import Event as Flag
 from typing import NamedTuple
-
-import msgspec
 
 from syncline.core.access.state import Access
 from syncline.core.admission import Outcome, Submission
-from syncline.core.events import Entry
-from syncline.core.log import Head, Row, chain
+from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import InternalError, Overloaded, ShuttingDown, SynclineError, Unavailable
+from syncline.server import elsewhere
+from syncline.server.elsewhere import Piece
 from syncline.stores import Appended, LogStore
 
 log = logging.getLogger("syncline.authority")
 
 GROUP_EVENTS = 10_000
 """A group takes no further submission once it holds this many events."""
-PAGE_ENTRIES = 1_000
-"""Of what others stored, so many are read and announced at a time."""
 
-_entries = msgspec.json.Decoder(list[Entry])
+TOLD_SECONDS = 10.0
+"""For so long one page waits until the one before was announced."""
 
 
 class Committed(NamedTuple):
@@ -185,13 +183,22 @@ class Authority:
     def _catch_up_to(self, seq: int) -> None:
         if seq < self._head.seq:
             raise self._replaced()
+        told = Flag()
         while self._head.seq < seq:
-            part = self._store.slice(self._head.seq, until=seq, limit=PAGE_ENTRIES)
-            for rows, head in _pieces(self._head, _entries.decode(b"[" + part.encoded + b"]")):
-                self.access, self._head = self.access.after(rows), head
-                self._loop.call_soon_threadsafe(self._announce, rows, head)
-            if (self._head.seq, self._head.tail) != (part.seq, part.tail):
+            pieces = elsewhere.read(self._store, self._head, seq)
+            if pieces is None:
                 raise self._replaced()
+            for rows, head in pieces:
+                self.access, self._head = self.access.after(rows), head
+            self._loop.call_soon_threadsafe(self._tell, pieces, told)
+            if self._head.seq < seq:
+                told.wait(TOLD_SECONDS)  # what is read does not pile up before whoever is told
+                told.clear()
+
+    def _tell(self, pieces: Sequence[Piece], told: Flag) -> None:
+        for rows, head in pieces:
+            self._announce(rows, head)
+        told.set()
 
     def _replaced(self) -> SynclineError:
         """The error that it is another log than the one that was announced."""
@@ -216,16 +223,6 @@ class Authority:
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._draining)
-
-
-def _pieces(head: Head, entries: Sequence[Entry]) -> Iterator[tuple[Sequence[Row], Head]]:
-    """Entries that come after a head as rows, in pieces that have one time, and the head after each."""
-    for at, several in groupby(entries, key=lambda entry: entry.at):
-        piece = list(several)
-        tails = chain(head.tail, [entry.event.digest for entry in piece])
-        rows = [Row(entry.seq, tail, entry.event, entry.encoded) for entry, tail in zip(piece, tails, strict=True)]
-        head = Head(head.epoch, rows[-1].seq, rows[-1].tail, at)
-        yield rows, head
 
 
 def _settle(future: asyncio.Future[Committed], result: Committed | SynclineError) -> None:

@@ -18,7 +18,7 @@ from syncline.core.cursors import CursorCodec
 from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
-from syncline.errors import Overloaded, SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
+from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority, Committed
 from syncline.server.documents import Documents
@@ -144,6 +144,8 @@ class Space:
             while self._has_heard:
                 self._has_heard = False
                 await self._authority.refresh()
+        except ShuttingDown:
+            return
         except SynclineError as error:
             log.warning("what is new in the space %s cannot be read yet: %s", self.name, error.message)
         finally:
