@@ -20,6 +20,7 @@ from bench.figures import (
     push_access,
     revisions,
     rows,
+    transports,
     updates,
 )
 from bench.plan import Plan
@@ -30,6 +31,7 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "pull": pull.measure,
     "live": live.measure,
     "updates": updates.measure,
+    "transports": transports.measure,
     "memory": memory.measure,
     "many_spaces": many_spaces.measure,
     "history": history.measure,
