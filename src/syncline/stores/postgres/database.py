@@ -42,10 +42,11 @@ SESSION = """
     SET tcp_keepalives_interval TO 5;
     SET tcp_keepalives_count TO 3;
     SET enable_seqscan TO off;
+    SET enable_bitmapscan TO off;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
-"""The database, too, gives up whoever is gone, and with them the locks they held. Every question has an index: a plan
-that was made while a table was small must not read all of it when it is large."""
+"""The database, too, gives up whoever is gone, and with them the locks they held. Every question has an index
+in its order: no plan, made while a table was small or not, may read and sort all that there is to find the first."""
 
 Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 """The cheapest that knows no greatest file."""

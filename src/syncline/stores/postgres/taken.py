@@ -51,7 +51,8 @@ class Taken:
 
         Raises SpaceDeleted.
         """
-        found, patterns, until = None, self._view.patterns, min(end, since + SCANNED)
+        found, patterns = None, self._view.patterns
+        until = min(end, since + (self._limit if self._view.is_everything else SCANNED))
         if patterns and end - since > item_index.SCANNED:
             found = item_index.seqs_of(self._cursor, self._key, patterns, since, self._limit, end)
         if found is None and self._is_asked:
