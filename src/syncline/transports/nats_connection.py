@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import count
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -178,12 +178,8 @@ class NatsConnection:
     ) -> None:
         """Says something. Raises ConnectionLost, TooLarge, or BadRequest for a bad subject or header."""
         self._check(headers, len(data))
-        try:
+        with self._telling(subject):
             await self._client.publish(subject, data, reply, dict(headers) if headers else None)
-        except errors.BadSubjectError:
-            raise BadRequest(f"{subject[:80]!r} is not a subject of NATS.") from None
-        except FAILURES as error:
-            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
     def _check(self, headers: Mapping[str, str] | None, size: int) -> None:
         if self.lost.is_set():
@@ -201,23 +197,17 @@ class NatsConnection:
         async def handle(message: Msg) -> None:
             await handler(Message(message.subject, message.reply, message.data, message.headers or {}))
 
-        try:
+        with self._telling(subject):
             return await self._client.subscribe(
                 subject, queue, handle, pending_msgs_limit=WAITING_MESSAGES, pending_bytes_limit=WAITING_BYTES
             )
-        except errors.BadSubjectError:
-            raise BadRequest(f"{subject[:80]!r} is not a subject of NATS.") from None
-        except FAILURES as error:
-            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
     async def drain(self, subscription: Subscription) -> None:
         """Hears no more of it; when this returns, the handler was given all that had come. Raises ConnectionLost."""
-        try:
+        with self._telling(subscription.subject):
             await self._client._send_unsubscribe(subscription._id)  # its own drain does not wait for this to go out
             await self.flush()
             await subscription._pending_queue.join()
-        except FAILURES as error:
-            raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
     async def request(
         self,
@@ -260,9 +250,17 @@ class NatsConnection:
 
     async def flush(self) -> None:
         """Returns when NATS has taken all that was said. Raises ConnectionLost."""
-        try:
+        with self._telling():
             for _ in range(2):  # nats-py's ping overtakes what has not gone out; when it is answered, that has
                 await self._client.flush(int(CONNECT_SECONDS))
+
+    @contextmanager
+    def _telling(self, subject: str = "") -> Iterator[None]:
+        """Says in our words what nats-py raises."""
+        try:
+            yield
+        except errors.BadSubjectError:
+            raise BadRequest(f"{subject[:80]!r} is not a subject of NATS.") from None
         except FAILURES as error:
             raise ConnectionLost(f"NATS at {self.url} was lost: {error}") from None
 
