@@ -102,7 +102,10 @@ class Others:
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
-            self._tell_now()
+            try:
+                self._tell_now()
+            except Exception:  # what is told next may go well
+                log.exception("the other servers could not be told what happens here")
 
     def _tell_now(self) -> None:
         expenses = [Expense(policy, key, cost) for policy, key, cost in self._limits.spent()]  # type: ignore[arg-type]
@@ -203,3 +206,5 @@ class Others:
             if not self._is_blind:
                 log.warning("what other servers have stored cannot be seen: %s", error.message)
             self._is_blind = True
+        except Exception:  # the next look may go well
+            log.exception("it could not be looked at what other servers have stored")

@@ -67,10 +67,10 @@ class Asked:
         """The space. Raises BadRequest."""
         return check_space(self.headers.get("x-tenant-id") or DEFAULT_SPACE)
 
-    def enter(self) -> AbstractAsyncContextManager[Member]:
-        """The space as its user sees it. Raises UnknownSpace."""
+    def enter(self, *, catch_up: bool = True) -> AbstractAsyncContextManager[Member]:
+        """The space as its user sees it; see ``Service.enter``. Raises UnknownSpace."""
         assert self.identity is not None
-        return self.service.enter(self.identity, self.space, address=self.address)
+        return self.service.enter(self.identity, self.space, address=self.address, catch_up=catch_up)
 
     async def message(self) -> bytes:
         """The request itself. Raises RequestTimeout, TooLarge, or BadRequest if none came."""
@@ -112,7 +112,7 @@ async def push(asked: Asked) -> None:
     array = wire.read_push(await asked.message())
     if len(array) > MAX_BODY_BYTES:
         raise TooLarge(f"The events may have {MAX_BODY_BYTES} bytes.")
-    async with asked.enter() as member:
+    async with asked.enter(catch_up=False) as member:
         await asked.answer(wire.ack(await member.push(array)))
 
 
