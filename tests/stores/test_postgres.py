@@ -17,9 +17,6 @@ from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings, NewerSchema, NodeConflict, SpaceDeleted, StorageFull, StoreUnavailable
 from syncline.stores import load
 from syncline.stores.postgres import PostgresLogs
-from syncline.stores.postgres.database import PostgresDatabase
-from syncline.stores.postgres.schema import SCHEMA
-from syncline.stores.postgres.taken import SHOWN, STRETCH
 from syncline.testing import AdoptionContract, Author, LogStoreContract
 from tests import postgres
 from tests.stores.broken_lines import BrokenLine
@@ -381,19 +378,6 @@ def test_views_of_a_long_log(long_log, decisions, limit, max_bytes):
         since, more = part.seq, part.more
     assert found == [seq for seq, item in enumerate(items, 1) if view.shows(item)]
     assert since == MANY
-
-
-@pytest.mark.parametrize("is_analyzed", [False, True], ids=["not yet known", "analyzed"])
-def test_what_is_read_of_a_long_log_is_what_is_wanted(long_log, url, is_analyzed):
-    """The database stops at the first that are enough: it neither sorts all that there are, nor reads them."""
-    if is_analyzed:
-        postgres.cluster().execute("ANALYZE syncline.entries", url)
-    query = SHOWN.format(shown="CASE WHEN item = 'memo' THEN entry END", rows=STRETCH)
-    asked = {"log": 1, "since": 1_000, "until": 11_000, "room": 10**6, "limit": 10}
-    with closing(PostgresDatabase(url, SCHEMA)) as database, database.at_once() as cursor:
-        plan = "\n".join(line for (line,) in cursor.execute(f"EXPLAIN {query}", asked))
-    assert "Index Scan using entries_pkey" in plan
-    assert "Sort" not in plan
 
 
 def test_events_are_there_for_people_who_ask_with_sql(url, server, space):
