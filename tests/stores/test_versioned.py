@@ -16,7 +16,7 @@ from syncline.errors import InvalidEvent, NodeConflict, StoreClosed
 from syncline.stores.memory import MemoryEventStore
 from syncline.stores.sqlite import SqliteEventStore
 from syncline.stores.versioned import stamp_manager
-from syncline.testing import ManualClock, entropy_from
+from syncline.testing import LogServer, ManualClock, entropy_from
 
 DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
 RECEIPTS = Receipts(b"of these tests")
@@ -177,6 +177,46 @@ def test_threads_get_versions_of_their_own(make_base):
     for thread in threads:
         thread.join()
     assert [each.version["client-A"] for each in store.load()] == list(range(1, 81))
+
+
+async def test_a_sync_manager_joins_them_to_a_server(make_base):
+    server, clock = LogServer(), ManualClock()
+    stores = {
+        "ann": syncline.VersionedStore(make_base(), "A", user="ann", now_ms=clock),
+        "bob": syncline.VersionedStore(make_base(), "B", user="bob", now_ms=clock),
+    }
+
+    def manager(user):
+        return syncline.SyncManager(stores[user], server.transport(), syncline.SyncOptions(batch_size=3), token=user)
+
+    managers = {user: manager(user) for user in stores}
+    for user, store in stores.items():
+        for _ in range(5):
+            store.store(CREATED if user == "ann" else PLACED)
+        result = await managers[user].sync()
+        assert (result.ok, result.pushed) == (True, 5)
+    assert (await managers["ann"].sync()).pulled == 5
+    assert stores["ann"].latest_version() == stores["bob"].latest_version() == {"A": 5, "B": 5}
+    assert [each.version for each in stores["bob"].load_item("user.1")] == [{"A": n} for n in range(1, 6)]
+    stores["bob"].store(CREATED)
+    managers = {user: manager(user) for user in stores}  # offers all again
+    for user in ("bob", "ann"):
+        assert (await managers[user].sync()).ok
+    assert server.store.head().seq == 11
+    assert {each.event.id for each in stores["ann"].load()} == {each.event.id for each in stores["bob"].load()}
+    assert stores["ann"].store(CREATED).version == {"A": 6, "B": 6}
+
+
+async def test_what_is_stored_while_it_is_live_goes_with_the_next_sync(make_base):
+    server = LogServer()
+    store = syncline.VersionedStore(make_base(), "A", user="ann", now_ms=ManualClock())
+    manager = syncline.SyncManager(store, server.transport(), token="ann")
+    await manager.start_auto_sync()
+    assert (await manager.sync()).ok
+    store.store(CREATED)
+    assert (await manager.sync()).pushed == 1
+    await manager.close()
+    assert server.store.head().seq == 1
 
 
 def test_the_documented_example_runs(tmp_path, monkeypatch, capsys):

@@ -15,25 +15,22 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
-from syncline.core.access.scope import TRUSTED
-from syncline.core.admission import Outcome, Submission
+from syncline.core.admission import Outcome
 from syncline.core.events import Event
 from syncline.errors import ShuttingDown, SpaceDeleted
 from syncline.replica import Refused, Status
-from syncline.server.relay import EdgeStore, Relay
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 from syncline.server.space import Space
 from syncline.server.spaces import Spaces
 from syncline.sync import SyncManager, SyncOptions, SyncResult
+from syncline.sync.relay import EdgeStore, Relay, vouched
 from syncline.transports.websocket import WebSocketTransport
 
 T = TypeVar("T")
 
 log = logging.getLogger("syncline.upstream")
 
-USER = ".upstream"
-"""Who puts the centre's events into a log here."""
 AGAIN_SECONDS = 15.0
 """After which it is tried again what only a person could help: new credentials, say, or a suspended space."""
 SUFFIX = ".upstream"
@@ -105,7 +102,7 @@ class Upstream:
         def bring(events: Sequence[Event]) -> Sequence[Outcome]:
             return asyncio.run_coroutine_threadsafe(_bring(space, events), home).result()
 
-        link = _Link(await asyncio.to_thread(lambda: Relay(EdgeStore(path, space.store, bring))), self._settings, space)
+        link = _Link(await asyncio.to_thread(lambda: Relay(EdgeStore(space.store, bring, path))), self._settings, space)
         self._relays[space.name] = link.relay
         try:
             await self._call(link.start())
@@ -160,7 +157,6 @@ class _Link:
         await self._manager.start_auto_sync()
 
     def _note(self, result: SyncResult) -> None:
-        self.relay.keep_acks()
         for error in result.errors:
             level = logging.DEBUG if error.retryable else logging.ERROR
             log.log(level, "the space %s and its centre: %s: %s", self._space, error.code, error.message)
@@ -174,5 +170,5 @@ class _Link:
 async def _bring(space: Space, events: Sequence[Event]) -> Sequence[Outcome]:
     """Puts events of the centre into a log of this server, as the system. Raises SpaceSuspended."""
     space.check_resumed("")
-    outcomes, _ = await space.submit(Submission(events, USER, is_system=True, rights=TRUSTED, is_vouched=True))
+    outcomes, _ = await space.submit(vouched(events))
     return outcomes

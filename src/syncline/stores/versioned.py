@@ -97,7 +97,9 @@ class VersionedStore:
         entropy: Callable[[], int] = random_bits,
     ) -> None:
         """``manager``: a ``VectorClockManager`` if there is none. ``user``: whose the node's events are."""
-        self._store, self.node = store, node
+        self.node = node
+        self.log = store
+        """The store below; a ``SyncManager`` syncs it."""
         self._refresh: Callable[[], Head] = getattr(store, "refresh", store.head)
         self._manager: VersionManager[Any] = VectorClockManager() if manager is None else manager
         self._user, self._now_ms, self._entropy = user, now_ms, entropy
@@ -138,7 +140,7 @@ class VersionedStore:
 
     def close(self) -> None:
         """Closes the store below."""
-        self._store.close()
+        self.log.close()
 
     def _check(self, event: Event, version: Version) -> None:
         """Raises InvalidEvent unless this is the version that an event has, or would have as the next one."""
@@ -148,7 +150,7 @@ class VersionedStore:
 
     def _load(self, since: Any, items: Sequence[str]) -> Iterator[Versioned]:
         start = since.seq if since is not None and isinstance(self._manager, SequenceManager) else 0
-        for entry in load(self._store, start, items=items):
+        for entry in load(self.log, start, items=items):
             version = self._manager.version_of(entry)
             if since is None or version.compare(since) not in (Ordering.BEFORE, Ordering.EQUAL):
                 yield Versioned(entry, version)
@@ -156,13 +158,13 @@ class VersionedStore:
     def _catch_up(self) -> None:
         """Takes note of what is new in the log, whoever wrote it."""
         if self._refresh().seq > self._seq:
-            for entry in load(self._store, self._seq):
+            for entry in load(self.log, self._seq):
                 self._manager.update_from_version(self._manager.version_of(entry))
                 self._last, self._seq = max(self._last, entry.event.id), entry.seq
 
     def _made(self, draft: Drafted, version: Version | None) -> Event:
         """The event of a draft, under a version or the next one."""
-        state = self._store.node(self.node)
+        state = self.log.node(self.node)
         version = self._manager.next_version(self.node) if version is None else version
         members = {
             "id": StampClock(self.node, self._last).next(self._now_ms(), self._entropy()),
@@ -183,7 +185,7 @@ class VersionedStore:
         named = event if event.user == user else event.with_user(user)
         is_system = "." in (event.item[0], event.action[0])
         submission = Submission([named], user, is_system=is_system, rights=TRUSTED)
-        ((outcome,),) = self._store.append([submission], now_ms=self._now_ms()).outcomes
+        ((outcome,),) = self.log.append([submission], now_ms=self._now_ms()).outcomes
         if isinstance(outcome, SynclineError):
             raise outcome
-        return next(load(self._store, outcome - 1, limit=1))
+        return next(load(self.log, outcome - 1, limit=1))

@@ -8,16 +8,18 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from syncline.core.session import ClientSession, retry_seconds
 from syncline.errors import ConnectionLost, InternalError, SynclineError
 from syncline.replica import Replica
-from syncline.stores import ReplicaStore
+from syncline.stores import EventStore, ReplicaStore
+from syncline.stores.versioned import VersionedStore
 from syncline.sync.conversation import Conversation
 from syncline.sync.credentials import Credentials, Token, is_about_credentials
 from syncline.sync.options import LONGEST_SECONDS, SyncOptions, SyncResult, pause_seconds
 from syncline.sync.presence import Presence
+from syncline.sync.relay import Relay
 from syncline.transports import PresenceTransport, Transport
 
 log = logging.getLogger("syncline.sync")
@@ -27,11 +29,16 @@ HELD_SECONDS = 2.0
 
 
 class SyncManager:
-    """Syncs a replica (or its store) over a transport. Its methods belong to one event loop."""
+    """Syncs a replica, or a store, over a transport. Its methods belong to one event loop.
+
+    A log (an ``EventStore``, also a versioned one) gets what the server's has, and is pushed there: events of others
+    than the credentials' user only with the right ``.give``. What was pushed is known as long as the manager lives; a
+    new one offers the log again, which changes nothing. While live, ``sync`` says that the log has grown.
+    """
 
     def __init__(
         self,
-        replica: Replica | ReplicaStore,
+        replica: Replica | ReplicaStore | EventStore | VersionedStore,
         transport: Transport,
         options: SyncOptions | None = None,
         *,
@@ -42,7 +49,7 @@ class SyncManager:
     ) -> None:
         self.presence = presence or Presence()
         """Who is here, and what they point at."""
-        self.replica = replica if isinstance(replica, Replica) else Replica(replica)
+        self.replica = _replica_of(replica)
         self._transport, self._options, self._space = transport, options or SyncOptions(), space
         self._credentials = Credentials(token)
         self._chance = chance
@@ -276,6 +283,13 @@ class SyncManager:
         """Stops syncing and closes the transport; the replica stays open."""
         await self.stop_auto_sync()
         await self._transport.close()
+
+
+def _replica_of(given: Replica | ReplicaStore | EventStore | VersionedStore) -> Replica:
+    if isinstance(given, Replica):
+        return given
+    log = given.log if isinstance(given, VersionedStore) else given
+    return Replica(cast(ReplicaStore, log)) if hasattr(log, "outbox") else Relay.of(log)
 
 
 async def _outcome(steps: Any) -> SynclineError | None:

@@ -1,11 +1,11 @@
-"""A log of this server as the replica of another server's: what ``upstream`` gives a ``SyncManager``.
+"""A log as the replica of another log: what a ``SyncManager`` needs to join an event store to a transport.
 
     centre  --pages-->  EdgeStore.commit  --entries-->  the edge's log
     centre  <--pushes--  outbox  <--offered--  the edge's log
 
 Everything is idempotent by event id, so a crash repeats work and loses nothing: entries are in the log before the
-cursor moves, and offered events are in the outbox before the mark moves. Both files here are derived: without them, or
-with a log that does not know the mark, all begins anew from both ends.
+cursor moves, and offered events are in the outbox before the mark moves. Both are derived: without their files, or with
+a log that does not know the mark, all begins anew from both ends.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ import msgspec
 from msgspec.structs import replace
 
 from syncline.core import session as steps
-from syncline.core.admission import Outcome
+from syncline.core.access.scope import TRUSTED
+from syncline.core.admission import Outcome, Submission
 from syncline.core.events import Entry, Event
 from syncline.core.log import Head
 from syncline.core.stamps import NIL_ID
 from syncline.errors import NodeConflict, SynclineError
-from syncline.replica import Replica, new_node
-from syncline.stores import Change, LogStore, Outboxed, ReplicaState
+from syncline.replica import Replica, new_node, wall_clock_ms
+from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore
+from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.sqlite import SqliteReplicaStore
 
 log = logging.getLogger("syncline.upstream")
 
+USER = ".upstream"
+"""Who puts the centre's events into a log here."""
 OFFERED_ENTRIES = 2_000
 """Entries of the log that are looked at for one commit."""
 SUFFIXES = ("", "-wal", "-shm", ".lock", ".mark")
@@ -52,7 +56,7 @@ class Mark(msgspec.Struct, frozen=True):
         return cls(head.epoch, head.seq, head.tail.hex(), offered)
 
     @classmethod
-    def read(cls, path: Path, store: LogStore) -> Mark | None:
+    def read(cls, path: Path, store: EventStore) -> Mark | None:
         """What was written; None if that is not there, not whole, or of another log."""
         try:
             mark = msgspec.json.decode(path.read_bytes(), type=Mark)
@@ -71,15 +75,23 @@ class Mark(msgspec.Struct, frozen=True):
 class EdgeStore:
     """A ``ReplicaStore`` whose entries are those of a log on this server, and whose outbox is fed from it."""
 
-    def __init__(self, path: Path, store: LogStore, bring: Callable[[Sequence[Event]], Sequence[Outcome]]) -> None:
-        """``bring`` puts events of the centre into the log, durably, and says what came of each."""
+    def __init__(
+        self, store: EventStore, bring: Callable[[Sequence[Event]], Sequence[Outcome]], path: Path | None = None
+    ) -> None:
+        """``bring`` puts events of the centre into the log, durably, and says what came of each.
+
+        ``path``: where it is kept what waits, and how far both have come; None: in memory, so that each time all is
+        compared anew.
+        """
         self._log, self._bring_all = store, bring
-        self._mark_path = path.with_name(path.name + ".mark")
-        mark = Mark.read(self._mark_path, store)
-        if mark is None:
+        self._mark_path = None if path is None else path.with_name(path.name + ".mark")
+        mark = None if self._mark_path is None else Mark.read(self._mark_path, store)
+        if path is not None and mark is None:
             forget(path)
         self._mark = mark or Mark.of(store.head(), 0)
-        self._inner = SqliteReplicaStore(path, new_node())
+        self._inner: ReplicaStore = (
+            MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
+        )
 
     def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``: entries are in the log before, and what is new there is offered with it."""
@@ -116,7 +128,8 @@ class EdgeStore:
         mark = Mark.of(self._log.head(), offered)
         if mark != self._mark:
             self._mark = mark
-            mark.write(self._mark_path)
+            if self._mark_path is not None:
+                mark.write(self._mark_path)
 
     @property
     def offered(self) -> int:
@@ -139,8 +152,7 @@ class EdgeStore:
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
-        ids = set(ids)
-        return self._inner.holds(ids) | {entry.event.id for entry in self._log.find(ids)}
+        return self._inner.holds(ids)
 
     def close(self) -> None:
         """Closes the outbox; the log is its space's."""
@@ -155,6 +167,17 @@ class Relay(Replica):
         self._edge = store
         again = [each._replace(status="pending", error=None) for each in store.outbox("refused")]
         self._commit(Change(outbox=again))  # perhaps the centre has changed its mind
+
+    @classmethod
+    def of(cls, store: EventStore, now_ms: Callable[[], int] = wall_clock_ms) -> Relay:
+        """Of a log at hand, for as long as this lives."""
+        return cls(EdgeStore(store, lambda events: store.append([vouched(events)], now_ms=now_ms()).outcomes[0]))
+
+    def local(self, limit: int | None = None) -> steps.Local:
+        """See ``Replica.local``: of what is new in the log at least a part is pending."""
+        while limit != 0 and not self.pending(1) and self.offer():
+            pass
+        return super().local(limit)
 
     def offer(self) -> bool:
         """Takes from the log what is to be pushed; whether that moved on."""
@@ -173,6 +196,13 @@ class Relay(Replica):
             error = NodeConflict("The centre knows this event's node as another's, or has later events of it.")
             effect = steps.Settle([(effect.event, error)])
         super().perform(effect)
+        if isinstance(effect, steps.Settle):
+            self.keep_acks()  # the entries that come back are of other nodes than this one
+
+
+def vouched(events: Sequence[Event]) -> Submission:
+    """Events of the centre, as they are put into a log here: as the system."""
+    return Submission(events, USER, is_system=True, rights=TRUSTED, is_vouched=True)
 
 
 def forget(path: Path) -> None:
