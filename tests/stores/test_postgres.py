@@ -17,6 +17,8 @@ from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings, NewerSchema, NodeConflict, SpaceDeleted, StorageFull, StoreUnavailable
 from syncline.stores import load
 from syncline.stores.postgres import PostgresLogs
+from syncline.stores.postgres.database import PostgresDatabase
+from syncline.stores.postgres.schema import SCHEMA
 from syncline.testing import AdoptionContract, Author, LogStoreContract
 from tests import postgres
 from tests.stores.broken_lines import BrokenLine
@@ -262,6 +264,22 @@ def test_what_has_to_be_installed_is_told():
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("BadSettings")
     assert "pip install 'syncline[postgres]'" in done.stdout
+
+
+def hold(url, space, act):
+    """Holds a log, does something else for longer than the database allows, and goes on."""
+    with closing(PostgresDatabase(url, SCHEMA)) as database, database.writing() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout TO '10ms'")
+        cursor.execute("SELECT key FROM logs WHERE name = %s FOR UPDATE", (space,))
+        act()
+        cursor.execute("SELECT 1")
+
+
+def test_who_holds_a_log_and_is_silent_loses_it(url, server, space):
+    store, event = server.open(space), Author().event()
+    with pytest.raises(StoreUnavailable):
+        hold(url, space, lambda: push(store, [event]))  # which waits for the lock
+    assert seqs(store) == [1]
 
 
 def test_nobody_at_the_address(tmp_path):

@@ -54,6 +54,14 @@ Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 WITHOUT_WAITING = "; SET LOCAL synchronous_commit TO off"
 
+UNAVAILABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""The last: a database that follows another one, and was taken for the one that leads."""
+
 BOOK = """
     CREATE SCHEMA IF NOT EXISTS syncline;
     CREATE TABLE IF NOT EXISTS syncline.schemas (name TEXT PRIMARY KEY, version INTEGER NOT NULL)
@@ -198,5 +206,5 @@ def _translated(what: str, *, tell: bool = False) -> Iterator[None]:
         raise StorageFull("The disk of the database is full; nothing was stored.") from error
     except psycopg_pool.PoolClosed as error:
         raise StoreClosed("The database was closed.") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as error:
+    except UNAVAILABLE as error:
         raise StoreUnavailable(f"The database {what}{f': {error}' if tell else '; try again.'}") from error
