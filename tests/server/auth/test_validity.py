@@ -113,19 +113,29 @@ async def test_what_nobody_ended_stays_valid_when_something_else_ended(servers):
 
 
 class Watched:
-    """A register's database that says which threads ask it; it can be cut off."""
+    """A register's database that says which threads ask it; it can be cut off, and lose single answers."""
 
     def __init__(self, database):
-        self._database, self.threads, self.is_cut = database, set(), False
+        self._database, self.threads, self.is_cut, self.lost = database, set(), False, 0
 
     def __getattr__(self, name):
         return getattr(self._database, name)
 
-    @contextmanager
-    def reading(self):
+    def _pass(self):
         self.threads.add(threading.current_thread())
         if self.is_cut:
             raise StoreUnavailable("The database cannot be reached.")
+
+    def foreign_version(self):
+        self._pass()
+        return self._database.foreign_version()
+
+    @contextmanager
+    def reading(self):
+        self._pass()
+        if self.lost:
+            self.lost -= 1
+            raise StoreUnavailable("The connection broke.")
         with self._database.reading() as cursor:
             yield cursor
 
@@ -174,6 +184,37 @@ async def test_nobody_is_believed_for_long_while_the_register_is_out_of_reach(wa
     database.is_cut = False
     await server.auth.confirm()
     assert server.auth.is_valid(key)
+
+
+@remote
+async def test_it_hears_again_when_the_register_is_back(watched, servers, monkeypatch, caplog):
+    monkeypatch.setattr(endings_module, "LOOK_SECONDS", 0.01)
+    server, database = watched
+    key, session, _ = await credentials_of_each_kind(server)
+    await server.watch()
+    server.news.clear()
+    database.is_cut = True
+    for _ in range(3):
+        server.looked.clear()
+        await server.looked.wait()
+    await servers().auth.revoke_key(key.credential.partition(":")[2])
+    database.is_cut = False
+    await server.heard()
+    assert [server.auth.is_valid(key), server.auth.is_valid(session)] == [False, True]
+    assert caplog.text.count("the register could not be looked at") == 1
+
+
+@remote
+async def test_a_change_whose_look_failed_is_looked_for_again(watched, servers):
+    server, database = watched
+    key, _, _ = await credentials_of_each_kind(server)
+    await server.watch()
+    server.news.clear()
+    database.lost = 1
+    await servers().auth.revoke_key(key.credential.partition(":")[2])
+    await server.heard()
+    assert database.lost == 0
+    assert not server.auth.is_valid(key)
 
 
 @remote

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from syncline.errors import SecondFactorRequired, SynclineError, TokenReused, Unauthorized
+from syncline.errors import SecondFactorRequired, StoreUnavailable, SynclineError, TokenReused, Unauthorized
 from syncline.server.auth.accounts import Accounts
 from syncline.server.auth.credentials import Credentials
 from syncline.server.auth.guard import Guard
@@ -162,8 +162,13 @@ class Authenticator:
         return len(ended)
 
     async def look_again(self) -> None:
-        """Takes note that another program has changed the register: what was valid may be so no longer."""
-        await self._end()
+        """Takes note that another program has changed the register: what was valid may be so no longer.
+
+        Raises StoreUnavailable if that could not be looked up.
+        """
+        if not await self._credentials.look_again():
+            raise StoreUnavailable("The register cannot be reached; try again.")
+        self.on_ended(())
 
     async def confirm(self) -> None:
         """Makes sure that what is valid still is, by the clock; to be called every few seconds."""

@@ -71,10 +71,10 @@ class Credentials:
             raise Unauthorized("Credentials are missing: send Authorization: Bearer <API key>.")
         return self._recall(token) or await self._find(token, lambda: self._look_up(token))
 
-    async def look_again(self) -> None:
-        """Looks everything up again: something was revoked."""
+    async def look_again(self) -> bool:
+        """Looks everything up again: something was revoked. Whether the register was reached."""
         self._found.clear()
-        await self.validity.look_again()
+        return await self.validity.look_again()
 
     def _is_foreign(self, token: str) -> bool:
         return jwts.is_jwt(token) and self._recall(token) is None and jwts.issuer_of(token) != self._tokens.issuer

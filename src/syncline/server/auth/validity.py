@@ -36,12 +36,11 @@ class Validity:
 
     def is_valid(self, identity: Identity) -> bool:
         """Whether what somebody came with would still be accepted. Raises StoreUnavailable if nobody can tell."""
-        now = self._now_ms()
-        if identity.expires_ms is not None and now >= identity.expires_ms:
+        if self._has_expired(identity):
             return False
         if not self._is_remote:
             return self._ask(identity)
-        at = self._confirmed.get(identity)
+        at, now = self._confirmed.get(identity), self._now_ms()
         if at is not None and at <= now < at + REMEMBERED_MS:
             return True
         if not self._is_reached:
@@ -55,8 +54,7 @@ class Validity:
         """The same of now, without holding up the event loop."""
         if not self._is_remote:
             return self.is_valid(identity)
-        is_over = identity.expires_ms is not None and self._now_ms() >= identity.expires_ms
-        return not is_over and await asyncio.to_thread(self._ask, identity)
+        return not self._has_expired(identity) and await asyncio.to_thread(self._ask, identity)
 
     def note(self, identity: Identity) -> None:
         """Remembers one that was found valid just now."""
@@ -70,6 +68,7 @@ class Validity:
         self.looks += 1
         if not self._is_remote:
             return True
+        self._confirmed = {one: at for one, at in self._confirmed.items() if not self._has_expired(one)}
         looks, asked = self.looks, list(self._confirmed)
         try:
             valid = await asyncio.to_thread(self._ask_all, asked)
@@ -83,6 +82,9 @@ class Validity:
                 self._confirmed.pop(identity, None)
             self._confirmed.update((identity, now) for identity in asked if identity in valid)
         return True
+
+    def _has_expired(self, identity: Identity) -> bool:
+        return identity.expires_ms is not None and self._now_ms() >= identity.expires_ms
 
     def _ask(self, identity: Identity) -> bool:
         kind, _, id = identity.credential.partition(":")
