@@ -13,6 +13,7 @@ from syncline.core.canonical import encode
 from syncline.errors import BadSettings
 from syncline.server.registry import open_registry
 from syncline.server.settings import gather
+from tests.server.accounts import Somebody
 from tests.server.running import Author, eventually
 from tests.server.tenants import bearer, key
 
@@ -175,6 +176,34 @@ def test_rules_of_the_centre_hold_at_the_edge(centre, edge):
     assert push(edge, [Author().event("secret.plan", ops=[])], ann) == ["forbidden"]
     assert isinstance(push(edge, [Author().event("task.milk", ops=[])], ann)[0], int)
     agree(edge, centre)
+
+
+def test_whom_the_centre_suspends_the_edge_does_not_let_write(centre, edge):
+    key(centre, "default", "ann")
+    author, ann = Author(), bearer(key(edge, "default", "ann"))
+    assert isinstance(push(edge, [author.event(ops=[])], ann)[0], int)
+    agree(edge, centre)
+    root = Somebody(centre, centre.key)
+    assert root.administer("ann", "suspend").status == 200
+    eventually(lambda: edge.push("default", [author.event(ops=[])], ann).status == 401)
+    assert root.administer("ann", "resume").status == 200
+    eventually(lambda: edge.push("default", [author.event(ops=[])], ann).status == 200)
+
+
+def test_spaces_that_are_not_named_stay_where_they_are(centre, serve):
+    token = key_for_the_edge(centre)
+    edge = serve("edge", upstream=centre.url, upstream_token=token, upstream_spaces=["one", "two"])
+    for space in ("one", "two", "three"):
+        assert edge.push(space, [Author().event(ops=[])], edge.bearer()).status == 200
+
+    def heads():
+        listed = centre.request("GET", "/v1/spaces", headers=centre.bearer()).json["spaces"]
+        names = [each["name"] if isinstance(each, dict) else each for each in listed]
+        spaces = [f"/v1/spaces/{name}" for name in sorted(names) if name != "default"]
+        return {path[-3:]: centre.request("GET", path, headers=centre.bearer()).json["head"] for path in spaces}
+
+    eventually(lambda: heads() == {"one": 1, "two": 1}, seconds=SECONDS)
+    assert edge.request("GET", "/v1/spaces/three/upstream", headers=edge.bearer()).code == "not_found"
 
 
 def test_what_the_centre_refuses_is_listed_and_holds_up_nothing_else(centre, follow):
