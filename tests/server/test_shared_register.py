@@ -9,7 +9,7 @@ import pytest
 from syncline.server.register.acts import ActTable
 from syncline.server.registry import open_registry
 from tests.postgres import new_database
-from tests.server.accounts import GOOD, Somebody
+from tests.server.accounts import GOOD, Somebody, ending
 from tests.server.fellows import Fellows
 from tests.server.running import eventually, recv
 
@@ -95,10 +95,9 @@ def test_who_logs_in_at_one_is_somebody_at_all_until_any_of_them_ends_it(several
     assert [hello(server, ticket)["type"] for server in (other, one)] == ["welcome", "error"]
     with other.session("default", token=tokens["access_token"]) as ws:
         assert Somebody(one).post("auth/logout", {"refresh_token": tokens["refresh_token"]}) == {"ended": True}
-        eventually(lambda: not at_other.is_in())
-        ws.send(json.dumps({"type": "pull", "ref": 1}))
-        assert recv(ws)["code"] == "unauthorized"
+        assert ending(ws) == ("unauthorized", 4401)
     assert not at_one.is_in()
+    eventually(lambda: not at_other.is_in())
 
 
 def test_guesses_at_one_count_at_all(several):
