@@ -4,6 +4,8 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("syncline.testing.plugin",)  # also where Syncline was installed before it had one
+
 settings.register_profile("quick", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", parent=settings.get_profile("quick"), max_examples=12)
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=5_000)

@@ -16,7 +16,7 @@ from syncline.errors import InvalidEvent, NodeConflict, StoreClosed
 from syncline.stores.memory import MemoryEventStore
 from syncline.stores.sqlite import SqliteEventStore
 from syncline.stores.versioned import stamp_manager
-from syncline.testing import LogServer, ManualClock, entropy_from
+from syncline.testing import entropy_from
 
 DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
 RECEIPTS = Receipts(b"of these tests")
@@ -157,13 +157,13 @@ def test_two_stores_of_one_log_see_what_the_other_wrote(make_base):
     assert ours.store(PLACED).version == {"A": 2, "B": 1}
 
 
-def test_time_and_randomness_may_be_given(make_base):
+def test_time_and_randomness_may_be_given(make_base, manual_clock):
     def ids(base):
-        clock, entropy = ManualClock(), entropy_from(random.Random(1))
-        store = syncline.VersionedStore(base, "A", user="ann", now_ms=clock, entropy=entropy)
+        entropy = entropy_from(random.Random(1))
+        store = syncline.VersionedStore(base, "A", user="ann", now_ms=manual_clock, entropy=entropy)
         stored = [store.store(CREATED) for _ in range(3)]
         assert {each.event.user for each in stored} == {"ann"}
-        assert {each.entry.at for each in stored} == {clock.now_ms}
+        assert {each.entry.at for each in stored} == {manual_clock.now_ms}
         return [each.event.id for each in stored]
 
     assert ids(make_base()) == ids(make_base())
@@ -179,15 +179,15 @@ def test_threads_get_versions_of_their_own(make_base):
     assert [each.version["client-A"] for each in store.load()] == list(range(1, 81))
 
 
-async def test_a_sync_manager_joins_them_to_a_server(make_base):
-    server, clock = LogServer(), ManualClock()
+async def test_a_sync_manager_joins_them_to_a_server(make_base, syncline_server, manual_clock):
     stores = {
-        "ann": syncline.VersionedStore(make_base(), "A", user="ann", now_ms=clock),
-        "bob": syncline.VersionedStore(make_base(), "B", user="bob", now_ms=clock),
+        "ann": syncline.VersionedStore(make_base(), "A", user="ann", now_ms=manual_clock),
+        "bob": syncline.VersionedStore(make_base(), "B", user="bob", now_ms=manual_clock),
     }
 
     def manager(user):
-        return syncline.SyncManager(stores[user], server.transport(), syncline.SyncOptions(batch_size=3), token=user)
+        options = syncline.SyncOptions(batch_size=3)
+        return syncline.SyncManager(stores[user], syncline_server.transport(), options, token=user)
 
     managers = {user: manager(user) for user in stores}
     for user, store in stores.items():
@@ -202,21 +202,20 @@ async def test_a_sync_manager_joins_them_to_a_server(make_base):
     managers = {user: manager(user) for user in stores}  # offers all again
     for user in ("bob", "ann"):
         assert (await managers[user].sync()).ok
-    assert server.store.head().seq == 11
+    assert syncline_server.store.head().seq == 11
     assert {each.event.id for each in stores["ann"].load()} == {each.event.id for each in stores["bob"].load()}
     assert stores["ann"].store(CREATED).version == {"A": 6, "B": 6}
 
 
-async def test_what_is_stored_while_it_is_live_goes_with_the_next_sync(make_base):
-    server = LogServer()
-    store = syncline.VersionedStore(make_base(), "A", user="ann", now_ms=ManualClock())
-    manager = syncline.SyncManager(store, server.transport(), token="ann")
+async def test_what_is_stored_while_it_is_live_goes_with_the_next_sync(make_base, syncline_server, manual_clock):
+    store = syncline.VersionedStore(make_base(), "A", user="ann", now_ms=manual_clock)
+    manager = syncline.SyncManager(store, syncline_server.transport(), token="ann")
     await manager.start_auto_sync()
     assert (await manager.sync()).ok
     store.store(CREATED)
     assert (await manager.sync()).pushed == 1
     await manager.close()
-    assert server.store.head().seq == 1
+    assert syncline_server.store.head().seq == 1
 
 
 def test_the_documented_example_runs(tmp_path, monkeypatch, capsys):
