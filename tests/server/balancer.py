@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -40,9 +41,10 @@ class Balancer:
             self.port = listener.sockets[0].getsockname()[1]
             looking = asyncio.create_task(self._look())
             await self._over.wait()
-            looking.cancel()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
                 task.cancel()
+            await asyncio.gather(looking, *left, return_exceptions=True)
 
     async def _look(self) -> None:
         while True:
@@ -54,11 +56,10 @@ class Balancer:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there = await self._connect()
-            await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
-        finally:
-            writer.close()
+        async with _closing(writer):
+            there, back = await self._connect()
+            async with _closing(back):
+                await asyncio.gather(_copy(reader, back), _copy(there, writer))
 
     async def _connect(self) -> Any:
         """A connection to the next server; one that cannot be reached is passed over."""
@@ -68,6 +69,16 @@ class Balancer:
                 with suppress(OSError):
                     return await asyncio.open_connection("127.0.0.1", port)
             await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,8 +93,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def _is_ready(port: int) -> bool:
     with suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(READY)
-        answer = await reader.read(CHUNK)
-        writer.close()
-        return answer.startswith(b"HTTP/1.1 200")
+        async with _closing(writer):
+            writer.write(READY)
+            return (await reader.read(CHUNK)).startswith(b"HTTP/1.1 200")
     return False
