@@ -141,6 +141,10 @@ def test_clients_of_a_server_that_is_killed_go_on_elsewhere(tmp_path):
         assert [entry["seq"] for entry in log] == [*range(1, len(said) + 1)]
 
 
+PACE_SECONDS = 0.03
+"""Between two pushes, so that connections are idle, too, when a server ends."""
+
+
 class Writer(Thread):
     """Pushes one event after the other over HTTP, until it is told to stop; what is not acknowledged is noted."""
 
@@ -153,7 +157,7 @@ class Writer(Thread):
     def run(self) -> None:
         author = Author()
         with closing(ServerProcess.connect(self.balancer)) as connection:
-            while not self.is_over.is_set():
+            while not self.is_over.wait(PACE_SECONDS):
                 event = author.event()
                 try:
                     connection.request("POST", "/v1/spaces/s/push", push_body([event]), JSON)
