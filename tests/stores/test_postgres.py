@@ -223,9 +223,8 @@ def test_what_became_of_a_commit_is_seen_by_the_next_append(tmp_path_factory, sp
 def test_connections_that_ended_are_not_used(url, server, space):
     store, author = server.open(space), Author()
     push(store, author.events(1))
-    postgres.cluster().execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'syncline'", url
-    )
+    ours = "pg_stat_activity WHERE application_name = 'syncline'"
+    postgres.cluster().execute(f"SELECT pg_terminate_backend(pid, 10000) FROM {ours}", url)
     assert push(store, author.events(1)).outcomes == [[2]]
     assert seqs(store) == [1, 2]
 
@@ -269,8 +268,8 @@ def test_what_has_to_be_installed_is_told():
 def hold(url, space, act):
     """Holds a log, does something else for longer than the database allows, and goes on."""
     with closing(PostgresDatabase(url, SCHEMA)) as database, database.writing() as cursor:
-        cursor.execute("SET idle_in_transaction_session_timeout TO '10ms'")
         cursor.execute("SELECT key FROM logs WHERE name = %s FOR UPDATE", (space,))
+        cursor.execute("SET idle_in_transaction_session_timeout TO '10ms'")
         act()
         cursor.execute("SELECT 1")
 
