@@ -314,6 +314,14 @@ def test_an_edge_keeps_its_log_as_it_likes(centre, serve, store):
     assert len(events(edge)) == 60
 
 
+def test_a_space_that_is_deleted_leaves_nothing_of_what_waited(centre, serve):
+    edge = serve("edge", upstream=centre.url, upstream_token="sk_nobody", upstream_spaces=["short"])
+    edge.push("short", [Author().event(ops=[])], edge.bearer())
+    eventually(lambda: list((edge.data / "spaces").glob("short.upstream*")))
+    assert edge.request("DELETE", "/v1/spaces/short", headers=edge.bearer()).status == 200
+    eventually(lambda: not list((edge.data / "spaces").glob("short*")))
+
+
 def test_settings_of_an_edge():
     environment = {"SYNCLINE_UPSTREAM_TOKEN": "sk_secret", "SYNCLINE_UPSTREAM_SPACES": "a, b"}
     settings, found = gather(file=None, environment=environment, flags={"upstream": "https://sync.example.com"})

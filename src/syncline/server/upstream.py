@@ -24,7 +24,7 @@ from syncline.server.settings import Settings
 from syncline.server.space import Space
 from syncline.server.spaces import Spaces
 from syncline.sync import SyncManager, SyncOptions, SyncResult
-from syncline.sync.relay import EdgeStore, Relay, vouched
+from syncline.sync.relay import EdgeStore, Relay, forget, vouched
 from syncline.transports.websocket import WebSocketTransport
 
 T = TypeVar("T")
@@ -88,7 +88,10 @@ class Upstream:
             try:
                 async with spaces.use(name, create=True) as space:
                     await self._follow(space)
-            except (ShuttingDown, SpaceDeleted):
+            except ShuttingDown:
+                return
+            except SpaceDeleted:
+                await asyncio.to_thread(forget, self._path(name))
                 return
             except Exception:  # a full disk, say
                 log.exception("the space %s cannot follow its centre", name)
@@ -96,8 +99,7 @@ class Upstream:
 
     async def _follow(self, space: Space) -> None:
         """Relays until the space ends. Raises why it does."""
-        path = Path(self._settings.data) / "spaces" / f"{space.name}{SUFFIX}"
-        home = asyncio.get_running_loop()
+        path, home = self._path(space.name), asyncio.get_running_loop()
 
         def bring(events: Sequence[Event]) -> Sequence[Outcome]:
             return asyncio.run_coroutine_threadsafe(_bring(space, events), home).result()
@@ -110,6 +112,9 @@ class Upstream:
         finally:
             del self._relays[space.name]
             await asyncio.shield(self._call(link.stop()))
+
+    def _path(self, space: str) -> Path:
+        return Path(self._settings.data) / "spaces" / f"{space}{SUFFIX}"
 
     async def _offer(self, space: Space, link: _Link) -> None:
         """Offers the log to the centre as it grows, and looks now and then whether syncing goes on."""
