@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["MAX_MESSAGE_BYTES", "Bus"]
+__all__ = ["Bus", "MAX_MESSAGE_BYTES"]
 
 MAX_MESSAGE_BYTES = 7_500
 """PostgreSQL carries less than 8,000."""
