@@ -20,7 +20,7 @@ OLDEST_VERSION = 140_000
 ROUNDS = 9
 SLOW_SECONDS = 0.01
 SKEW_SECONDS = 5.0
-CONNECTIONS = 24
+CONNECTIONS = 18
 """What one server takes of the database's, at most: for logs, register and bus."""
 HEARD_SECONDS = 5.0
 
