@@ -20,6 +20,7 @@ from bench.figures import (
     push_access,
     revisions,
     rows,
+    stores,
     transports,
     updates,
 )
@@ -31,6 +32,7 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "pull": pull.measure,
     "live": live.measure,
     "updates": updates.measure,
+    "stores": stores.measure,
     "transports": transports.measure,
     "memory": memory.measure,
     "many_spaces": many_spaces.measure,

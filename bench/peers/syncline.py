@@ -64,6 +64,16 @@ class Syncline:
         return cursor
 
 
+class SynclineWith(Syncline):
+    """Syncline with further flags; the load generators know it as Syncline."""
+
+    def __init__(self, name: str, note: str, *flags: str) -> None:
+        self.name, self.note, self.flags = name, note, flags
+
+    def command(self, port: int, folder: Path) -> list[str]:
+        return [*super().command(port, folder), *self.flags]
+
+
 def subscription(number: int, cursor: str) -> Sequence[Step]:
     hello = {"type": "hello", "protocol": 1, "node": f"subscriber-{number}", "space": SPACE}
     live = {"type": "live", "cursor": cursor}
