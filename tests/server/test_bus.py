@@ -189,11 +189,38 @@ def test_what_servers_cannot_share_is_refused(flags, words):
         gather(file=None, environment={}, flags=flags)
 
 
-def test_a_password_in_a_setting_is_not_shown():
-    flags = {"store": "postgresql://ann:secret@host/db", "bus": "nats://bob:other@host"}
-    _, found = gather(file=None, environment={}, flags=flags)
-    shown = {setting.name: setting.shown for setting in found}
-    assert (shown["store"], shown["bus"]) == ("postgresql://ann:…@host/db", "nats://bob:…@host")
+@pytest.mark.parametrize(
+    ("name", "url", "shown"),
+    [
+        ("store", "postgresql://ann:secret@host/db", "postgresql://ann:…@host/db"),
+        ("store", "postgresql://ann:sec/r@et?@host/db", "postgresql://ann:…@host/db"),
+        ("store", "postgresql://ann@host/db?sslmode=require", "postgresql://ann@host/db?sslmode=require"),
+        ("store", "postgresql://ann@host/db?password=secret&port=5", "postgresql://ann@host/db?password=…&port=5"),
+        ("nats", "nats://bob:secret@host", "nats://bob:…@host"),
+        ("nats", "nats://secret@host:4222", "nats://…@host:4222"),
+        ("nats", "tls://secret@one,tls://secret@other", "tls://…@other"),
+        ("nats", "nats://host?creds=/etc/nats.creds", "nats://host?creds=/etc/nats.creds"),
+    ],
+)
+def test_a_secret_in_a_setting_is_not_shown(name, url, shown):
+    _, found = gather(file=None, environment={}, flags={name: url})
+    assert {setting.name: setting.shown for setting in found}[name] == shown
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"store": "mysql://ann:secret-that-is-longer-than-what-is-shown@host"},
+        {"bus": "redis://ann:secret@host", "store": "postgresql://x"},
+        {"upstream": "ftp://ann:secret@host"},
+        {"upstream": "https://ann:secret@host"},
+        {"nats": "nats://secret@"},
+    ],
+)
+def test_a_secret_in_a_setting_that_is_refused_is_not_told(flags):
+    with pytest.raises(BadSettings) as caught:
+        gather(file=None, environment={}, flags=flags)
+    assert "secret" not in caught.value.message
 
 
 @pytest.mark.parametrize(

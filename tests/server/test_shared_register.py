@@ -6,14 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from syncline.errors import StoreUnavailable
 from syncline.server.register.acts import ActTable
 from syncline.server.registry import open_registry
+from syncline.stores.postgres import database
 from tests.postgres import new_database
 from tests.server.accounts import GOOD, Somebody, ending
 from tests.server.fellows import Fellows
 from tests.server.running import eventually, recv
 
 pytestmark = pytest.mark.timeout(180)
+
+
+SILENT = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%pg_advisory_xact_lock%'
+"""
+"""How many hold the register's lock and say nothing."""
 
 
 @pytest.fixture
@@ -38,6 +47,12 @@ def several(serve, address):
             return list(threads.map(lambda at: serve(f"data{at}", store=address, **settings), range(count)))
 
     return start
+
+
+def ended_in_silence(database):
+    """Whether nobody writes any more: who said nothing for too long was given up."""
+    with database.reading() as cursor:
+        return not cursor.execute(SILENT).get
 
 
 def told(server, key, space):
@@ -83,6 +98,18 @@ async def test_nobody_tells_while_another_server_does(address, register, tmp_pat
                 await fellow.service._recording.finish()
             assert len(acts.waiting()) == 1
         await asyncio.to_thread(eventually, lambda: not acts.waiting())  # they look again by themselves
+
+
+def test_a_name_is_held_for_longer_than_a_transaction_may_be_silent(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "SESSION", database.SESSION.replace("'30s'", "'100ms'"))
+    one, other = (open_registry(tmp_path, address, lambda: 1).database for _ in range(2))
+    with one.holding("acts") as is_held:
+        with pytest.raises(StoreUnavailable), one.writing():
+            eventually(lambda: ended_in_silence(other))
+        with other.holding("acts") as is_held_twice:
+            assert (is_held, is_held_twice) == (True, False)
+    one.close()
+    other.close()
 
 
 def test_who_logs_in_at_one_is_somebody_at_all_until_any_of_them_ends_it(several):

@@ -327,5 +327,6 @@ def test_settings_of_an_edge():
     settings, found = gather(file=None, environment=environment, flags={"upstream": "https://sync.example.com"})
     assert (settings.upstream_token, settings.upstream_spaces) == ("sk_secret", ("a", "b"))
     assert {each.name: each.shown for each in found}["upstream_token"] == "…"
-    with pytest.raises(BadSettings, match="upstream"):
-        gather(file=None, environment={}, flags={"upstream": "sync.example.com"})
+    for flags in ({"upstream": "sync.example.com"}, {"upstream": "http://x", "upstream_spaces": []}):
+        with pytest.raises(BadSettings, match="upstream"):
+            gather(file=None, environment={}, flags=flags)

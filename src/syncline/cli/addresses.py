@@ -18,6 +18,7 @@ from typing import NamedTuple
 from syncline.core.log import Receipts
 from syncline.errors import BadSettings, UnknownSpace
 from syncline.server.logs import JSONL, LMDB, POSTGRES, POSTGRES_URLS, SQLITE, load
+from syncline.server.masking import masked
 from syncline.server.registry import check_space
 from syncline.stores import LogStore
 
@@ -52,8 +53,8 @@ class Address(NamedTuple):
         suffix = Path(text).suffix
         if suffix not in SUFFIXES:
             raise BadSettings(
-                f"{text!r} says no store: a path that ends with .db, .lmdb or .jsonl, sqlite:PATH, lmdb:FOLDER, "
-                "jsonl:FOLDER, or postgresql://user@host/database#space."
+                f"{masked(text)!r} says no store: a path that ends with .db, .lmdb or .jsonl, sqlite:PATH, "
+                "lmdb:FOLDER, jsonl:FOLDER, or postgresql://user@host/database#space."
             )
         return cls(SUFFIXES[suffix], text)
 

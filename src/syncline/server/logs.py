@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from syncline.core.log import Receipts
 from syncline.errors import BadSettings
+from syncline.server.masking import masked
 from syncline.stores import Logs
 
 SQLITE, LMDB, JSONL, POSTGRES = "sqlite", "lmdb", "jsonl", "postgresql"
@@ -41,7 +42,7 @@ def kind_of(store: str) -> str:
     """Which adapter a setting names. Raises BadSettings."""
     kind = POSTGRES if store.startswith(POSTGRES_URLS) else store or SQLITE
     if kind not in ADAPTERS or store == POSTGRES:
-        raise BadSettings(f"store: {store[:40]!r} is none of sqlite, lmdb, jsonl, or a URL postgresql://….")
+        raise BadSettings(f"store: {masked(store)[:40]!r} is none of sqlite, lmdb, jsonl, or a URL postgresql://….")
     return kind
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +15,13 @@ from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings
 from syncline.server.bus import chosen
 from syncline.server.logs import POSTGRES, kind_of
+from syncline.server.masking import masked
 from syncline.server.origins import Origins
 from syncline.server.proxies import Proxies
+from syncline.transports.addresses import is_loopback
 from syncline.transports.nats_url import NatsUrl
 
 PREFIX = "SYNCLINE_"
-PASSWORD = re.compile(r"(//[^/@]*:)[^/]*@")
 
 
 class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,10 +141,10 @@ class Setting(NamedTuple):
 
     @property
     def shown(self) -> Any:
-        """The value for people to see: of a URL without its password, and of a token that there is one."""
+        """The value for people to see: of a URL without its secrets, and of a token that there is one."""
         if self.name.endswith("_token") and self.value:
             return "…"
-        return PASSWORD.sub(r"\1…@", self.value) if isinstance(self.value, str) else self.value
+        return masked(self.value) if isinstance(self.value, str) else self.value
 
 
 def gather(
@@ -241,8 +240,7 @@ def _check(settings: Settings) -> None:
         raise BadSettings("demo: what it stores is deleted at its end, so it takes no database.")
     chosen.check(settings.bus, settings.store)
     _check_nats(settings)
-    if settings.upstream and not settings.upstream.startswith(("http://", "https://")):
-        raise BadSettings(f"upstream: {settings.upstream!r} is not a URL such as https://sync.example.com.")
+    _check_upstream(settings)
     _check_issuers(settings.oidc)
     Origins(settings.origins)
     Proxies(settings.trusted_proxies)
@@ -259,6 +257,18 @@ def _check_nats(settings: Settings) -> None:
         if settings.is_open:
             name = "demo" if settings.demo else "open"
             raise BadSettings(f"{name}: refused with nats, over which anybody anywhere may write.")
+
+
+def _check_upstream(settings: Settings) -> None:
+    if not settings.upstream:
+        return
+    shown = masked(settings.upstream)
+    if not settings.upstream.startswith(("http://", "https://")):
+        raise BadSettings(f"upstream: {shown!r} is not a URL such as https://sync.example.com.")
+    if shown != settings.upstream:  # it would be told wherever the centre's address is
+        raise BadSettings(f"upstream: {shown!r} has credentials, which belong into upstream_token.")
+    if not settings.upstream_spaces:
+        raise BadSettings("upstream_spaces: without any there is nothing to be in agreement about.")
 
 
 def _check_issuers(issuers: tuple[OidcIssuer, ...]) -> None:
@@ -280,11 +290,3 @@ def is_safe_url(url: str) -> bool:
         return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     except ValueError:
         return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -7,6 +7,7 @@ import hashlib
 from syncline.errors import BadSettings
 from syncline.server.bus import Bus
 from syncline.server.logs import POSTGRES, kind_of, load
+from syncline.server.masking import masked
 from syncline.transports.nats_url import is_nats
 
 __all__ = ["check", "open_bus"]
@@ -17,7 +18,7 @@ POSTGRES_BUS = "postgres"
 def check(bus: str, store: str) -> None:
     """Raises BadSettings unless ``bus`` is one that servers can share that have this ``store``."""
     if bus and bus != POSTGRES_BUS and not is_nats(bus):
-        raise BadSettings(f"bus: {bus[:40]!r} is neither postgres nor a URL such as nats://localhost:4222.")
+        raise BadSettings(f"bus: {masked(bus)[:40]!r} is neither postgres nor a URL such as nats://localhost:4222.")
     if bus and kind_of(store) != POSTGRES:
         raise BadSettings("bus: it is for servers that share a store at postgresql://…; this one is alone.")
 

@@ -16,6 +16,8 @@ from syncline.stores.postgres.dialect import NeutralCursor
 
 ALONE = "SELECT pg_advisory_xact_lock(?, 0)"
 HOLD = "SELECT pg_try_advisory_xact_lock(?, hashtext(?))"
+PATIENTLY = "SET LOCAL idle_in_transaction_session_timeout TO '10min'"
+"""Who holds a name says nothing meanwhile, and may take longer than others; who hangs is given up all the same."""
 LOCKS = 0x53594E30
 """The first half of the names of all locks of the register."""
 VERSION = "SELECT version FROM changes"
@@ -189,7 +191,9 @@ class PostgresRegister:
     def holding(self, name: str) -> Iterator[bool]:
         """Holds a name for as long as the block lasts, if nobody does."""
         with self._database.writing(durable=False) as raw:
-            yield NeutralCursor(raw).execute(HOLD, (LOCKS, name)).get
+            cursor = NeutralCursor(raw)
+            cursor.execute(PATIENTLY)
+            yield cursor.execute(HOLD, (LOCKS, name)).get
 
     def foreign_version(self) -> int:
         """How often something has changed of which every server must hear, whichever server it was."""
