@@ -13,7 +13,8 @@ from syncline.server.http import Receive, Request, Scope, Send
 from syncline.server.origins import ANY, Origins
 from syncline.server.proxies import Proxies, joined, scheme_of
 from syncline.server.service import Service
-from syncline.server.settings import Settings, is_loopback
+from syncline.server.settings import Settings
+from syncline.transports.addresses import is_loopback
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]

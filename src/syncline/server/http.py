@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from math import ceil
@@ -15,7 +14,7 @@ import msgspec
 
 from syncline.core import canonical
 from syncline.core.events import ITEM
-from syncline.core.limits import MAX_BODY_BYTES, MAX_DEPTH, MAX_INFLATED_BYTES
+from syncline.core.limits import MAX_BODY_BYTES, MAX_DEPTH
 from syncline.errors import (
     BadRequest,
     InternalError,
@@ -28,7 +27,7 @@ from syncline.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from syncline.server import limits, zstd
+from syncline.server import limits, packing
 from syncline.server.auth.identity import Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.author import check_node
@@ -194,7 +193,7 @@ class Request:
         encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"identity":
             return body
-        return await asyncio.to_thread(_inflate, body, encoding)
+        return await asyncio.to_thread(packing.unpack, body, encoding)
 
     async def message(self, kind: type[T], *, max_depth: int = MAX_DEPTH, may_be_empty: bool = False) -> T:
         """The body as a message. Raises BadRequest if it has another shape, and what ``body`` and JSON raise."""
@@ -230,6 +229,14 @@ class Request:
         self.has_answered = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
         await self._send({"type": "http.response.body", "body": body})
+
+    async def answer_packed(self, body: bytes) -> None:
+        """Answers with JSON, packed if there is much of it and the client takes that."""
+        packed, encoding = body, None
+        if len(body) >= packing.SMALLEST and (accepted := self.header(b"accept-encoding")):
+            packed, encoding = await asyncio.to_thread(packing.pack, body, accepted)
+        headers = {"vary": "Accept-Encoding"} | ({"content_encoding": encoding} if encoding else {})
+        await self.answer(packed, status=200, kind=JSON, **headers)
 
     async def begin_stream(self, kind: bytes) -> None:
         """Begins a response that has no end yet."""
@@ -362,23 +369,3 @@ async def _decode(body: bytes, max_depth: int) -> Any:
     if len(body) <= INLINE_BYTES:
         return canonical.decode(body, max_depth=max_depth)
     return await asyncio.to_thread(canonical.decode, body, max_depth=max_depth)
-
-
-def _inflate(body: bytes, encoding: bytes) -> bytes:
-    """The decoded body, never more than the limit in memory."""
-    try:
-        if encoding == b"gzip":
-            inflater = zlib.decompressobj(wbits=31)
-            data = inflater.decompress(body, MAX_INFLATED_BYTES + 1)
-            complete = inflater.eof and not inflater.unused_data
-        elif encoding == b"zstd":
-            data, complete = zstd.decompress(body, MAX_INFLATED_BYTES + 1)
-        else:
-            raise UnsupportedMedia("The content encoding must be gzip, zstd or identity.")
-    except (zlib.error, zstd.Error):
-        raise BadRequest(f"The body is not {encoding.decode('latin-1')}.") from None
-    if len(data) > MAX_INFLATED_BYTES:
-        raise TooLarge(f"The decoded body may have {MAX_INFLATED_BYTES} bytes.")
-    if not complete:
-        raise BadRequest(f"The body is not one whole {encoding.decode()} stream.")
-    return data

@@ -19,8 +19,8 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from syncline.server import frames, packing
 from syncline.server.app import App
-from syncline.server.frames import WIRE
 from syncline.server.service import Authenticate, Service
 from syncline.server.settings import Settings
 
@@ -78,16 +78,38 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 class SharingProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, which also sends frames that were made once for many."""
+    """uvicorn's WebSocket protocol, which also sends frames that were made once for many, and packs what is large.
+
+    With permessage-deflate (RFC 7692) each message may be packed or not: small ones are not, and no message needs the
+    one before, so that a socket that is silent holds no memory for it.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        deflate: Any
+        for deflate in self.conn.available_extensions or ():
+            deflate.server_no_context_takeover = deflate.client_no_context_takeover = True
+            deflate.server_max_window_bits = None
+        self._packing = asyncio.Lock()
 
     async def send(self, message: Any) -> None:
-        """A shared frame goes out as it is, when the socket takes more."""
-        wire = message.get(WIRE)
-        if wire is None or self.close_sent or not self.handshake_complete:
+        """A text goes out as one frame when the socket takes more, after what is being packed."""
+        text = message.get("text")
+        if text is None or self.close_sent or not self.handshake_complete:
             await super().send(message)
             return
         await self.writable.wait()
-        if self.disconnected:
+        if self.conn.extensions and len(text) >= packing.SMALLEST:
+            async with self._packing:
+                self._write(await frames.packed(message))
+        elif self._packing.locked():
+            async with self._packing:
+                self._write(frames.plain(message))
+        else:
+            self._write(frames.plain(message))
+
+    def _write(self, wire: bytes) -> None:
+        if self.disconnected or self.close_sent:
             raise ClientDisconnected
         self.transport.write(wire)
 
@@ -163,7 +185,7 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
         http=GuardedProtocol,
         ws=SharingProtocol,
         ws_max_size=MAX_BODY_BYTES,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=True,
         ws_ping_interval=None,
         lifespan="on",
         log_config=None,

@@ -33,6 +33,7 @@ from syncline.errors import (
     UserMismatch,
     from_wire,
 )
+from syncline.transports.addresses import is_near
 
 __all__ = ["HttpTransport"]
 
@@ -139,7 +140,8 @@ def open_client(url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
     """A client for the addresses under a URL. Raises BadRequest if it is none."""
     try:
         timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-        return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout)
+        unpacked = {"Accept-Encoding": "identity"} if is_near(url) else {}
+        return httpx2.AsyncClient(base_url=url, headers={**headers, **unpacked}, timeout=timeout)
     except (httpx2.InvalidURL, UnicodeError) as error:
         raise BadRequest(f"{url} is not a URL, or its credentials are not text of ASCII: {_words(error)}") from None
 

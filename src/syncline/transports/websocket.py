@@ -8,6 +8,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
 from syncline.errors import BadRequest, ConnectionLost
+from syncline.transports.addresses import is_near
 from syncline.transports.line import SocketTransport, lost
 
 __all__ = ["WebSocketTransport"]
@@ -16,16 +17,25 @@ CONNECT_SECONDS = 5.0
 
 
 class WebSocketTransport(SocketTransport):
-    """A conversation over a WebSocket; see ``Transport``. ``url`` is the server's, http(s) or ws(s)."""
+    """A conversation over a WebSocket; see ``Transport``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, packed: bool | None = None) -> None:
+        """``url`` is the server's, http(s) or ws(s). ``packed``: whether permessage-deflate (RFC 7692) is asked for; if
+        nothing is said, unless the server is on this machine.
+        """
         super().__init__(self._dial)
+        self._compression = "deflate" if (not is_near(url) if packed is None else packed) else None
         self._url = "ws" + url.rstrip("/").removeprefix("http").removeprefix("ws") + "/ws"
 
     async def _dial(self) -> _Frames:
         try:
             connection = await connect(
-                self._url, compression=None, max_size=None, ping_interval=None, open_timeout=CONNECT_SECONDS, proxy=None
+                self._url,
+                compression=self._compression,
+                max_size=None,
+                ping_interval=None,
+                open_timeout=CONNECT_SECONDS,
+                proxy=None,
             )
         except InvalidURI as error:
             raise BadRequest(str(error)) from None

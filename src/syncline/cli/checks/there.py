@@ -16,8 +16,8 @@ from syncline.cli.remote import Remote
 from syncline.core.limits import MAX_BODY_BYTES
 from syncline.core.messages import Live, Push, Welcome
 from syncline.errors import SynclineError
-from syncline.server.settings import is_loopback
 from syncline.transports import Transport
+from syncline.transports.addresses import is_loopback
 from syncline.transports.http import HttpTransport
 from syncline.transports.websocket import WebSocketTransport
 

@@ -7,13 +7,13 @@ load what it needs from this server alone, and nothing inline (Content Security 
 from __future__ import annotations
 
 import asyncio
-import re
 from importlib.metadata import version
 from pathlib import Path
 
 from syncline.errors import NotFound
 from syncline.server.files import File, Folder
 from syncline.server.http import Request
+from syncline.server.packing import accepts
 
 VERSION = version("syncline")
 STATIC = Path(__file__).parents[1] / "static"
@@ -25,8 +25,6 @@ DEMOS = Folder(STATIC / "demo")
 
 REVALIDATED = "no-cache"
 """Kept, and asked for again by ETag: modules of two versions never meet in a page."""
-GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
-"""In Accept-Encoding: gzip, unless its weight is nothing."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
@@ -86,7 +84,7 @@ async def _send(request: Request, file: File, *, cache: str = REVALIDATED) -> No
     accepted = request.header(b"accept-encoding") or ""
     if file.etag in (request.header(b"if-none-match") or ""):
         await request.answer(b"", status=304, kind=file.kind, **told)
-    elif file.gzipped is not None and GZIP.search(accepted):
+    elif file.gzipped is not None and accepts(accepted, "gzip"):
         await request.answer(file.gzipped, status=200, kind=file.kind, **told, content_encoding="gzip")
     else:
         await request.answer(file.body, status=200, kind=file.kind, **told)

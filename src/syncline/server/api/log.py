@@ -74,7 +74,7 @@ async def pull(request: Request) -> None:
     async with request.enter() as member:
         if wait:
             await _wait(request, member, message, wait)
-        await request.answer(await member.pull(message))
+        await request.answer_packed(await member.pull(message))
 
 
 async def _wait(request: Request, member: Member, pull: Pull, seconds: int) -> None:
