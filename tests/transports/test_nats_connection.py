@@ -51,6 +51,14 @@ async def test_a_request_is_answered(nats):
         assert answer == b"Hello"
 
 
+@pytest.mark.parametrize("parameter", ["ca", "creds"])
+async def test_a_file_that_is_not_there_is_told_and_the_connection_closes(nats, tmp_path, parameter):
+    connection = NatsConnection(f"{nats.url}?{parameter}={tmp_path}/missing")
+    with pytest.raises((BadSettings, ConnectionLost)):
+        await connection.open()
+    await connection.close()
+
+
 async def test_of_a_queue_group_one_answers(nats):
     heard = []
     async with connected(nats.url) as one, connected(nats.url) as other:

@@ -159,7 +159,7 @@ class NatsConnection:
             self._closing = asyncio.create_task(self._shut())
 
     async def _shut(self) -> None:
-        with suppress(*FAILURES):
+        with suppress(*FAILURES, AssertionError):  # which it raises if it never came as far as to connect
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._client.close()
         for subscription in tuple(self._client._subs.values()):  # left behind where that failed

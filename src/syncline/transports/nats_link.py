@@ -70,7 +70,7 @@ class NatsLink:
                 await connection.lost.wait()
                 self._tell(logging.WARNING, f"The connection to NATS at {connection.url} was lost; connecting again.")
             except SynclineError as error:
-                self._tell(logging.WARNING, f"{error.message} It is tried again.")
+                self._tell(logging.WARNING, f"{error.message.rstrip('.')}. It is tried again.")
             except Exception:
                 log.exception("The link to NATS failed; it is tried again.")
             finally:
