@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from syncline.stores import LogStore
     from syncline.stores.copying import Sum
 
-Source = Annotated[str, typer.Argument(metavar="FROM", help="Where the log is: see below.")]
+Source = Annotated[str, typer.Argument(metavar="FROM", help="Where the log is: see above.")]
 Target = Annotated[str, typer.Argument(metavar="TO", help="Where it goes: nothing there yet, or the beginning of it.")]
 
 

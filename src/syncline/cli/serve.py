@@ -17,6 +17,7 @@ from rich.text import Text
 import syncline
 from syncline.cli.flags import Config, config_file, with_settings
 from syncline.cli.terminal import Json, emit, out, say
+from syncline.server.masking import masked
 from syncline.server.settings import Settings, gather
 
 if TYPE_CHECKING:
@@ -93,13 +94,17 @@ def _announce(app: App, port: int, *, json: bool) -> None:
     service = app.service
     url, key = address(service.settings, port), service.first_key
     grpc = None if app.grpc_port is None else address(service.settings, app.grpc_port, "grpc")
+    nats = masked(service.settings.nats) or None
     if json:
         secrets = {"key": key, "setup_token": service.first_setup_token}
-        emit({"url": url, "grpc": grpc, "data": service.settings.data, **secrets, "version": syncline.__version__})
+        places = {"url": url, "grpc": grpc, "nats": nats}
+        emit({**places, "data": service.settings.data, **secrets, "version": syncline.__version__})
         return
     say(Text.assemble("Syncline ", syncline.__version__, " is ready at ", (url, "bold cyan")))
     if grpc is not None:
         say(Text.assemble("gRPC is at ", (grpc, "bold cyan")))
+    if nats is not None:
+        say(Text.assemble("Clients are answered over NATS at ", (nats, "bold cyan")))
     say(Text.assemble("A demo is at ", (f"{url}/demo/", "cyan")))
     say(f"[dim]Data in {service.settings.data}; Ctrl-C ends it.[/]")
     if service.settings.demo:
