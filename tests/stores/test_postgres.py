@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 
 import pytest
@@ -16,8 +16,9 @@ from syncline.core.log import Receipts
 from syncline.core.quotas import Quotas
 from syncline.errors import BadSettings, NewerSchema, NodeConflict, SpaceDeleted, StorageFull, StoreUnavailable
 from syncline.stores import load
-from syncline.stores.postgres import PostgresLogs
+from syncline.stores.postgres import PostgresEventStore, PostgresLogs
 from syncline.stores.postgres.database import PostgresDatabase
+from syncline.stores.postgres.ends import key_of
 from syncline.stores.postgres.schema import SCHEMA
 from syncline.testing import AdoptionContract, Author, LogStoreContract
 from tests import postgres
@@ -103,6 +104,42 @@ def test_servers_append_to_one_log_at_the_same_time(server, other_server, space,
         assert seqs(store) == list(range(1, 48 * size + 1))
     by_seq = {entry.seq: entry.event.node for entry in load(stores[0])}
     assert all(by_seq[seq] == node for node, each in zip("abcd", told, strict=True) for seq in each)
+
+
+class Interrupted(PostgresDatabase):
+    """A database; what is in ``meanwhile`` happens when it has answered, step by step."""
+
+    meanwhile = ()
+
+    @contextmanager
+    def at_once(self):
+        with super().at_once() as cursor:
+            yield cursor
+        if self.meanwhile:
+            step, *self.meanwhile = self.meanwhile
+            step()
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("is_contended", [False, True])
+def test_what_was_seen_while_an_append_ended_stays_seen(url, server, space, size, is_contended):
+    theirs, author, other = server.open(space), Author(), Author("other")
+
+    def another():
+        push(theirs, other.events(1))
+        mine.refresh()
+
+    with closing(Interrupted(url, SCHEMA)) as database:
+        with database.at_once() as cursor:
+            mine = PostgresEventStore(database, key_of(cursor, space), RECEIPTS)
+        if is_contended:
+            push(theirs, other.events(1))
+            push(mine, author.events(1))
+        first = mine.head().seq + 1
+        database.meanwhile = [another] if is_contended else [lambda: None, another]
+        assert push(mine, author.events(size)).outcomes == [list(range(first, first + size))]
+        assert mine.head() == theirs.head()
+        assert mine.slice(first + size - 1).length == 1
 
 
 def test_what_another_server_holds_may_be_named_at_once(server, other_server, space):

@@ -126,6 +126,7 @@ class MemoryEventStore:
 
     def size(self) -> int:
         """See ``EventStore.size``."""
+        self._check_open()
         return sum(len(row.event.body) for row in self._rows)
 
     def tail(self, seq: int) -> bytes | None:

@@ -383,8 +383,9 @@ class EventStoreContract:
         size = sum(len(row.encoded) + 1 for row in rows[:2])
         assert _seqs(store.slice(max_bytes=size)) == [1, 2]
         assert _seqs(store.slice(max_bytes=size - 1)) == [1]
-        assert _seqs(store.slice(max_bytes=1)) == [1]
-        assert store.slice(max_bytes=1).more
+        for most in (1, 0):
+            part = store.slice(max_bytes=most)
+            assert (_seqs(part), part.seq, part.tail, part.more) == ([1], 1, rows[0].tail, True)
 
     @pytest.mark.parametrize(
         ("items", "seqs"),
@@ -398,21 +399,19 @@ class EventStoreContract:
             (["none.*", "task.12"], []),
         ],
     )
-    @pytest.mark.parametrize("limit", [1, 7, 1_000])
-    def test_items_are_literals_or_prefixes(
-        self, store: EventStore, items: Sequence[str], seqs: Sequence[int], limit: int
-    ) -> None:
+    def test_items_are_literals_or_prefixes(self, store: EventStore, items: Sequence[str], seqs: Sequence[int]) -> None:
         _fill(store)
-        since, found, more = 0, list[int](), True
-        while more:
-            part = store.slice(since, view=View.everything(items), limit=limit)
-            assert part.length <= limit
-            assert part.tail == store.tail(part.seq)
-            assert part.seq > since
-            found += _seqs(part)
-            since, more = part.seq, part.more
-        assert found == list(seqs)
-        assert since == MANY
+        for limit in (1, 7, 1_000):
+            since, found, more = 0, list[int](), True
+            while more:
+                part = store.slice(since, view=View.everything(items), limit=limit)
+                assert part.length <= limit
+                assert part.tail == store.tail(part.seq)
+                assert part.seq > since
+                found += _seqs(part)
+                since, more = part.seq, part.more
+            assert found == list(seqs)
+            assert since == MANY
 
     def test_slices_of_items_end_at_their_bytes_too(self, store: EventStore) -> None:
         _fill(store)
@@ -455,6 +454,12 @@ class EventStoreContract:
             assert (part.seq, part.more, part.tail) == (9, False, store.tail(9))
             assert max(_seqs(part), default=0) <= 9
         assert store.slice(3, until=10**9).seq == MANY
+
+    def test_a_slice_does_not_go_back(self, store: EventStore) -> None:
+        store.append([_of(Author().events(5))], now_ms=START_MS)
+        for view in (FULL_VIEW, View.of({"*": True}), View.everything(["task.*"]), EMPTY_VIEW):
+            assert store.slice(3, view=view, until=1) == Slice(b"", 0, 3, store.tail(3) or NO_TAIL, more=False)
+            assert store.slice(7, view=view) == Slice(b"", 0, 7, NO_TAIL, more=False)
 
     def test_rules_hold_within_the_append_that_makes_them(self, store: EventStore) -> None:
         author, root = Author(), Author("root")
@@ -503,7 +508,7 @@ class EventStoreContract:
         store.close()
         with pytest.raises(StoreClosed):
             store.append([_of(Author().events(1))], now_ms=START_MS)
-        for call in (store.head, store.slice, lambda: store.tail(1), lambda: store.node("node")):
+        for call in (store.head, store.size, store.slice, lambda: store.tail(1), lambda: store.node("node")):
             with pytest.raises(StoreClosed):
                 call()
 

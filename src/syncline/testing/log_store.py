@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from syncline.testing.seeded import START_MS, Author
 
 ITEMS = [f"{kind}.{count:03}" for count in range(60) for kind in ("task", "note", "task.old", "tasks", ".user")]
 """Items in the order in which their first events come."""
+PATTERNS = ["*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "tas", ".*", ".user.003"]
 TWICE = [*ITEMS, *ITEMS[::3], *ITEMS[::6]]
 
 
@@ -91,30 +93,25 @@ class LogStoreContract(EventStoreContract):
     # By item
 
     @pytest.mark.parametrize("limit", [1, 9, 1_000])
-    @pytest.mark.parametrize(
-        "pattern", ["*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "tas", ".*", ".user.003"]
-    )
-    def test_items_come_in_order_and_in_parts(self, store: LogStore, pattern: str, limit: int) -> None:
+    def test_items_come_in_order_and_in_parts(self, store: LogStore, limit: int) -> None:
         _fill(store)
-        found = [""]
-        while part := store.items(pattern, found[-1], limit):
-            assert len(part) <= limit
-            found += part
-        assert found[1:] == sorted(filter(matcher([pattern]), ITEMS))
+        for pattern in PATTERNS:
+            found = [""]
+            while part := store.items(pattern, found[-1], limit):
+                assert len(part) <= limit
+                found += part
+            assert found[1:] == sorted(filter(matcher([pattern]), ITEMS))
 
-    @pytest.mark.parametrize(
-        ("pattern", "after"),
-        [
+    def test_after_the_last_there_are_none(self, store: LogStore) -> None:
+        _fill(store)
+        for pattern, after in [
             ("task.*", "zzz"),
             ("task.*", "task.old.059"),
             ("note.007", "note.007"),
             ("note.007", "note.008"),
             ("*", "tasks.059"),
-        ],
-    )
-    def test_after_the_last_there_are_none(self, store: LogStore, pattern: str, after: str) -> None:
-        _fill(store)
-        assert store.items(pattern, after, 9) == []
+        ]:
+            assert store.items(pattern, after, 9) == []
 
     def test_items_come_after_one_that_may_not_exist(self, store: LogStore) -> None:
         _fill(store)
@@ -122,26 +119,24 @@ class LogStoreContract(EventStoreContract):
         assert store.items("task.*", "note", 1) == ["task.000"]
         assert store.items("task.03*", "task.0299", 2) == ["task.030", "task.031"]
 
-    @pytest.mark.parametrize("until", [0, 1, 7, 150, 299, 300, len(TWICE)])
-    def test_items_are_those_to_which_something_came_until_then(self, store: LogStore, until: int) -> None:
+    def test_items_are_those_to_which_something_came_until_then(self, store: LogStore) -> None:
         _fill(store)
-        came = {entry.event.item for entry in load(store, limit=until)} if until else set()
-        assert store.items("*", "", 1_000, until) == sorted(came)
-        assert store.items("task.*", "", 1_000, until) == sorted(filter(matcher(["task.*"]), came))
+        for until in (0, 1, 7, 150, 299, 300, len(TWICE)):
+            came = {entry.event.item for entry in load(store, limit=until)}
+            assert store.items("*", "", 1_000, until) == sorted(came)
+            assert store.items("task.*", "", 1_000, until) == sorted(filter(matcher(["task.*"]), came))
 
     # Gathering
 
-    @pytest.mark.parametrize("until", [0, 1, 200, 350, len(TWICE)])
-    @pytest.mark.parametrize("limit", [1, 4, 1_000])
     @pytest.mark.parametrize("max_bytes", [1, 1_000, MAX_PAGE_BYTES])
-    def test_entries_come_item_by_item_and_in_parts(
-        self, store: LogStore, until: int, limit: int, max_bytes: int
-    ) -> None:
+    def test_entries_come_item_by_item_and_in_parts(self, store: LogStore, max_bytes: int) -> None:
         _fill(store)
         items = ["note.000", "none", "task.000", "tasks.018", "task.old.059", ".user.000", "note.030"]
-        assert _gathered(store, items, until, limit, max_bytes) == [
-            entry.encoded for item in items for entry in load(store) if entry.event.item == item and entry.seq <= until
-        ]
+        entries = list(load(store))
+        for until, limit in product((0, 1, 200, 350, len(TWICE)), (1, 4, 1_000)):
+            assert _gathered(store, items, until, limit, max_bytes) == [
+                entry.encoded for item in items for entry in entries if entry.event.item == item and entry.seq <= until
+            ]
 
     def test_of_the_first_item_entries_come_after_a_seq_and_of_others_all(self, store: LogStore) -> None:
         author = Author()

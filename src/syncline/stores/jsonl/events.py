@@ -161,6 +161,7 @@ class JsonLinesEventStore:
 
     def size(self) -> int:
         """See ``EventStore.size``."""
+        self._log.db.check_open()
         return self._log.reached.bytes
 
     def tail(self, seq: int) -> bytes | None:

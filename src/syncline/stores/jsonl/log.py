@@ -89,16 +89,16 @@ class IndexedLog:
         """A transaction in which ``store`` may be called once. Segment and index are written to both, or neither."""
         self.db.check_open()
         if self._is_stuck:
-            self._take_back(self.reached.mark.offset)  # the disk may be better now
+            self._take_back()  # the disk may be better now
         if self._is_stuck:
             raise StoreDamaged(f"{self.segments.folder}: a write that failed cannot be taken back. Reopen the log.")
         self._rotate()
-        size, self._written = self.segments.size, None
+        self._written = None
         try:
             with self.db.writing() as cursor:
                 yield cursor
         except BaseException:
-            self._take_back(size)
+            self._take_back()
             raise
         if self._written is not None:
             self.reached, self.indexed = self._written
@@ -124,11 +124,11 @@ class IndexedLog:
         self.segments.begin(Head(epoch))
         self.reached = Reached(Mark(Head(epoch), self.segments.size, 1), 1, 1)
 
-    def _take_back(self, size: int) -> None:
+    def _take_back(self) -> None:
         """Leaves nothing of a batch that failed; if that fails too, nothing is written any more."""
         self._is_stuck = True
         with suppress(Exception):
-            self.segments.cut(size)
+            self.segments.cut(self.reached.mark.offset)
             with self.db.reading() as cursor:
                 self._read_ends(cursor)
                 reached = index.reached(cursor)

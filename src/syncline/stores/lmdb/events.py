@@ -169,6 +169,7 @@ class LmdbEventStore:
 
     def size(self) -> int:
         """See ``EventStore.size``."""
+        self._env.check_open()
         return self._size
 
     def tail(self, seq: int) -> bytes | None:

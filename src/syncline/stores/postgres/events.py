@@ -76,7 +76,7 @@ class PostgresEventStore:
             is_stored = store(cursor, self._key, draft)
         if not is_stored:
             return None
-        self._note(draft)
+        self._note(draft, draft.before)
         self._is_contended = False
         return appended
 
@@ -87,7 +87,7 @@ class PostgresEventStore:
             end = ends.read(cursor, self._key, lock=True)
             appended, draft = self._judge(cursor, end, asked)
             store(cursor, self._key, draft)
-        self._note(draft)
+        self._note(draft, before)
         self._is_contended = end.head != before.head
         return appended
 
@@ -118,7 +118,7 @@ class PostgresEventStore:
         """See ``LogStore.adopt``."""
         with self._lock:
             self._check_open()
-            self._is_contended = True
+            self._is_contended, before = True, self._end
             with self._db.writing() as cursor:
                 end = ends.read(cursor, self._key, lock=True)
                 self._seen.catch_up(cursor, end)
@@ -127,14 +127,15 @@ class PostgresEventStore:
                 writers = nodes_after(self._seen.nodes(cursor, {event.node for event in events}), events)
                 draft = Draft(end, end.after(head, rows), rows, [entry.at for entry in entries], writers)
                 store(cursor, self._key, draft)
-            self._note(draft)
+            self._note(draft, before)
             return head
 
-    def _note(self, draft: Draft) -> None:
-        """A draft was stored."""
+    def _note(self, draft: Draft, before: End) -> None:
+        """A draft was stored; ``before`` is the end that was known then. Who refreshed meanwhile may know of more."""
         self._seen.note(draft)
         with self._end_lock:
-            self._end = draft.after
+            if self._end is before or self._end.head.seq < draft.after.head.seq:
+                self._end = draft.after
 
     # Reading
 
@@ -165,6 +166,7 @@ class PostgresEventStore:
 
     def size(self) -> int:
         """See ``EventStore.size``."""
+        self._check_open()
         return self._end.bytes
 
     def tail(self, seq: int) -> bytes | None:

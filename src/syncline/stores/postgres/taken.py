@@ -72,7 +72,7 @@ class Taken:
     def _take_rows(self, rows: str, until: int, **which: Any) -> None:
         """Takes rows, which are all that shows up to a seq, as far as there is room."""
         shown = "entry" if self._is_asked or self._view.is_everything else condition(self._view)
-        asked = {"log": self._key, "limit": self._limit, "room": self._max_bytes, "until": until, **which}
+        asked = {"log": self._key, "limit": self._limit, "room": max(1, self._max_bytes), "until": until, **which}
         found = self._cursor.execute(SHOWN.format(shown=shown, rows=rows), asked, binary=True).fetchall()
         size = sum(len(entry) + 1 for _, _, entry in found)
         if size > self._max_bytes and len(found) > 1:

@@ -199,7 +199,7 @@ class SqliteEventStore:
             else:
                 taken.take_stretch(end, limit)
                 seq = taken.last
-            return Slice(b",".join(taken.parts), taken.length, seq, _tail(cursor, seq), seq < end)
+            return Slice(b",".join(taken.parts), taken.length, seq, _tail(cursor, seq) or NO_TAIL, seq < end)
 
     def head(self) -> Head:
         """See ``EventStore.head``."""
@@ -208,12 +208,13 @@ class SqliteEventStore:
 
     def size(self) -> int:
         """See ``EventStore.size``."""
+        self._db.check_open()
         return self._size
 
     def tail(self, seq: int) -> bytes | None:
         """See ``EventStore.tail``."""
         with self._db.reading() as cursor:
-            return NO_TAIL if seq == 0 else cursor.execute(TAIL, (seq,)).get
+            return _tail(cursor, seq)
 
     def node(self, node: str) -> NodeState | None:
         """See ``EventStore.node``."""
@@ -305,5 +306,5 @@ def _insert(cursor: Any, rows: Sequence[Row], times: Sequence[int], refs: Mappin
     )
 
 
-def _tail(cursor: Any, seq: int) -> bytes:
+def _tail(cursor: Any, seq: int) -> bytes | None:
     return NO_TAIL if seq == 0 else cursor.execute(TAIL, (seq,)).get

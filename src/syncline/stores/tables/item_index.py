@@ -167,7 +167,7 @@ def find(cursor: Any, items: Sequence[str], since: int, limit: int, reach: int, 
     if len(first) == limit:
         return first, first[-1]
     if until <= reach:
-        return first, until
+        return first, max(since, until)
     recent, end = _scan(cursor, items, reach, until, limit - len(first))
     return first + recent, end
 
@@ -187,7 +187,7 @@ def _scan(cursor: Any, items: Sequence[str], since: int, end: int, limit: int) -
         seqs = list(islice((seq for seq, item in rows if wanted(item)), limit))
     else:
         seqs = [seq for (seq,) in cursor.execute(SEQS_OF_STRETCH, (since, end, array(items), limit))]
-    return seqs, seqs[-1] if len(seqs) == limit else end
+    return seqs, seqs[-1] if len(seqs) == limit else max(since, end)
 
 
 def forget(cursor: Any, item: str) -> None:
