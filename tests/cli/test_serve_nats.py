@@ -13,6 +13,7 @@ from tests.server.running import eventually
 def test_a_server_answers_over_nats(tmp_path):
     with nats_server() as nats:
         served = Served(tmp_path, "--nats", nats.url)
+        assert served.ready["nats"] == nats.url
         eventually(lambda: json.loads(urlopen(f"{served.url}/readyz").read())["nats"] == "connected")
         with syncline.open(None, server=nats.url, token=served.key) as one:
             one.record("note.a", "write", {})

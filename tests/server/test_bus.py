@@ -153,6 +153,7 @@ async def test_all_hear_what_one_says_also_after_a_break(party):
         place = party(stack)
         ears = [Ear(place.bus()) for _ in range(3)]
         await until(lambda: all(ear.gaps == 1 for ear in ears))
+        assert all(ear.bus.state == "connected" for ear in ears)
         for at, ear in enumerate(ears):
             words = [b"%d:%d" % (at, count) for count in range(300)]
             for word in words:
@@ -161,6 +162,7 @@ async def test_all_hear_what_one_says_also_after_a_break(party):
         ears[0].bus.send(b"x" * MAX_MESSAGE_BYTES)
         await until(lambda: all(b"x" * MAX_MESSAGE_BYTES in ear.heard for ear in ears))
         place.break_down()
+        await until(lambda: all(ear.bus.state == "connecting" for ear in ears))
         ears[0].bus.send(b"perhaps")
         place.come_back()
         await until(lambda: all(ear.gaps == 2 for ear in ears))

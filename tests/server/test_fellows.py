@@ -50,7 +50,9 @@ async def test_a_hint_wakes_those_who_follow(fellows):
 async def test_when_all_hints_are_lost_nothing_else_is(fellows):
     one, two = await fellows.several()
     ws = await two.follow("s")
+    assert (await two.ask("GET", "/readyz"))[1]["bus"] == "connected"
     fellows.exchange.is_down = True
+    assert (await two.ask("GET", "/readyz"))[1]["bus"] == "connecting"
     await one.push("s", Author().events(3))
     await ws.until(lambda: len(ws.entries) == 3)
     await asyncio.gather(*(one.push("s", Author().events(900)) for _ in range(3)))  # more than a page

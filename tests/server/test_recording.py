@@ -39,6 +39,16 @@ def test_a_space_that_is_not_there_yet_holds_up_its_own_acts_alone(serve):
     eventually(lambda: waiting(server) == [])
 
 
+def test_an_act_for_whose_space_there_is_no_room_is_told_when_there_is(serve):
+    server = serve(max_open_spaces=1)
+    server.request("POST", "/v1/spaces", json.dumps({"name": "later"}), server.bearer())
+    with server.session("default", token=server.key):
+        administer(server, ("later", ".user.create"))
+        eventually(lambda: "is not told in later yet" in server.log())
+    eventually(lambda: waiting(server) == [])
+    assert told(server, "later") == [".user.create"]
+
+
 def test_acts_about_a_space_that_was_deleted_are_dropped(serve):
     server = serve()
     server.request("POST", "/v1/spaces", json.dumps({"name": "gone"}), server.bearer())

@@ -95,7 +95,7 @@ async def test_nobody_tells_while_another_server_does(address, register, tmp_pat
             acts.add("default", ".user.ann", ".user.create")
             for fellow in (one, other):
                 fellow.service._recording.look()
-                await fellow.service._recording.finish()
+                await fellow.service._recording._task
             assert len(acts.waiting()) == 1
         await asyncio.to_thread(eventually, lambda: not acts.waiting())  # they look again by themselves
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger("syncline.recording")
 
 AGAIN_SECONDS = 1.0
-"""After which it is looked whether the server that records just now has done so."""
+"""After which it is tried again what another server is doing just now, or what could not be done just now."""
 
 
 class Recording:
@@ -36,45 +36,65 @@ class Recording:
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._later: asyncio.TimerHandle | None = None
+        self._has_warned = False
 
     def look(self) -> None:
         """Records what there is, now or when what is under way is done."""
+        self._look_later(None)
         self._again = True
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._record())
 
     async def finish(self) -> None:
-        """Returns when what was begun is done."""
-        if self._later is not None:
-            self._later.cancel()
+        """Returns when what was begun is done; nothing is begun by itself any more."""
         if self._task is not None:
             await self._task
+        self._look_later(None)
+
+    def _look_later(self, seconds: float | None) -> None:
+        """Looks again after so long, and not before; None: not by itself."""
+        if self._later is not None:
+            self._later.cancel()
+        self._later = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.look)
 
     async def _record(self) -> None:
         while self._again:
             self._again = False
-            try:
-                if not await asyncio.to_thread(self._table.waiting):
-                    continue
-                async with _in_threads(self._table.claimed()) as is_ours:
-                    if is_ours:
-                        await self._record_all()
-            except SynclineError as error:
-                log.warning("What was administered cannot be told yet: %s", error.message)
-                is_ours = False
-            if not is_ours:
-                self._later = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.look)
+            self._look_later(None if await self._is_recorded() else AGAIN_SECONDS)
 
-    async def _record_all(self) -> None:
-        held_up: set[str] = set()  # spaces that are not there yet, or whose disk is full: at the next look
+    async def _is_recorded(self) -> bool:
+        """Records what there is, unless another server does; whether all is told that can be for now."""
+        try:
+            if not await asyncio.to_thread(self._table.waiting):
+                return True
+            async with _in_threads(self._table.claimed()) as is_ours:
+                is_done = is_ours and await self._record_all()
+        except SynclineError as error:
+            self._warn("What was administered cannot be told yet: %s", error.message)
+            return False
+        except Exception:  # the next attempt may go well
+            log.exception("what was administered cannot be told")
+            return False
+        self._has_warned &= not is_done
+        return is_done
+
+    async def _record_all(self) -> bool:
+        """Whether those that are left wait for something that is decided here: a space that is to be made, say."""
+        held_up: dict[str, bool] = {}
         for act in await asyncio.to_thread(self._table.waiting):
             if act.space in held_up:
                 continue  # a log tells acts in their order
             try:
                 await self._tell(act)
             except SynclineError as error:
-                held_up.add(act.space)
-                log.warning("%s on %s is not told in %s yet: %s", act.action, act.item, act.space, error.message)
+                held_up[act.space] = error.retryable
+                self._warn("%s on %s is not told in %s yet: %s", act.action, act.item, act.space, error.message)
+        return not any(held_up.values())
+
+    def _warn(self, words: str, *about: str) -> None:
+        """Warns of what goes wrong, and when it goes on doing so says it to those who look closely."""
+        log.log(logging.DEBUG if self._has_warned else logging.WARNING, words, *about)
+        self._has_warned = True
 
     async def _tell(self, act: WaitingAct) -> None:
         try:

@@ -146,8 +146,11 @@ class Service:
     def _join(self, logs: SharedLogs) -> None:
         """Joins the other servers that have these logs."""
         settings, secret = self.settings, self.registry.secret("bus")
+        bus = self._bus or open_bus(settings.bus, settings.store, secret)
+        if bus is not None:
+            self.links["bus"] = lambda: bus.state
         self._others = Others(
-            self._bus or open_bus(settings.bus, settings.store, secret),
+            bus,
             Seal(secret),
             logs,
             self.spaces,

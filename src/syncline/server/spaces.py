@@ -15,10 +15,11 @@ from pathlib import Path
 from msgspec import structs
 
 from syncline.core.cursors import CursorCodec
-from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError, UnknownSpace
+from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.closings import Closings
+from syncline.server.register.spaces import SpaceState
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
 from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access
@@ -157,14 +158,12 @@ class Spaces:
     async def review(self) -> None:
         """What others have decided about spaces that are open holds here, too."""
         async with self._opening:
+            states = await asyncio.to_thread(self._registry.space_table.states, list(self._open))
             for space in list(self._open.values()):
-                try:
-                    terms = await asyncio.to_thread(self._terms_of, space.name)
-                except (SpaceDeleted, UnknownSpace):
+                if space.name not in states:
                     await self._end(space)
-                else:
-                    if terms != space.terms:
-                        space.set_terms(terms)
+                elif (terms := self._terms_for(states[space.name])) != space.terms:
+                    space.set_terms(terms)
 
     async def _end(self, space: Space) -> None:
         """Closes a space that was deleted."""
@@ -177,7 +176,9 @@ class Spaces:
         return CursorCodec(hmac.digest(self._cursors, name.encode(), "sha256"))
 
     def _terms_of(self, name: str) -> Terms:
-        state = self._registry.space_table.state(name)
+        return self._terms_for(self._registry.space_table.state(name))
+
+    def _terms_for(self, state: SpaceState) -> Terms:
         quotas = structs.replace(self._terms.quotas, **state.quotas)
         return self._terms._replace(quotas=quotas, is_suspended=state.suspended is not None)
 

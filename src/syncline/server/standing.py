@@ -77,7 +77,7 @@ class Standing:
 
     def _is_still_valid(self, now: int) -> bool:
         at, count = self._asked
-        if now - at < ASKED_MS and count == self._endings.count:
+        if 0 <= now - at < ASKED_MS and count == self._endings.count:
             return True
         asked = now, self._endings.count
         is_valid = self._is_valid(self.identity)

@@ -78,10 +78,12 @@ class Upstream:
         return relay.refused() if relay is not None else []
 
     def __str__(self) -> str:
-        """The states in one line."""
-        states = self.state().items()
-        parts = (f"{name} {each.state}, {each.pending} pending, {each.refused} refused" for name, each in states)
-        return "; ".join(parts) or "offline"
+        """The states in one line, which does not tell the spaces' names: it is for everybody."""
+        states = list(self.state().values())
+        live = sum(each.state == "live" for each in states)
+        pending, refused = sum(each.pending for each in states), sum(each.refused for each in states)
+        of = len(self._settings.upstream_spaces)
+        return f"{live} of {of} spaces live, {pending} pending, {refused} refused"
 
     async def _stay(self, spaces: Spaces, name: str) -> None:
         while True:

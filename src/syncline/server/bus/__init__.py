@@ -21,6 +21,10 @@ class Bus(Protocol):
     All methods belong to one event loop.
     """
 
+    @property
+    def state(self) -> str:
+        """``connected`` if messages come just now, as far as one knows, or ``connecting``."""
+
     def start(self, hear: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
         """From now on ``hear`` is called with what comes. Who carries it may be away: then it is tried again and again.
 

@@ -29,6 +29,11 @@ class MemoryBus:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
+    @property
+    def state(self) -> str:
+        """See ``Bus.state``."""
+        return "connecting" if self._exchange.is_down else "connected"
+
     def start(self, hear: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
         """See ``Bus.start``."""
         self._hear, self.on_gap = hear, on_gap

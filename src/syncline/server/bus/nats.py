@@ -25,6 +25,11 @@ class NatsBus:
         self.link = NatsLink(url, self._begin, name="syncline bus")
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
 
+    @property
+    def state(self) -> str:
+        """See ``Bus.state``."""
+        return self.link.state
+
     def start(self, hear: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
         """See ``Bus.start``."""
         self._take, self._on_gap = hear, on_gap

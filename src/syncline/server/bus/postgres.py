@@ -38,10 +38,16 @@ class PostgresBus:
         self._url = url
         self._waiting: Queue[bytes] = Queue(WAITING_MESSAGES)
         self._is_over = Event()
+        self._is_listening = False
         self._threads = [
             Thread(target=self._keep, args=(each,), name=f"syncline-bus-{each.__name__}", daemon=True)
             for each in (self._listen, self._notify)
         ]
+
+    @property
+    def state(self) -> str:
+        """See ``Bus.state``."""
+        return "connected" if self._is_listening else "connecting"
 
     def start(self, hear: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
         """See ``Bus.start``."""
@@ -80,10 +86,14 @@ class PostgresBus:
 
     def _listen(self, connection: Any) -> None:
         connection.execute(LISTEN)
+        self._is_listening = True
         self._loop.call_soon_threadsafe(self._on_gap)
-        while not self._is_over.is_set():
-            for notified in connection.notifies(timeout=STEP_SECONDS):
-                self._loop.call_soon_threadsafe(self._hear, notified.payload.encode())
+        try:
+            while not self._is_over.is_set():
+                for notified in connection.notifies(timeout=STEP_SECONDS):
+                    self._loop.call_soon_threadsafe(self._hear, notified.payload.encode())
+        finally:
+            self._is_listening = False
 
     def _notify(self, connection: Any) -> None:
         connection.execute(WITHOUT_WAITING)

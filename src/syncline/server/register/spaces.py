@@ -5,17 +5,18 @@ A deleted space's row stays, so that its name is not used again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from syncline.errors import SpaceDeleted, UnknownSpace
-from syncline.server.register.database import Database
+from syncline.server.register.database import PLACES, Database, listed
 
 FIND = "SELECT deleted, suspended, quotas FROM spaces WHERE name = ?"
 ADD = "INSERT INTO spaces (name, created) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+FIND_SEVERAL = f"SELECT name, deleted, suspended, quotas FROM spaces WHERE name IN ({PLACES})"
 LIST = "SELECT name FROM spaces WHERE deleted IS NULL ORDER BY name"
 DELETE = "UPDATE spaces SET deleted = ? WHERE name = ?"
 SUSPEND = "UPDATE spaces SET suspended = coalesce(suspended, ?) WHERE name = ?"
@@ -56,6 +57,12 @@ class SpaceTable:
         with self._db.reading() as cursor:
             return _state(cursor, name)
 
+    def states(self, names: Iterable[str]) -> dict[str, SpaceState]:
+        """What was decided about some spaces; those that were deleted, or are unknown, are left out."""
+        with self._db.reading() as cursor:
+            rows = [row for lot in listed(names) for row in cursor.execute(FIND_SEVERAL, lot)]
+        return {name: _decoded(suspended, quotas) for name, deleted, suspended, quotas in rows if deleted is None}
+
     def delete(self, name: str) -> None:
         """Marks a space as deleted, for ever. Raises UnknownSpace or SpaceDeleted."""
         self._change(name, DELETE, self._now_ms())
@@ -88,4 +95,8 @@ def _state(cursor: Any, name: str) -> SpaceState:
     deleted, suspended, quotas = row
     if deleted is not None:
         raise SpaceDeleted(f"The space {name} was deleted.")
+    return _decoded(suspended, quotas)
+
+
+def _decoded(suspended: int | None, quotas: str) -> SpaceState:
     return SpaceState(suspended, msgspec.json.decode(quotas, type=dict[str, int]))
