@@ -378,6 +378,18 @@ def test_a_log_goes_on_after_a_disk_has_failed(path, calls):
         assert store.head().seq >= 3 * done.stdout.count("+")
 
 
+def test_what_is_not_beyond_the_end_is_not_stored_at_the_end(path):
+    """LMDB itself passes over it in silence."""
+    keys = [layout.pack(seq) for seq in (4, 5)]
+    with open_log(path) as store:
+        push(store, Author().events(4))
+    with closing(environment.Environment(path, lambda txn: None)) as env:
+        with pytest.raises(StoreDamaged):
+            env.write(lambda txn: txn.put_many("entries", [(key, b"other") for key in keys], at_end=True))
+        with env.reading() as txn:
+            assert txn.count("entries") == 4
+
+
 # Stubs
 
 

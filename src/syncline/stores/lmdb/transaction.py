@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from syncline.errors import StoreDamaged
+
 
 class Transaction:
     """Reads, and in a writing one writes, until whoever opened it ends it."""
@@ -59,8 +61,13 @@ class Transaction:
         self._txn.put(key, value, db=self._tables[table])
 
     def put_many(self, table: str, rows: Iterable[tuple[bytes, bytes]], *, at_end: bool = False) -> None:
-        """Sets values; ``at_end``: the keys are in order and beyond all there are, which is quicker."""
-        self._cursor(table).putmulti(rows, append=at_end)
+        """Sets values; ``at_end``: the keys are in order and beyond all there are, which is quicker.
+
+        Raises StoreDamaged if they are not.
+        """
+        given, stored = self._cursor(table).putmulti(rows, append=at_end)
+        if stored != given:
+            raise StoreDamaged(f"The log is damaged: {table} has keys beyond its end.")
 
     def clear(self, table: str) -> None:
         """Takes everything out."""
