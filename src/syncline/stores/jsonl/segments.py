@@ -27,6 +27,8 @@ LOCK, INDEX = "lock", "index.db"
 OWN = re.compile(rf"{LOCK}(-journal)?|{INDEX}(-wal|-shm|-journal)?|{re.escape(NEW)}")
 """What may be in a folder that has no segment yet."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows would write each end of a line as two bytes."""
 GAP_BYTES = 65_536
 """What is read for nothing rather than to read twice."""
 
@@ -99,7 +101,7 @@ class Segments:
     def open_last(self) -> None:
         """Opens the last segment to append to it."""
         self.close()
-        self._file = os.open(self.path(self.firsts[-1]), os.O_RDWR | os.O_APPEND)
+        self._file = os.open(self.path(self.firsts[-1]), os.O_RDWR | os.O_APPEND | BINARY)
         self.size = os.fstat(self._file).st_size
 
     def append(self, text: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from syncline.core.access.views import View
@@ -56,16 +56,22 @@ class Taken:
 
 def gather(cursor: Any, segments: Segments, wanted: Sequence[tuple[str, int]], max_bytes: int) -> Gathered:
     """The entries at these places (item, seq), in their order, at least one and about ``max_bytes``."""
-    entries: list[bytes] = []
-    left, last = max_bytes, ("", 0)
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        places = {place.seq: place for place in index.places_of_seqs(cursor, [seq for _, seq in chunk])}
-        for item, seq in chunk:
-            place = places[seq]
-            if entries and place.length + 1 > left:
-                return Gathered(entries, last)
-            entries += segments.read([place])
-            left -= place.length + 1
-            last = item, seq
-    return Gathered(entries, None)
+    places = list(_fitting(cursor, [seq for _, seq in wanted], max_bytes))
+    in_order = sorted(places)
+    entries = {place.seq: entry for place, entry in zip(in_order, segments.read(in_order), strict=True)}
+    stopped = wanted[len(places) - 1] if len(places) < len(wanted) else None
+    return Gathered([entries[place.seq] for place in places], stopped)
+
+
+def _fitting(cursor: Any, seqs: Sequence[int], max_bytes: int) -> Iterator[Place]:
+    """The places of the first entries for which there is room, and of the first one in any case."""
+    left, is_first = max_bytes, True
+    for start in range(0, len(seqs), CHUNK):
+        chunk = seqs[start : start + CHUNK]
+        places = {place.seq: place for place in index.places_of_seqs(cursor, chunk)}
+        for seq in chunk:
+            left -= places[seq].length + 1
+            if left < 0 and not is_first:
+                return
+            yield places[seq]
+            is_first = False
