@@ -378,6 +378,18 @@ def test_a_log_goes_on_after_a_disk_has_failed(path, calls):
         assert store.head().seq >= 3 * done.stdout.count("+")
 
 
+def test_a_new_log_is_there_after_a_power_cut(path, monkeypatch):
+    synced, sync = set(), os.fsync
+
+    def fsync(file):
+        sync(file)
+        synced.add(os.fstat(file).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    LmdbEventStore(path, RECEIPTS).close()
+    assert {path.stat().st_ino, path.parent.stat().st_ino} <= synced
+
+
 def test_what_is_not_beyond_the_end_is_not_stored_at_the_end(path):
     """LMDB itself passes over it in silence."""
     keys = [layout.pack(seq) for seq in (4, 5)]

@@ -16,11 +16,12 @@ from uuid import uuid4
 from syncline.core.admission import NodeState
 from syncline.core.log import Head, Row
 from syncline.errors import StoreDamaged
+from syncline.stores.folders import make_folder
 from syncline.stores.jsonl import index, lines
 from syncline.stores.jsonl.catching_up import catch_up
 from syncline.stores.jsonl.index import Reached
 from syncline.stores.jsonl.scan import Mark
-from syncline.stores.jsonl.segments import INDEX, LOCK, NEW, Segments, forget, make_folder
+from syncline.stores.jsonl.segments import INDEX, LOCK, NEW, Segments, forget
 from syncline.stores.tables import item_index, nodes
 from syncline.stores.tables.database import Database, discard, hold
 

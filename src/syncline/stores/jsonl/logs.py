@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from syncline.core.log import Receipts
+from syncline.stores.folders import make_folder
 from syncline.stores.jsonl.events import JsonLinesEventStore
 
 
@@ -15,7 +16,7 @@ class JsonLinesLogs:
     def __init__(self, directory: Path, receipts: Receipts) -> None:
         """``directory`` is made if it is not there, for whoever runs the server alone."""
         self._directory, self._receipts = directory, receipts
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it is for whoever the rules say
+        make_folder(directory)  # what is in it is for whoever the rules say
 
     def open(self, space: str) -> JsonLinesEventStore:
         """See ``Logs.open``. Raises StoreLocked, ForeignFile, NewerSchema or StoreDamaged."""

@@ -19,6 +19,7 @@ from zlib import crc32
 
 from syncline.core.log import Head
 from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreDamaged
+from syncline.stores.folders import sync_folder
 from syncline.stores.jsonl import lines
 
 NAME = re.compile(r"(\d{16})\.jsonl")
@@ -90,7 +91,7 @@ class Segments:
             try:
                 _write_new(new, text)
                 new.replace(path)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             except OSError:
                 new.unlink(missing_ok=True)
                 raise
@@ -176,24 +177,6 @@ def _write_new(path: Path, text: bytes) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder that stays, for whoever runs this program alone; nothing happens if it is there."""
-    if not folder.exists():
-        folder.mkdir(mode=0o700, parents=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes durable which files there are. Windows has no such call, and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import lmdb
 from lmdb.verify import verify
 
 from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged
+from syncline.stores.folders import make_folder, sync_folder
 from syncline.stores.lmdb.gate import Gate
 from syncline.stores.lmdb.layout import KIND, KIND_KEY, SCHEMA, SCHEMA_KEY, TABLES, pack, unpack
 from syncline.stores.lmdb.ownership import hold
@@ -52,6 +53,7 @@ class Environment:
         try:
             with self._translated():
                 _check_kind(path)
+                make_folder(path)
                 self._open()
         except BaseException:
             self._hold.close()
@@ -135,6 +137,7 @@ class Environment:
                     new.put("meta", KIND_KEY, KIND)
                     new.put("meta", SCHEMA_KEY, pack(SCHEMA))
                     self._begin(new)
+                    sync_folder(self._path)
         except BaseException:
             self._env.close()
             raise

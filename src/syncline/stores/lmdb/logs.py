@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from syncline.core.log import Receipts
+from syncline.stores.folders import make_folder
 from syncline.stores.lmdb.events import LmdbEventStore
 
 
@@ -15,7 +16,7 @@ class LmdbLogs:
     def __init__(self, directory: Path, receipts: Receipts) -> None:
         """``directory`` is made if it is not there, for whoever runs the server alone."""
         self._directory, self._receipts = directory, receipts
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(directory)
 
     def open(self, space: str) -> LmdbEventStore:
         """See ``Logs.open``. Raises StoreLocked, ForeignFile, NewerSchema or StoreDamaged."""
