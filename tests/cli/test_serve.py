@@ -65,9 +65,10 @@ def test_without_grpc_nobody_listens_for_it(server):
     assert server.ready["grpc"] is None
 
 
-def test_grpc_without_its_libraries(terminal):
-    blocker = terminal.directory / "grpc.py"
-    blocker.write_text("raise ImportError\n")
+@pytest.mark.parametrize("library", ["grpc", "google"])
+def test_grpc_without_its_libraries(terminal, library):
+    blocker = terminal.directory / f"{library}.py"
+    blocker.write_text("raise ModuleNotFoundError(name=__name__)\n")
     done = terminal(
         "serve",
         "--port",
@@ -79,6 +80,16 @@ def test_grpc_without_its_libraries(terminal):
     assert (done.code, done.out) == (2, "")
     assert "pip install 'syncline[grpc]'" in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_start_that_failed_leaves_the_first_key_to_the_next(terminal):
+    blocker = terminal.directory / "lmdb.py"
+    blocker.write_text("raise ModuleNotFoundError(name=__name__)\n")
+    path = f"{terminal.directory}:{os.environ.get('PYTHONPATH', '')}"
+    failed = terminal("init", "--data", "data", SYNCLINE_STORE="lmdb", PYTHONPATH=path)
+    assert (failed.code, failed.out) == (2, "")
+    assert "pip install 'syncline[lmdb]'" in failed.err
+    assert terminal("init", "--data", "data", "--json").json["key"].startswith("sk_")
 
 
 def test_a_data_directory_that_is_taken(terminal, server):

@@ -117,11 +117,6 @@ class Service:
         settings = self.settings
         self.authenticator = Authenticator(self.registry, self._now_ms, open=settings.is_open, issuers=settings.oidc)
         self.authenticator.on_ended = self._note_ended
-        with self.registry.database.holding("first start") as is_alone:
-            if self._makes_key and is_alone and not self.registry.keys():
-                self.first_key = self.registry.create_key("first", ROOT)
-                self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
-                self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
         self.registry.create_space(DEFAULT_SPACE)
         logs = open_logs(settings.store, data, Receipts(self.registry.secret("receipts")))
         is_shared = kind_of(settings.store) == POSTGRES
@@ -137,11 +132,20 @@ class Service:
         )
         if is_shared:
             self._join(cast(SharedLogs, logs))
+        self._make_first_key()
         self.endings.listeners.append(self.spaces.wake)
         opened = partial(self.spaces.use, create=settings.create_spaces)
         self._recording = Recording(ActTable(self.registry.database), opened)
         self._recording.look()
         self.endings.watch(self.registry.database, self._look_again, self.authenticator.confirm)
+
+    def _make_first_key(self) -> None:
+        """Makes what the administrator begins with, once, when all else is open: a start that fails shows no key."""
+        with self.registry.database.holding("first start") as is_alone:
+            if self._makes_key and is_alone and not self.registry.keys():
+                self.first_key = self.registry.create_key("first", ROOT)
+                self.first_setup_token = self.authenticator.accounts.setup_tokens.issue(DEFAULT_SPACE, ROOT)
+                self.audit.note(ACCOUNT, ROOT, DEFAULT_SPACE, "", "first key and setup token")
 
     def _join(self, logs: SharedLogs) -> None:
         """Joins the other servers that have these logs."""

@@ -10,12 +10,13 @@ from typing import Any
 
 from syncline.core.limits import IDLE_SECONDS, MAX_BODY_BYTES, MAX_HEAD_BYTES, PING_SECONDS, PONG_SECONDS
 from syncline.errors import BadSettings
+from syncline.transports.grpc import MISSING
 
 try:
     import grpc
     import grpc.aio
 except ImportError:
-    raise BadSettings("gRPC needs its libraries: pip install 'syncline[grpc]'.") from None
+    raise BadSettings(MISSING) from None
 
 __all__ = ["END", "GZIP", "CallFailed", "Listener", "MisuseError", "Status", "dial"]
 

@@ -1,19 +1,28 @@
-"""Messages as protobuf, and back; what is JSON in them stays the bytes it was. Both ends use this module."""
+"""Messages as protobuf, and back; what is JSON in them stays the bytes it was. Both ends use this module.
+
+Raises BadSettings when it is imported and protobuf is not installed.
+"""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
 import msgspec
-from google.protobuf.message import DecodeError
 from msgspec import Raw
 
 from syncline.core.access.rules import Rule
 from syncline.core.events import Entry
 from syncline.core.limits import Limits
 from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Result, Welcome, checked
-from syncline.errors import BadRequest, InternalError
-from syncline.transports.grpc import syncline_pb2 as pb
+from syncline.errors import BadRequest, BadSettings, InternalError
+from syncline.transports.grpc import MISSING
+
+try:
+    from google.protobuf.message import DecodeError
+
+    from syncline.transports.grpc import syncline_pb2 as pb
+except ImportError:
+    raise BadSettings(MISSING) from None
 
 _Pb = TypeVar("_Pb", bound=Any)
 _Json = TypeVar("_Json")
