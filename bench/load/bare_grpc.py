@@ -27,6 +27,11 @@ async def take(_: Any, call: Any) -> None:
     await call.write(bytes(ACKED))
 
 
+async def talk(_: Any, call: Any) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        await call.write(bytes(ACKED))
+
+
 async def give(_: Any, call: Any) -> None:
     page = bytes(PAGED)
     for _ in range(int(await call.read())):
@@ -36,7 +41,7 @@ async def give(_: Any, call: Any) -> None:
 class Calls(grpc.GenericRpcHandler):
     def service(self, handler_call_details: Any) -> Any:
         return grpc.stream_stream_rpc_method_handler(
-            {"/bare/take": take, "/bare/give": give}[handler_call_details.method]
+            {"/bare/take": take, "/bare/talk": talk, "/bare/give": give}[handler_call_details.method]
         )
 
 
@@ -53,11 +58,20 @@ async def measure(port: str, batches: int) -> dict[str, float]:
         for _ in range(batches):
             await channel.unary_unary("/bare/take")(bytes(PUSHED))
         pushed = time.perf_counter()
+        call = channel.stream_stream("/bare/talk")()
+        for _ in range(batches):
+            await call.write(bytes(PUSHED))
+            await call.read()
+        await call.done_writing()
+        talked = time.perf_counter()
         async for _ in channel.unary_stream("/bare/give")(b"%d" % batches):
             pass
         told = time.perf_counter()
-    events = batches * BATCH
-    return {"push": events / (pushed - started), "live": events / (told - pushed)}
+        for _ in range(batches):
+            await channel.unary_unary("/bare/give")(b"1")
+        pulled = time.perf_counter()
+    seconds = {"push": pushed - started, "one_stream": talked - pushed, "live": told - talked, "pull": pulled - told}
+    return {work: batches * BATCH / taken for work, taken in seconds.items()}
 
 
 def main(task: Task) -> dict[str, float]:

@@ -125,21 +125,25 @@ class Run:
 
 
 def measure(task: Task) -> dict[str, float]:
-    pushers = [Pusher(PUSHES[task.peer], task, number) for number in range(task.connections)]
+    return run([Pusher(PUSHES[task.peer], task, number) for number in range(task.connections)], task)
+
+
+def run(pushers: list[Pusher], task: Task) -> dict[str, float]:
+    """What these connections do, which need not all be of one server."""
     for pusher in pushers:
         pusher.connect()
-    run = Run(pushers)
+    loop = Run(pushers)
     gc.disable()
     cpu = time.process_time()
-    seconds = run.measure(task.seconds)
+    seconds = loop.measure(task.seconds)
     cpu = time.process_time() - cpu
-    events = len(run.latencies) * task.batch
+    events = len(loop.latencies) * task.batch
     return {
         "events": events,
         "seconds": seconds,
         "load_cpu": cpu / seconds,
-        "p50_ms": percentile(run.latencies, 50) * 1000,
-        "p99_ms": percentile(run.latencies, 99) * 1000,
+        "p50_ms": percentile(loop.latencies, 50) * 1000,
+        "p99_ms": percentile(loop.latencies, 99) * 1000,
     }
 
 
