@@ -12,6 +12,7 @@ from syncline.core.access.views import View
 from syncline.core.log import NO_TAIL
 from syncline.errors import SpaceDeleted
 from syncline.stores import Gathered
+from syncline.stores.conditions import condition
 from syncline.stores.postgres import item_index
 
 STRETCH = "seq > %(since)s AND seq <= %(until)s"
@@ -71,7 +72,7 @@ class Taken:
 
     def _take_rows(self, rows: str, until: int, **which: Any) -> None:
         """Takes rows, which are all that shows up to a seq, as far as there is room."""
-        shown = "entry" if self._is_asked or self._view.is_everything else condition(self._view)
+        shown = "entry" if self._is_asked or self._view.is_everything else condition(self._view, "entry", "NULL")
         asked = {"log": self._key, "limit": self._limit, "room": max(1, self._max_bytes), "until": until, **which}
         found = self._cursor.execute(SHOWN.format(shown=shown, rows=rows), asked, binary=True).fetchall()
         size = sum(len(entry) + 1 for _, _, entry in found)
@@ -110,19 +111,3 @@ def gather(
         return Gathered([], stopped)
     found = dict(cursor.execute(OF_PLACES, (key, wanted), binary=True).fetchall())
     return Gathered([found[seq] for seq in wanted if seq in found], stopped)
-
-
-def condition(view: View) -> str:
-    """The entry if a view shows it, as an expression of SQL over ``item``: its decisions, the most specific first."""
-    cases = "".join(
-        f" WHEN {_matches(pattern)} THEN {'entry' if shown else 'NULL'}" for pattern, shown in view.decisions
-    )
-    return f"CASE{cases} END" if cases else "NULL::bytea"
-
-
-def _matches(pattern: str) -> str:
-    """Whether an item fits a pattern. Patterns have no quotes in them; ``*`` alone fits what begins with no dot."""
-    if pattern == "*":
-        return "NOT (item >= '.' AND item < '/')"
-    prefix = pattern.removesuffix("*")
-    return f"item = '{pattern}'" if prefix == pattern else f"(item >= '{prefix}' AND item < '{prefix}\x7f')"

@@ -10,6 +10,7 @@ from typing import Any
 
 from syncline.core.access.views import View
 from syncline.stores import Gathered
+from syncline.stores.conditions import condition
 from syncline.stores.tables.database import array
 
 STRETCH = "SELECT seq, item, entry FROM entries WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
@@ -34,7 +35,7 @@ class Taken:
         self.last = since
         self.is_full = False
         self._cursor, self._view, self._left = cursor, view, max_bytes
-        self._condition = None if len(view.decisions) > MAX_CASES else condition(view)
+        self._condition = None if len(view.decisions) > MAX_CASES else condition(view, "1", "0")
 
     def take_seqs(self, seqs: Sequence[int]) -> None:
         """Takes entries of which the seqs are known."""
@@ -98,17 +99,3 @@ def gather(cursor: Any, places: Sequence[tuple[str, int]], max_bytes: int) -> Ga
                 left -= len(entry) + 1
             last = place
     return Gathered(entries, None)
-
-
-def condition(view: View) -> str:
-    """A view as an expression of SQL over ``item``: its decisions, the most specific first."""
-    cases = "".join(f" WHEN {_matches(pattern)} THEN {int(shown)}" for pattern, shown in view.decisions)
-    return f"CASE{cases} ELSE 0 END"
-
-
-def _matches(pattern: str) -> str:
-    """Whether an item fits a pattern. Patterns have no quotes in them; ``*`` alone fits what begins with no dot."""
-    if pattern == "*":
-        return "NOT (item >= '.' AND item < '/')"
-    prefix = pattern.removesuffix("*")
-    return f"item = '{pattern}'" if prefix == pattern else f"(item >= '{prefix}' AND item < '{prefix}\x7f')"
