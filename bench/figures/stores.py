@@ -93,7 +93,7 @@ def places(folder: Path, cluster: Cluster | None) -> Place:
 
 
 def contender(plan: Plan, side: Side, place: Place) -> Contender:
-    size = {"batches": plan.size(200, 10), "singles": plan.size(1_000, 50), "seconds": LONGEST_SECONDS}
+    size = {"batches": plan.size(100, 10), "singles": plan.size(1_000, 50), "seconds": LONGEST_SECONDS}
 
     def run(warm_up: bool) -> Sample:
         seen = processes.run(side.module, {"store": side.kind, "place": place(side), **size})
