@@ -1,6 +1,9 @@
 """The one writer of a log: a commit that fails may have been carried out, and then everybody hears of it."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 
@@ -33,11 +36,26 @@ class Unlucky(MemoryEventStore):
 async def writer():
     """An authority, its store, and the seqs that were announced."""
     store, heard = Unlucky("0" * 32, Receipts(b"of these tests")), []
-    with ThreadPoolExecutor(1) as executor:
-        authority = Authority(
-            store, executor, lambda rows, head: heard.extend(row.seq for row in rows), lambda: START_MS, Access()
-        )
-        yield authority, store, heard
+    with ThreadPoolExecutor(1) as writers, ThreadPoolExecutor(1) as lookers:
+        yield opened(store, writers, lookers, heard), store, heard
+
+
+def opened(store, writers, lookers, heard):
+    def announce(rows, head):
+        heard.extend(row.seq for row in rows)
+
+    return Authority(store, writers, lookers, announce, lambda: START_MS, Access())
+
+
+@contextmanager
+def held_up(executor):
+    """Its one thread has something else to do."""
+    end = Event()
+    executor.submit(end.wait)
+    try:
+        yield
+    finally:
+        end.set()
 
 
 async def test_what_was_stored_in_spite_of_an_error_is_announced_once_and_in_order(writer):
@@ -62,3 +80,20 @@ async def test_a_rule_that_was_stored_in_spite_of_an_error_holds(writer):
     (outcome,), _ = await authority.submit(Submission([author.event(item="task.1")], author.user))
     assert isinstance(outcome, Forbidden)
     assert heard == [1]
+
+
+async def test_who_looks_and_who_pushes_wait_for_threads_of_their_own():
+    store, heard, author = Unlucky("0" * 32, Receipts(b"of these tests")), [], Author()
+    with ThreadPoolExecutor(1) as writers, ThreadPoolExecutor(1) as lookers:
+        authority = opened(store, writers, lookers, heard)
+        with held_up(lookers):
+            looking = asyncio.ensure_future(authority.refresh())
+            await asyncio.sleep(0)
+            await authority.submit(Submission([author.event()], author.user))
+            await looking  # it was served along
+        with held_up(writers):
+            await authority.refresh()
+        await authority.refresh()
+        await authority.submit(Submission([author.event()], author.user))
+        await asyncio.to_thread(authority.close)
+    assert heard == [1, 2]

@@ -357,6 +357,21 @@ async def test_a_space_that_one_server_deletes_is_gone_at_the_others(fellows):
     await ws.close()
 
 
+async def test_a_space_that_is_deleted_while_another_server_opens_it_leaves_no_log(fellows, monkeypatch):
+    one, two = await fellows.several()
+    await one.push("s", Author().events(3))
+    loop, logs = asyncio.get_running_loop(), two.service.spaces._logs
+    opened = logs.open
+
+    def deleted_before(space):
+        asyncio.run_coroutine_threadsafe(one.ask("DELETE", "/v1/spaces/s"), loop).result()
+        return opened(space)
+
+    monkeypatch.setattr(logs, "open", deleted_before)
+    _, answer = await two.pull("s")
+    assert (answer["code"], logs.heads(["s"])) == ("space_deleted", {})
+
+
 async def test_a_session_pulls_what_was_acknowledged_anywhere(fellows):
     one, two = await fellows.several()
     ws = await two.follow("s")

@@ -183,7 +183,7 @@ def restart(server: ServerProcess, balancer: Balancer, writers: list[Writer]) ->
 
 
 def test_a_rolling_restart_refuses_no_push(tmp_path):
-    with Started(tmp_path, 3, drain_seconds=2.0) as servers, Balancer(servers) as balancer, ExitStack() as stack:
+    with Started(tmp_path, 2, drain_seconds=2.0) as servers, Balancer(servers) as balancer, ExitStack() as stack:
         client = Client(tmp_path / "client.db", balancer.url)
         stack.enter_context(closing(client.replica))
         writers = [Writer(balancer) for _ in range(6)]

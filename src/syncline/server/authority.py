@@ -62,7 +62,8 @@ class Authority:
     def __init__(
         self,
         store: LogStore,
-        executor: Executor,
+        writers: Executor,
+        lookers: Executor,
         announce: Callable[[Sequence[Row], Head], None],
         now_ms: Callable[[], int],
         access: Access,
@@ -70,19 +71,23 @@ class Authority:
         on_stored: Callable[[int], None] = lambda seq: None,
         on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_stored`` is called with the last seq of what was stored here, after it was announced; ``on_replaced``
+        """``lookers`` are the threads for those who ask alone, so that pushes do not wait behind them.
+
+        ``on_stored`` is called with the last seq of what was stored here, after it was announced; ``on_replaced``
         when the database was put back from a copy, so that what was announced is not in the log.
         """
         self.quotas = quotas
         """How much the log may hold."""
         self.access = access
         """Who may do what; never older than the head that was announced."""
-        self._store, self._executor, self._announce, self._now_ms = store, executor, announce, now_ms
+        self._store, self._announce, self._now_ms = store, announce, now_ms
+        self._writers, self._lookers = writers, lookers
         self._on_stored, self._on_replaced = on_stored, on_replaced
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._changed = Condition()
         self._draining = self._closed = False
+        self._turn, self._is_for_lookers = 0, False  # who drains next; whether that is one of those, and has not begun
         self._head = store.head()  # where what is, or will be, announced ends
         self._has_failed = False
 
@@ -100,39 +105,60 @@ class Authority:
             if self._closed:
                 raise ShuttingDown("The server is stopping; push again in a moment.")
             self._waiting.append(_Waiting(submission, future))
-            idle, self._draining = not self._draining, True
-        if idle:
-            self._executor.submit(self._drain)
+            if not self._draining or (submission is not None and self._is_for_lookers):
+                self._get_in_line()
         return await future
 
-    def _drain(self) -> None:
-        """Serves all who wait, then gets in line again, so that the spaces share the writers."""
-        group = self._take()
+    def _get_in_line(self) -> None:
+        """Has all served who wait, as soon as there is a thread; nobody else does any more who has not begun."""
+        self._draining = True
+        self._turn += 1
+        self._is_for_lookers = all(each.submission is None for each in self._waiting)
+        (self._lookers if self._is_for_lookers else self._writers).submit(self._drain, self._turn)
+
+    def _drain(self, turn: int) -> None:
+        """Serves all who wait, then gets in line again, so that the spaces share the threads."""
+        group = self._take(turn)
         if group:
-            pushes = [each for each in group if each.submission is not None]
-            is_fresh = False
-            for part in self._commit(pushes) if pushes else ():
-                is_fresh |= isinstance(part.result, Appended)
-                self._loop.call_soon_threadsafe(self._deliver, part)
-            if asked := [each for each in group if each.submission is None]:
-                error = None if is_fresh else self._look()
-                self._loop.call_soon_threadsafe(self._deliver, _Part(asked, error or self._nothing(len(asked))))
-            self._executor.submit(self._drain)
+            try:
+                self._serve(group)
+            finally:
+                self._go_on()
+
+    def _serve(self, group: Sequence[_Waiting]) -> None:
+        pushes = [each for each in group if each.submission is not None]
+        is_fresh = False
+        for part in self._commit(pushes) if pushes else ():
+            is_fresh |= isinstance(part.result, Appended)
+            self._loop.call_soon_threadsafe(self._deliver, part)
+        if asked := [each for each in group if each.submission is None]:
+            error = None if is_fresh else self._look()
+            self._loop.call_soon_threadsafe(self._deliver, _Part(asked, error or self._nothing(len(asked))))
 
     def _nothing(self, count: int) -> Appended:
         return Appended([[]] * count, [], self._head, self.access)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self, turn: int) -> list[_Waiting]:
         with self._changed:
+            if turn != self._turn:
+                return []
+            self._is_for_lookers = False
             count = events = 0
             while count < len(self._waiting) and events < GROUP_EVENTS:
                 submission = self._waiting[count].submission
                 events += len(submission.events) if submission else 0
                 count += 1
             group, self._waiting = self._waiting[:count], self._waiting[count:]
-            self._draining = bool(group)
-            self._changed.notify_all()
             return group
+
+    def _go_on(self) -> None:
+        """Has those served who came meanwhile."""
+        with self._changed:
+            if self._waiting:
+                self._get_in_line()
+            else:
+                self._draining = False
+                self._changed.notify_all()
 
     def _commit(self, group: Sequence[_Waiting]) -> Iterator[_Part]:
         """What came of a group: one part, or one for each member if the whole failed."""

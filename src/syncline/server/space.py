@@ -39,10 +39,11 @@ PAST_ACCESSES = 8
 
 
 class Crew(NamedTuple):
-    """The server's threads: few writers for all spaces, and readers."""
+    """The server's threads: few writers for all spaces, readers, and those that look what other servers have stored."""
 
     writers: Executor
     readers: Executor
+    lookers: Executor
 
 
 class Terms(NamedTuple):
@@ -90,6 +91,7 @@ class Space:
         self._authority = Authority(
             store,
             crew.writers,
+            crew.lookers,
             self._announce,
             now_ms,
             access,

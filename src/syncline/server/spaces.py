@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from syncline.core.access.state import Access
 from syncline.core.cursors import CursorCodec
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
@@ -32,6 +33,7 @@ log = logging.getLogger("syncline.spaces")
 MAX_OPEN_SPACES = 256
 WRITERS = 4
 READERS = 4
+LOOKERS = 4
 CHECKPOINT_SECONDS = 0.2
 FILE_SUFFIXES = ("", "-wal", "-shm", ".lock")
 """Of a file of snapshots."""
@@ -61,7 +63,9 @@ class Spaces:
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
         self._cursors = registry.secret("cursors")
         self._crew = Crew(
-            ThreadPoolExecutor(WRITERS, "syncline-writer"), ThreadPoolExecutor(READERS, "syncline-reader")
+            ThreadPoolExecutor(WRITERS, "syncline-writer"),
+            ThreadPoolExecutor(READERS, "syncline-reader"),
+            ThreadPoolExecutor(LOOKERS, "syncline-looker"),  # no thread where no log is shared
         )
         self._open: OrderedDict[str, Space] = OrderedDict()
         self._opening, self._closings = asyncio.Lock(), Closings()
@@ -95,14 +99,12 @@ class Spaces:
                 await self._close(self._open.pop(name))
             if self._stopping:
                 raise ShuttingDown("The server is stopping.")
-            if create:
-                await asyncio.to_thread(self._registry.create_space, name)
-            terms = await asyncio.to_thread(self._terms_of, name)
+            exists = self._registry.create_space if create else self._terms_of
+            await asyncio.to_thread(exists, name)
             await self._closings.ended(name)
             await self._make_room()
-            store = await asyncio.to_thread(self._logs.open, name)
+            store, access, terms = await asyncio.to_thread(self._open_log, name)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
-            access = await asyncio.to_thread(read_access, store)
             space = Space(
                 name,
                 store,
@@ -117,6 +119,17 @@ class Spaces:
             )
             self._open[name] = space
             self._resolving.join(space)
+
+    def _open_log(self, name: str) -> tuple[LogStore, Access, Terms]:
+        """The log, and what holds there. Raises SpaceDeleted if the space was deleted meanwhile, by another server."""
+        store = self._logs.open(name)
+        try:
+            return store, read_access(store), self._terms_of(name)
+        except BaseException as error:
+            store.close()
+            if isinstance(error, SpaceDeleted):  # opening the log may have made it anew
+                self._logs.delete(name)
+            raise
 
     async def _make_room(self) -> None:
         """Has the space closed that was used longest ago and is not in use now."""

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from syncline.core.admission import Outcome
 from syncline.core.events import Event
-from syncline.errors import ShuttingDown, SpaceDeleted
+from syncline.errors import ShuttingDown, SpaceDeleted, StoreClosed, SynclineError
 from syncline.replica import Refused, Status
 from syncline.server.service import Service
 from syncline.server.settings import Settings
@@ -33,6 +33,8 @@ log = logging.getLogger("syncline.upstream")
 
 AGAIN_SECONDS = 15.0
 """After which it is tried again what only a person could help: new credentials, say, or a suspended space."""
+SOON_SECONDS = 0.5
+"""After which it is looked what has become of a space whose log was closed."""
 SUFFIX = ".upstream"
 
 
@@ -95,7 +97,12 @@ class Upstream:
             except SpaceDeleted:
                 await asyncio.to_thread(forget, self._path(name))
                 return
-            except Exception:  # a full disk, say
+            except StoreClosed:  # deleted, or put back from a copy, in the middle of something
+                await asyncio.sleep(SOON_SECONDS)
+                continue
+            except SynclineError as error:
+                log.warning("the space %s cannot follow its centre: %s", name, error.message)
+            except Exception:
                 log.exception("the space %s cannot follow its centre", name)
             await asyncio.sleep(AGAIN_SECONDS)
 
