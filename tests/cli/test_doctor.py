@@ -1,10 +1,13 @@
 """`syncline doctor`: a set-up that is well, and each thing that can be wrong with one."""
 
 import json
+from contextlib import closing
 
 import pytest
 
 from syncline.cli.checks.here import file_system
+from syncline.core.log import Receipts
+from syncline.stores.postgres import PostgresLogs
 from tests import postgres
 from tests.cli.middlemen import between, buffering, no_upgrade, small_bodies
 from tests.nats import nats_server
@@ -123,6 +126,19 @@ def test_a_database_that_is_read_only(terminal, durable):
     result = terminal("doctor", "--json", "--port", "0", "--store", address)
     assert "database" in findings(result)["problem"]
     assert "primary" in result.out
+
+
+def test_a_user_without_rights(terminal, tmp_path):
+    as_somebody = postgres.new_database().replace("postgres@", "somebody@")
+    postgres.cluster().execute("CREATE ROLE somebody LOGIN")
+    for made in (False, True):
+        if made:
+            with closing(PostgresLogs(as_somebody.replace("somebody@", "postgres@"), Receipts(b"of these tests"))):
+                pass
+        result = terminal("doctor", "--json", "--port", "0", "--store", as_somebody)
+        assert "may not make the schema" in result.out
+        result = terminal("serve", "--port", "0", "--data", str(tmp_path / "data"), "--store", as_somebody)
+        assert (result.code, "permission denied for" in result.err) == (2, True), result
 
 
 def test_a_database_that_is_not_there(terminal):

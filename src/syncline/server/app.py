@@ -118,7 +118,7 @@ class App:
     def __init__(self, service: Service) -> None:
         """Raises BadSettings."""
         self.service = service
-        self.failure: SynclineError | None = None
+        self.failure: Exception | None = None
         """Why the app could not start, if it could not."""
         self.grpc_port: int | None = None
         """Where gRPC is served beside the app, if it is; see ``run``."""
@@ -156,6 +156,9 @@ class App:
             self.failure = error
             await send({"type": "lifespan.startup.failed", "message": error.message})
             return
+        except Exception as error:
+            self.failure = error
+            raise
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()

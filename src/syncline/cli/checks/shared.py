@@ -31,7 +31,14 @@ SURVEY = """
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
         extract(epoch FROM clock_timestamp())::float8,
-        has_database_privilege(current_database(), 'CREATE') OR to_regnamespace('syncline') IS NOT NULL
+        coalesce(
+            (SELECT has_schema_privilege(oid, 'USAGE') AND NOT EXISTS (
+                SELECT FROM pg_class AS each, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS deed
+                WHERE relnamespace = to_regnamespace('syncline') AND relkind = 'r'
+                    AND NOT has_table_privilege(each.oid, deed)
+            ) FROM pg_namespace WHERE nspname = 'syncline'),
+            has_database_privilege(current_database(), 'CREATE')
+        )
 """
 
 
@@ -52,7 +59,7 @@ def database(url: str) -> Iterator[Finding]:
         survey = connection.execute(SURVEY).fetchone()
         skew = abs(survey[6] - (began + time.time()) / 2)
         seconds = median(_taken(connection) for _ in range(ROUNDS))
-    yield from _judged(*survey[:6], can_create=survey[7])
+    yield from _judged(*survey[:6], may_write=survey[7])
     found = f"answers in {seconds * 1000:.1f} ms"
     far = warning("database", found, "Put servers and database into one place: each commit waits several times.")
     yield far if seconds > SLOW_SECONDS else good("database", found)
@@ -67,7 +74,7 @@ def _taken(connection: Any) -> float:
 
 
 def _judged(
-    number: int, version: str, is_read_only: bool, is_durable: bool, most: int, used: int, *, can_create: bool
+    number: int, version: str, is_read_only: bool, is_durable: bool, most: int, used: int, *, may_write: bool
 ) -> Iterator[Finding]:
     if number < OLDEST_VERSION:
         yield problem("database", f"PostgreSQL {version}", f"It has to be {OLDEST_VERSION // 10_000} at least.")
@@ -77,8 +84,9 @@ def _judged(
         yield problem("database", "it is a replica, or read-only", "Name the primary in store.")
     if not is_durable:
         yield problem("database", "fsync or full_page_writes is off", "Switch both on, or a power cut loses pushes.")
-    if not can_create:
-        yield problem("database", "this user may not make the schema", "GRANT CREATE ON DATABASE … TO …")
+    if not may_write:
+        found = "this user may not make the schema syncline, or not write in it"
+        yield problem("database", found, "GRANT CREATE ON DATABASE … TO …, or name the user that made the schema.")
     if most - used < CONNECTIONS:
         found = f"{used} of {most} connections are taken, a server wants up to {CONNECTIONS}"
         yield warning("database", found, "Raise max_connections, or run fewer servers.")

@@ -206,5 +206,7 @@ def _translated(what: str, *, tell: bool = False) -> Iterator[None]:
         raise StorageFull("The disk of the database is full; nothing was stored.") from error
     except psycopg_pool.PoolClosed as error:
         raise StoreClosed("The database was closed.") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise BadSettings(f"This user of the database lacks a right{f': {error}' if tell else '.'}") from error
     except UNAVAILABLE as error:
         raise StoreUnavailable(f"The database {what}{f': {error}' if tell else '; try again.'}") from error
