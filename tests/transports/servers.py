@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
+import signal
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,10 @@ from syncline.server.auth.identity import Identity
 from syncline.testing import Served, TransportContract
 from syncline.transports.memory import MemoryTransport
 from tests.processes import rest_of
+from tests.server.forked import Forked
 
 PROGRAM = """
-import sys
+import json, sys
 from syncline.server.auth.identity import Identity
 from syncline.server.run import run
 from syncline.server.settings import Settings
@@ -28,8 +30,7 @@ def ann_anywhere(caller):
 def ready(app, port):
     print(app.grpc_port or port, "of-ann", flush=True)
 
-settings = Settings(data=sys.argv[1], port=0, grpc_port=int(sys.argv[2]), nats=sys.argv[3])
-run(settings, ready, authenticate=ann_anywhere)
+run(Settings(**json.loads(sys.argv[1])), ready, authenticate=ann_anywhere)
 """
 
 
@@ -52,13 +53,13 @@ async def in_this_process(data):
 @contextmanager
 def in_a_process(data, make_transport, *, scheme="http", nats=""):
     """A server on a free port, as ``syncline serve`` runs it; it is asked to stop as a supervisor would."""
-    command = [sys.executable, "-c", PROGRAM, str(data), "0" if scheme == "grpc" else "-1", nats]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    settings = {"data": str(data), "port": 0, "grpc_port": 0 if scheme == "grpc" else -1, "nats": nats}
+    server = Forked(PROGRAM, json.dumps(settings), Path(f"{data}.log"))
     try:
-        port, token = server.stdout.readline().split()
+        port, token = server.stdout.readline().decode().split()
         yield Served(lambda: make_transport(f"{scheme}://127.0.0.1:{port}"), token)
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGTERM)
         rest_of(server)
     assert server.returncode == 0
 
