@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from itertools import pairwise, permutations
+from pathlib import Path
 
 import apsw
 import pytest
@@ -21,6 +22,7 @@ from syncline.testing import Author
 from syncline.testing.seeded import START_MS
 from tests import postgres
 
+PAGE = Path(__file__).parents[2] / "docs" / "spaces.md"
 RECEIPTS = Receipts(b"of these tests")
 STORES = ("sqlite", "jsonl", "lmdb", "postgresql")
 
@@ -111,6 +113,21 @@ def test_a_server_goes_on_with_a_copy(terminal, source):
         assert outcomes == [list(range(241, 251)), [251]]
         entries = list(load(store))
         assert all(RECEIPTS.verify(store.head().epoch, e.seq, e.event.digest, e.receipt) for e in entries)
+
+
+def test_a_server_moves_to_another_store_as_the_page_says(terminal):
+    terminal("init")
+    fill(terminal.directory / "syncline-data" / "spaces" / "home.db", 20)
+    head, entries = look(terminal.directory / "syncline-data" / "spaces" / "home.db")
+    block = re.search(r"register stays.*?```\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[1]
+    make, copy, move, serve = block.splitlines()
+    subprocess.run(make, shell=True, cwd=terminal.directory, check=True)
+    assert terminal(*copy.partition("#")[0].split()[1:]).code == 0
+    assert "are kept in sqlite" in terminal("init", SYNCLINE_STORE="jsonl").err
+    subprocess.run(move, shell=True, cwd=terminal.directory, check=True)
+    assert serve == "syncline serve --store jsonl"
+    assert terminal("init", SYNCLINE_STORE="jsonl").code == 0
+    assert look(terminal.directory / "syncline-data" / "jsonl" / "home.jsonl") == (head, entries)
 
 
 # Going on
