@@ -18,7 +18,7 @@ try:
 except ImportError:
     raise BadSettings(MISSING) from None
 
-__all__ = ["END", "GZIP", "CallFailed", "Listener", "MisuseError", "Status", "dial"]
+__all__ = ["CallFailed", "END", "GZIP", "Listener", "MisuseError", "Status", "dial"]
 
 SERVICE = "syncline.v1.Syncline"
 ENVELOPE_BYTES = 1024
