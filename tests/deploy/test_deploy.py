@@ -115,6 +115,15 @@ def test_the_proxy_asks_the_servers_that_there_are(compose):
     asked = set(re.findall(r"([a-z0-9-]+):8080", caddyfile))
     assert asked == {name for name in compose["services"] if name.startswith("server-")}
     assert "health_uri /readyz" in caddyfile
+    assert "flush_interval" not in caddyfile  # -1 keeps the streams of clients that have gone
+
+
+def test_the_database_counts_as_there_when_servers_can_reach_it(compose):
+    test = compose["services"]["postgres"]["healthcheck"]["test"]
+    assert "--host=127.0.0.1" in test  # by its socket it answers while it is still set up
+    server = compose["services"]["server-1"]
+    assert server["depends_on"]["postgres"] == {"condition": "service_healthy"}
+    assert server["restart"] == "unless-stopped"
 
 
 # The image
@@ -166,3 +175,5 @@ def test_the_unit_serves_from_where_it_may_write():
     data = settings_of(dict([service["Environment"].split("=", 1)])).data
     assert data == f"/var/lib/{service['StateDirectory']}"
     assert service["DynamicUser"] == "yes"
+    assert (service["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("on-failure", "0")  # until it can
+    assert service["RestartPreventExitStatus"] == "2"  # a setting that does not fit will not fit the next time
