@@ -92,6 +92,13 @@ def test_a_start_that_failed_leaves_the_first_key_to_the_next(terminal):
     assert terminal("init", "--data", "data", "--json").json["key"].startswith("sk_")
 
 
+def test_a_data_directory_that_cannot_be(terminal):
+    (terminal.directory / "file").touch()
+    result = terminal("serve", "--port", "0", "--data", "file/data")
+    assert result.code == 5, result
+    assert "Not a directory" in result.err
+
+
 def test_a_data_directory_that_is_taken(terminal, server):
     done = terminal("serve", "--port", "0", "--data", server.ready["data"])
     assert (done.code, done.out) == (5, "")
