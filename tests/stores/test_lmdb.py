@@ -445,6 +445,21 @@ def test_housekeeping_lets_go_of_what_was_read(path):
         assert [entry.encoded for entry in load(store)] == entries
 
 
+WITHOUT = """
+import sys
+sys.modules["lmdb"] = None
+try:
+    import syncline.stores.lmdb
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_what_has_to_be_installed_is_told():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    assert done.stdout == "BadSettings LMDB needs a package: pip install 'syncline[lmdb]'\n"
+
+
 # Several logs
 
 

@@ -1,8 +1,9 @@
 """An LMDB environment of ours: opened durably, recognised, held by one process, grown when it is full.
 
-The only module that knows lmdb. A commit waits for the disk (LMDB's default), so it survives a power cut. LMDB maps the
-file into memory and wants to be told how large the map is; it may grow only while nobody in the process reads or
-writes, so readers pass a gate. Environments are not carried over a fork: a child that wants one opens its own.
+The only module that knows lmdb; importing it raises BadSettings unless that is installed. A commit waits for the disk
+(LMDB's default), so it survives a power cut. LMDB maps the file into memory and wants to be told how large the map is;
+it may grow only while nobody in the process reads or writes, so readers pass a gate. Environments are not carried over
+a fork: a child that wants one opens its own.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-import lmdb
-from lmdb.verify import verify
-
-from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged
+from syncline.errors import BadSettings, ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged
 from syncline.stores.folders import make_folder, sync_folder
 from syncline.stores.lmdb.gate import Gate
 from syncline.stores.lmdb.layout import KIND, KIND_KEY, SCHEMA, SCHEMA_KEY, TABLES, pack, unpack
 from syncline.stores.lmdb.ownership import hold
 from syncline.stores.lmdb.transaction import Transaction
+
+try:
+    import lmdb
+    from lmdb.verify import verify
+except ImportError:
+    raise BadSettings("LMDB needs a package: pip install 'syncline[lmdb]'") from None
 
 MAP_BYTES = 16 * 1024 * 1024
 """How large a map is at first; it costs addresses, not memory."""
