@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from syncline import Draft
+from syncline.server.bus.memory import MemoryBus
 from syncline.server.bus.messages import Reached, Registered, Seal
 from tests.server.fellows import Fellows
 from tests.server.inprocess import DEADLINE, Exchange
@@ -139,15 +140,24 @@ async def test_who_follows_at_one_server_forgets_what_another_forbids(closed):
 
 
 async def test_a_revoked_key_s_session_at_another_server_ends(closed):
-    _, one, two, root = closed
+    fellows, one, two, root = closed
     token = await key_of(one, "ann", root)
     ws = await two.follow("s", token)
+    seal, told = Seal(one.service.registry.secret("bus")), []
+    ear = MemoryBus(fellows.exchange)
+    ear.start(lambda text: told.append(seal.decode(text)), lambda: None)
+    has_ended = asyncio.Event()
+    two.service.endings.listeners.append(has_ended.set)
     _, keys = await one.ask("GET", "/v1/spaces/s/keys", token=root)
     (id,) = [key["id"] for key in keys["keys"] if key["user"] == "ann"]
     assert (await one.ask("DELETE", f"/v1/spaces/s/keys/{id}", token=root))[0] == 200
     await ws.until(lambda: ws.messages[-1].get("code") == "unauthorized")
     assert ws.messages[-1].get("code") == "unauthorized"
     assert (await two.pull("s", token))[0] == 401
+    await has_ended.wait()
+    await one.push("s", [], root)  # long enough for a message
+    assert {message.server for message in told if isinstance(message, Registered)} == {one.service._others._name}
+    await ear.stop()
 
 
 async def test_a_ticket_of_one_server_opens_a_socket_at_another_once(closed):

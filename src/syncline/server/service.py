@@ -186,6 +186,7 @@ class Service:
     async def _look_again(self) -> None:
         """Another program has changed the register."""
         await self.authenticator.look_again()
+        self.endings.note()  # and not to the other servers, who have heard of it as this one has
         await self.spaces.review()
         self._recording.look()
 

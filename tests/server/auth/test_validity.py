@@ -30,8 +30,12 @@ class Server:
 
     async def watch(self):
         """Returns when it has looked for the first time."""
-        self.endings.watch(self.registry.database, self.auth.look_again, self._confirm)
+        self.endings.watch(self.registry.database, self._look_again, self._confirm)
         await self.looked.wait()
+
+    async def _look_again(self):
+        await self.auth.look_again()
+        self.endings.note()
 
     async def _confirm(self):
         await self.auth.confirm()

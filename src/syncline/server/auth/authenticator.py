@@ -56,7 +56,7 @@ class Authenticator:
     ) -> None:
         """``on_ended`` is called in the event loop with credentials (``session:…``, ``key:…``) that were ended.
 
-        There may be none among them that are known by name, if a user was barred or another program changed something.
+        There may be none among them that are known by name, if a user was barred.
         """
         database = registry.database
         self._registry = registry
@@ -168,7 +168,6 @@ class Authenticator:
         """
         if not await self._credentials.look_again():
             raise StoreUnavailable("The register cannot be reached; try again.")
-        self.on_ended(())
 
     async def confirm(self) -> None:
         """Makes sure that what is valid still is, by the clock; to be called every few seconds."""
