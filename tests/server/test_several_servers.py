@@ -199,7 +199,7 @@ def test_a_rolling_restart_refuses_no_push(tmp_path):
         acked = [id for writer in writers for id in writer.acked]
         log = servers[0].entries("s")
         assert sorted(entry["event"]["id"] for entry in log if "payload" not in entry["event"]) == sorted(acked)
-        eventually(lambda: len(client.words()) == len(servers[0].entries("s")) == len(acked) + 3)
+        eventually(lambda: len(client.words()) == len(servers[0].entries("s")) == len(acked) + len(servers))
         assert client.replica.refused() == []
 
 
