@@ -221,7 +221,8 @@ def test_what_the_centre_refuses_is_listed_and_holds_up_nothing_else(centre, fol
         (after["id"], "user_mismatch"),
     ]
     assert events(centre).keys() == {task["id"]}
-    assert edge.request("GET", "/readyz").json["upstream"] == "1 of 1 spaces live, 0 pending, 2 refused"
+    told = "1 of 1 spaces live, 0 pending, 2 refused"
+    eventually(lambda: edge.request("GET", "/readyz").json["upstream"] == told, seconds=SECONDS)
     edge.stop()
     edge.settings["upstream_token"] = key_for_the_edge(centre)
     edge.start()  # with the right it is offered again
