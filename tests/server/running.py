@@ -88,7 +88,7 @@ class ServerProcess:
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log()}"
         ready = json.loads(line)
-        self.port, self.grpc_port, self.key = ready["port"], ready["grpc"], ready["key"] or self.key
+        self.port, self.grpc_port, self.key = ready["port"], ready.get("grpc"), ready["key"] or self.key
 
     def log(self) -> str:
         return (self.data.parent / f"{self.data.name}.log").read_text()

@@ -19,7 +19,6 @@ from syncline.sync.conversation import Conversation
 from syncline.sync.credentials import Credentials, Token, is_about_credentials
 from syncline.sync.options import LONGEST_SECONDS, SyncOptions, SyncResult, pause_seconds
 from syncline.sync.presence import Presence
-from syncline.sync.relay import Relay
 from syncline.transports import PresenceTransport, Transport
 
 log = logging.getLogger("syncline.sync")
@@ -289,7 +288,11 @@ def _replica_of(given: Replica | ReplicaStore | EventStore | VersionedStore) -> 
     if isinstance(given, Replica):
         return given
     log = given.log if isinstance(given, VersionedStore) else given
-    return Replica(cast(ReplicaStore, log)) if hasattr(log, "outbox") else Relay.of(log)
+    if hasattr(log, "outbox"):
+        return Replica(cast(ReplicaStore, log))
+    from syncline.sync.relay import Relay  # which brings SQLite along; a replica in a page has none
+
+    return Relay.of(log)
 
 
 async def _outcome(steps: Any) -> SynclineError | None:

@@ -5,7 +5,7 @@ import hashlib
 import apsw
 import pytest
 
-from syncline.errors import BadRequest, Unauthorized, UnknownUser, UserExists
+from syncline.errors import BadRequest, SpaceDeleted, Unauthorized, UnknownUser, UserExists
 from syncline.server.auth.identity import Identity
 from syncline.server.register.file import RegisterFile
 from syncline.server.register.keys import Keys
@@ -175,3 +175,13 @@ def test_root_can_be_neither_suspended_nor_removed(registry):
 
 def test_the_codes():
     assert (UnknownUser.code, UserExists.code) == ("unknown_user", "user_exists")
+
+
+def test_who_was_refused_does_not_hold_the_view_of_those_who_read_next(registry):
+    registry.create_space("old")
+    registry.delete_space("old")
+    with pytest.raises(SpaceDeleted) as refused:
+        registry.space_table.state("old")
+    registry.create_space("new")
+    assert registry.spaces() == ["new"]
+    assert refused.value.message  # what it came from is still at hand

@@ -135,9 +135,11 @@ class Database:
                 connection = self._readers.pop() if self._readers else None
             if connection is None:
                 connection = _connect(self._path, pages=0, cache_kib=READER_CACHE_KIB, read_only=self._read_only)
+            cursor = connection.cursor()
             try:
-                yield connection.cursor()
+                yield cursor
             finally:
+                cursor.close(True)  # a statement that has rows left would keep the view for whoever reads next
                 with self._readers_lock:
                     if self._closed:
                         connection.close()
