@@ -220,11 +220,16 @@ def test_ten_thousand_rules_of_any_shape_are_quick(shape):
     """Far from the figures of the bench, so that a busy machine does not fail: a scan of all takes milliseconds."""
     rules = Rules([*DEFAULTS, *shapes_of(10_000)[shape]])
     names = [("ann", f"task.{n}x", f"do{n}x") for n in range(200)]
-    started = time.perf_counter()
-    for question in names:
-        rules.decide(*question)
-    assert (time.perf_counter() - started) / len(names) < 0.001
-    started = time.perf_counter()
-    for number in range(5):
-        rules = rules.plus(Rule("bob", "b", "c", ALLOW, 10_001 + number, f"new{number}"))
-    assert (time.perf_counter() - started) / 5 < 0.01
+    assert quickest(lambda: [rules.decide(*question) for question in names]) / len(names) < 0.001
+    added = Rule("bob", "b", "c", ALLOW, 10_001, "new")
+    assert quickest(lambda: rules.plus(added)) < 0.01
+
+
+def quickest(work):
+    """The processor time of the quickest of five tries."""
+    taken = []
+    for _ in range(5):
+        started = time.thread_time()
+        work()
+        taken.append(time.thread_time() - started)
+    return min(taken)
