@@ -5,6 +5,7 @@ import os
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -163,6 +164,26 @@ class Counting(Proxy):
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+def test_replicas_of_many_threads_come_and_go(urls, caplog):
+    """Each thread has event loops of its own, and ends one while others wait for answers."""
+
+    async def visit(name):
+        transport = await greeted(urls.connect(), name)
+        waiting = asyncio.create_task(anext(transport.subscribe(Live(cursor=None))))
+        for ref in range(3):
+            await transport.pull(Pull(ref=ref, limit=10))
+        await waiting
+        await transport.close()
+
+    def come_and_go(number):
+        for _ in range(10):
+            asyncio.run(asyncio.wait_for(visit(f"thread-{number}"), DEADLINE))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(come_and_go, range(8)))
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def bytes_of(port, query, space):

@@ -45,7 +45,7 @@ class GrpcTransport:
         if self._is_compressed:
             self._metadata["x-compression"] = "gzip"
         _check(self._metadata)
-        self._channel = dial(self._target, is_secure=self._is_secure)
+        self._channel = await dial(self._target, is_secure=self._is_secure)
         return wire.read_welcome(await self._ask("Hello", wire.hello_request(hello)))
 
     async def authenticate(self, auth: Auth) -> Authenticated:
@@ -67,8 +67,7 @@ class GrpcTransport:
     async def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """See ``Transport.subscribe``."""
         channel = self._open()
-        with _told():
-            call = channel.stream("Live", wire.live_request(live), **self._more())
+        call = channel.stream("Live", wire.live_request(live), **self._more())
         try:
             while True:
                 with _told():

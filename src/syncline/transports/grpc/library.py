@@ -10,7 +10,7 @@ from typing import Any
 
 from syncline.core.limits import IDLE_SECONDS, MAX_BODY_BYTES, MAX_HEAD_BYTES, PING_SECONDS, PONG_SECONDS
 from syncline.errors import BadSettings
-from syncline.transports.grpc import MISSING
+from syncline.transports.grpc import MISSING, elsewhere
 
 try:
     import grpc
@@ -70,29 +70,62 @@ _SERVER = (
 
 
 class Channel:
-    """A connection to a server. Belongs to the event loop."""
+    """A connection to a server, for any event loop: the work is done ``elsewhere``."""
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
 
-    def call(self, method: str, request: bytes, **more: Any) -> Any:
-        """Begins a call with one answer: something to await, and to cancel."""
-        return self._channel.unary_unary(f"/{SERVICE}/{method}")(request, **more)
+    async def call(self, method: str, request: bytes, **more: Any) -> Any:
+        """The one answer to a call."""
 
-    def stream(self, method: str, request: bytes, **more: Any) -> Any:
-        """Begins a call with many answers: something to iterate, and to cancel."""
-        return self._channel.unary_stream(f"/{SERVICE}/{method}")(request, **more)
+        async def call() -> Any:
+            return await self._channel.unary_unary(f"/{SERVICE}/{method}")(request, **more)
+
+        return await elsewhere.run(call())
+
+    def stream(self, method: str, request: bytes, **more: Any) -> Stream:
+        """A call with many answers. It begins when the first is read."""
+        return Stream(lambda: self._channel.unary_stream(f"/{SERVICE}/{method}")(request, **more))
 
     async def close(self) -> None:
         """Ends it, and every call on it."""
-        await self._channel.close(grace=None)
+        await elsewhere.run(self._channel.close(grace=None))
 
 
-def dial(target: str, *, is_secure: bool) -> Channel:
+class Stream:
+    """A call with many answers."""
+
+    def __init__(self, begin: Callable[[], Any]) -> None:
+        self._begin = begin
+        self._call: Any = None
+
+    async def read(self) -> Any:
+        """The next answer, or ``END``."""
+        return await elsewhere.run(self._read())
+
+    async def _read(self) -> Any:
+        if self._call is None:
+            self._call = self._begin()
+        return await self._call.read()
+
+    def cancel(self) -> None:
+        """Ends it."""
+        elsewhere.soon(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+
+
+async def dial(target: str, *, is_secure: bool) -> Channel:
     """A channel to a server, ``host:port``; it connects with its first call. ``is_secure``: by TLS."""
-    if is_secure:
-        return Channel(grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=_CLIENT))
-    return Channel(grpc.aio.insecure_channel(target, options=_CLIENT))
+
+    async def dial() -> Channel:
+        if is_secure:
+            return Channel(grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=_CLIENT))
+        return Channel(grpc.aio.insecure_channel(target, options=_CLIENT))
+
+    return await elsewhere.run(dial())
 
 
 class Listener:
