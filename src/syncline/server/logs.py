@@ -34,8 +34,6 @@ ADAPTERS = {
     JSONL: _Adapter("syncline.stores.jsonl.logs", "JsonLinesLogs", "jsonl"),
     POSTGRES: _Adapter("syncline.stores.postgres.logs", "PostgresLogs"),
 }
-EXTRAS = {"lmdb": "lmdb", "psycopg": "postgres", "psycopg_pool": "postgres"}
-"""What brings an outside library, by its name."""
 
 
 def kind_of(store: str) -> str:
@@ -63,12 +61,6 @@ def _check_only(kind: str, data: Path) -> None:
 
 
 def load(module: str, name: str) -> Callable[..., Any]:
-    """Something that an extra brings. Raises BadSettings if that is not installed."""
-    try:
-        found: Callable[..., Any] = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        raise BadSettings(f"{error.name} is not installed: pip install 'syncline[{extra}]'") from None
+    """Something that needs an extra. Raises BadSettings, with what to install, if that is not there."""
+    found: Callable[..., Any] = getattr(import_module(module), name)
     return found
