@@ -285,8 +285,8 @@ def test_who_moves_one_task_moves_no_other(pages, url):
     tasks.page.evaluate(MOVED)
     item = tasks.row("Milk").get_attribute("data-item")
     other = pages.open(url)
-    other.evaluate(PLACE, [item, "z"])
+    other.evaluate(PLACE, [item, "zzzzzz"])  # after all that are taken by lot
     tasks.expect_titles("Bread", "Salt", "Rice", "Milk")
-    other.evaluate(PLACE, [item, "1"])
+    other.evaluate(PLACE, [item, "000001"])
     tasks.expect_titles("Milk", "Bread", "Salt", "Rice")
     assert tasks.page.evaluate("moved") == [item] * 2

@@ -4,7 +4,6 @@ import http.client
 import json
 import signal
 import sqlite3
-import statistics
 import time
 from contextlib import closing
 
@@ -91,7 +90,7 @@ def test_nor_does_the_time_it_takes(server, space, admin):
             began = time.perf_counter()
             assert log_in(server, name, OTHER, space).code == "invalid_credentials"
             took[kind].append(time.perf_counter() - began)
-    known, unknown = (statistics.median(each) for each in took.values())
+    known, unknown = map(min, took.values())  # what else the machine does only adds to it
     assert 0.5 < known / unknown < 2
 
 
