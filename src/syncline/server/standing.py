@@ -61,6 +61,8 @@ class Standing:
             raise TokenExpired("The token has expired: sign in again, or refresh it.")
         is_barred = not self.rights.is_trusted and self.space.access.is_barred(self.user, self.rights.credential)
         if is_barred or not self._is_still_valid(now):
+            if not is_barred and expires is not None and self.space.now_ms() >= expires:  # while that was asked
+                raise TokenExpired("The token has expired: sign in again, or refresh it.")
             raise Unauthorized("These credentials were revoked.")
         self.space.check_resumed(self.user)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -117,8 +118,15 @@ class NatsConnection:
             "user": None if url.user is None else lambda: self._secret(url.user),
             "password": None if url.password is None else lambda: self._secret(url.password),
             "token": None if url.token is None else lambda: self._secret(url.token),
-            "user_credentials": url.credentials or None,
+            "user_credentials": self._credentials(),
         }
+
+    def _credentials(self) -> str | None:
+        """Their file, looked at now: nats-py does so only when the server asks for them."""
+        file = self.url.credentials
+        if file and not os.access(file, os.R_OK):
+            raise BadSettings(f"NATS: the credentials {file} cannot be read.")
+        return file or None
 
     def _tls(self) -> ssl.SSLContext:
         try:
