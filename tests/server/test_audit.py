@@ -10,12 +10,19 @@ from syncline.server.register.audit import HOUR_MS, NEWEST, AuditTable
 from syncline.server.registry import open_registry
 from tests.server.registers import store
 from tests.server.rest import Client
-from tests.server.running import Author, recv
+from tests.server.running import Author, recv, serving
 
 __all__ = ["store"]
 
 NOW = 1_790_000_000_000
 NEWEST_FIRST = {"before": (NEWEST, NEWEST), "user": None, "kind": None}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of these tests: what others are refused from this machine's address would not be told apart."""
+    with serving(tmp_path_factory.mktemp("audited"), trusted_proxies=["127.0.0.1"]) as server:
+        yield server
 
 
 @pytest.fixture
