@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from syncline.errors import BadSettings, ForbiddenOrigin
+from syncline.transports.addresses import is_loopback
 
 ANY = "*"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s*/?#@:\[\]]+)(:[0-9]{1,5})?")
@@ -68,7 +68,4 @@ def _is_local(host: str) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+    return is_loopback(name) or name.endswith(".localhost")

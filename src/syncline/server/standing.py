@@ -56,13 +56,11 @@ class Standing:
     def check(self) -> None:
         """Raises SpaceDeleted, TokenExpired, Unauthorized or SpaceSuspended if the user has no business here."""
         self.space.check_exists()
-        now, expires = self.space.now_ms(), self.identity.expires_ms
-        if expires is not None and now >= expires:
-            raise TokenExpired("The token has expired: sign in again, or refresh it.")
         is_barred = not self.rights.is_trusted and self.space.access.is_barred(self.user, self.rights.credential)
-        if is_barred or not self._is_still_valid(now):
-            if not is_barred and expires is not None and self.space.now_ms() >= expires:  # while that was asked
-                raise TokenExpired("The token has expired: sign in again, or refresh it.")
+        is_valid, expires = not is_barred and self._is_still_valid(self.space.now_ms()), self.identity.expires_ms
+        if expires is not None and self.space.now_ms() >= expires:  # last: it may expire while the others are asked
+            raise TokenExpired("The token has expired: sign in again, or refresh it.")
+        if not is_valid:
             raise Unauthorized("These credentials were revoked.")
         self.space.check_resumed(self.user)
 

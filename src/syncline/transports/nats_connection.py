@@ -97,7 +97,7 @@ class NatsConnection:
             await self.close()
             raise self._unreachable(error) from None
         except ImportError:
-            raise BadSettings("NATS: a file of credentials needs a package: pip install nkeys") from None
+            raise BadSettings("NATS: a file of credentials needs more packages: pip install 'syncline[nats]'") from None
 
     def _options(self) -> dict[str, Any]:
         url = self.url
