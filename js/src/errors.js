@@ -5,7 +5,7 @@
 const RETRYABLE = new Set(
   ('request_timeout quota_exceeded too_many_attempts space_suspended connection_lost overloaded rate_limited ' +
     'too_many_connections too_many_presences issuer_unavailable store_unavailable shutting_down internal ' +
-    'storage_full').split(' '),
+    'storage_full recovering').split(' '),
 )
 
 export class SynclineError extends Error {

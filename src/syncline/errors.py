@@ -26,6 +26,8 @@
     │   ├── NodeConflict             node_conflict
     │   ├── TxRefused                tx_refused
     │   ├── QuotaExceeded            quota_exceeded
+    │   ├── Unvouched                unvouched
+    │   ├── Recovering               recovering
     │   ├── BadOp                    bad_op
     │   ├── MissingDependency        missing_dependency
     │   ├── NeedsReview              needs_review
@@ -56,6 +58,8 @@
     │   └── SpaceMismatch            space_mismatch
     ├── LogChanged                   the log is not the one the cursor knew
     │   ├── CursorReset              cursor_reset
+    │   ├── CursorExpired            cursor_expired
+    │   ├── SnapshotGone             snapshot_gone
     │   └── EpochChanged             epoch_changed
     ├── Unavailable                  nobody's: try again later (always retryable)
     │   ├── ConnectionLost           connection_lost
@@ -269,6 +273,21 @@ class QuotaExceeded(EventError):
     retryable = True
 
 
+class Unvouched(EventError):
+    """A given entry carries no receipt of this server and is another's, which the giver has no right to give."""
+
+    code = "unvouched"
+    status = 403
+
+
+class Recovering(EventError):
+    """The log was put back from an older copy, and what it lost may be on its way: push in ``retry_after`` seconds."""
+
+    code = "recovering"
+    status = 503
+    retryable = True
+
+
 class BadOp(EventError):
     """An op has no shape of an op, or names what it cannot: something later, of another item, or of another kind."""
 
@@ -462,6 +481,20 @@ class CursorReset(LogChanged):
     """The log does not know the cursor's place: it was restored from an older copy."""
 
     code = "cursor_reset"
+
+
+class CursorExpired(LogChanged):
+    """The cursor's place is older than what the log keeps: the replica takes a snapshot and goes on from there."""
+
+    code = "cursor_expired"
+    status = 410
+
+
+class SnapshotGone(LogChanged):
+    """The snapshot of which more was asked for has made room for a newer one: ask from its beginning."""
+
+    code = "snapshot_gone"
+    status = 410
 
 
 class EpochChanged(LogChanged):

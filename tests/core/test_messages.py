@@ -368,8 +368,8 @@ def test_an_ack_by_hand_is_the_ack(ref, head):
 
 def test_every_message_has_a_type_of_its_own():
     kinds = {kind.__struct_config__.tag for kind in (*messages.Request.__args__, *messages.Answer.__args__)}
-    questions = {"hello", "push", "pull", "live", "auth", "presence"}
-    answers = {"welcome", "authenticated", "ack", "page", "peers", "error"}
+    questions = {"hello", "push", "pull", "live", "auth", "presence", "merkle", "fetch", "give", "snapshot"}
+    answers = {"welcome", "authenticated", "ack", "page", "peers", "error", "tree", "found"}
     assert kinds == {*questions, *answers, "ping", "pong"}
 
 

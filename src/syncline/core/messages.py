@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from syncline.core import canonical
 from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
 from syncline.core.clocks import NODE
 from syncline.core.events import ITEM, Entry, Event
 from syncline.core.limits import (
@@ -98,6 +99,57 @@ class Presence(Message, frozen=True, kw_only=True, omit_defaults=True, tag="pres
     state: Raw = NULL
 
 
+class Summary(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody holds below a prefix of ids, as a node of a Merkle tree (``core.merkle``).
+
+    ``within`` is the longest prefix that all of it has. A leaf has ``mask`` 0 and its ``ids`` in order; an inner node
+    has a bit for each digit (1 << digit) under which there is something. ``hashes``: base64 of 12 bytes each, of the
+    ids' digests or of the children that are there, in order.
+    """
+
+    at: str
+    within: str
+    mask: int
+    hashes: str
+    ids: tuple[str, ...] = ()
+
+
+class Merkle(Message, frozen=True, kw_only=True, omit_defaults=True, tag="merkle"):
+    """Says what one holds of these items after a seq, and asks where the other end holds something else."""
+
+    ref: int = 0
+    items: tuple[str, ...] = ()
+    since: int = 0
+    summaries: list[Summary]
+
+
+class Fetch(Message, frozen=True, kw_only=True, omit_defaults=True, tag="fetch"):
+    """Asks for events by their ids."""
+
+    ref: int = 0
+    ids: list[str]
+
+
+class Give(Message, frozen=True, kw_only=True, omit_defaults=True, tag="give"):
+    """Gives entries of a log of this epoch to one that may have lost them, or lacks them; encoded, one JSON array.
+
+    Events that are no entry of any log the giver knows have seq 0 and no receipt.
+    """
+
+    ref: int = 0
+    epoch: str
+    entries: Raw
+
+
+class AskSnapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
+    """Asks for the bases of these items: the newest, or of those at ``seq`` what comes ``after`` an item."""
+
+    ref: int = 0
+    items: tuple[str, ...] = ()
+    seq: int | None = None
+    after: str = ""
+
+
 class Ping(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ping"):
     """Asks for a ``pong``, in either direction."""
 
@@ -132,6 +184,8 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     """The same of items."""
     expires: int | None = None
     """When the session ends unless other credentials are shown, by the server's clock; None: not by itself."""
+    peer: bool = False
+    """Whether this is a replica as well: it has no authority and numbers nothing. Its epoch is empty if it has none."""
 
 
 class Authenticated(Message, frozen=True, kw_only=True, omit_defaults=True, tag="authenticated"):
@@ -172,8 +226,48 @@ class Page(Message, frozen=True, kw_only=True, omit_defaults=True, tag="page"):
     entries: list[Entry]
     late: list[Entry] = []
     forget: list[str] = []
+    bases: list[Base] = []
+    """Of items that became visible, or are meant instead of ``late`` entries that are not kept any more."""
     cursor: str
     more: bool = False
+
+
+class Tree(Message, frozen=True, kw_only=True, omit_defaults=True, tag="tree"):
+    """Answers ``merkle``: the tree of what the asker may see at a seq (``root``: 64 hex digits), and where it differs.
+
+    Of a summary that is equal, nothing; of one that differs, each child that does, or itself if it begins elsewhere.
+    """
+
+    ref: int = 0
+    seq: int
+    root: str
+    count: int
+    summaries: list[Summary]
+
+
+class Found(Message, frozen=True, kw_only=True, omit_defaults=True, tag="found"):
+    """Answers ``fetch``: the entries of those ids that are held and may be seen, in the order they were asked for.
+
+    ``more``: they were too many for one answer; the rest can be asked for again.
+    """
+
+    ref: int = 0
+    entries: list[Entry]
+    more: bool = False
+
+
+class Snapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
+    """Answers ``snapshot``: bases at ``seq``, in order of their items, and the cursor from which to go on after all.
+
+    ``after``: the last item here, when there are more; None: these were the last.
+    """
+
+    ref: int = 0
+    seq: int
+    at: int
+    cursor: str
+    bases: list[Base]
+    after: str | None = None
 
 
 class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -214,8 +308,12 @@ class ErrorMessage(Message, frozen=True, kw_only=True, omit_defaults=True, tag="
         return from_wire({**self.details, "code": self.code, "message": self.message, "retryable": self.retryable})
 
 
-Request = Hello | Push | Pull | Live | Auth | Presence | Ping | Pong
-Answer = Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong
+Inquiry = Merkle | Fetch | Give | AskSnapshot
+"""What heals: requests that a transport carries alike."""
+Reply = Tree | Found | Ack | Snapshot
+"""The answers to these."""
+Request = Hello | Push | Pull | Live | Auth | Presence | Ping | Pong | Inquiry
+Answer = Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong | Tree | Found | Snapshot
 
 _request = msgspec.json.Decoder(Request)
 _answer = msgspec.json.Decoder(Answer)
@@ -247,9 +345,9 @@ def decode_request(text: bytes) -> Request:
 
 
 def _check_strictly(text: bytes, request: Request) -> None:
-    """Finds a key that stands twice, which the quick decoder takes; the events of a push are not looked into."""
-    if isinstance(request, Push):
-        text = text.replace(bytes(request.events), b"[]", 1)
+    """Finds a key that stands twice, which the quick decoder takes; what is pushed or given is not looked into."""
+    if isinstance(request, Push | Give):
+        text = text.replace(bytes(request.events if isinstance(request, Push) else request.entries), b"[]", 1)
     canonical.decode(text, max_depth=MAX_DEPTH)
 
 
@@ -314,7 +412,7 @@ def decode_answer(text: bytes) -> Answer:
         raise InternalError(f"The server sent something that is not a message of this protocol: {error}") from None
 
 
-AnswerKind = TypeVar("AnswerKind", Welcome, Authenticated, Ack, Page)
+AnswerKind = TypeVar("AnswerKind", Welcome, Authenticated, Ack, Page, Tree, Found, Snapshot)
 
 
 def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
