@@ -43,7 +43,31 @@ FILES = frozenset({"data.mdb", "lock.mdb"})
 Result = TypeVar("Result")
 
 
-class Environment:
+class _Folder:
+    """A folder of an environment, and what went wrong there as ours."""
+
+    _path: Path
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of LMDB as ours."""
+        name = self._path.name
+        try:
+            yield
+        except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
+            raise ForeignFile(f"{name} is no environment of LMDB; it was left as it is.") from error
+        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
+            raise StoreDamaged(f"{name} is damaged: {error}") from error
+        except lmdb.Error as error:
+            if error.code in FULL:
+                raise self._full() from error
+            raise
+
+    def _full(self) -> StorageFull:
+        return StorageFull(f"The disk is full; nothing was stored in {self._path.name}.")
+
+
+class Environment(_Folder):
     """One folder with one writer and many readers; what went wrong is raised as ours."""
 
     def __init__(self, path: Path, begin: Callable[[Transaction], None], *, map_bytes: int = MAP_BYTES) -> None:
@@ -147,6 +171,7 @@ class Environment:
             raise
 
     def _grow(self) -> None:
+        self._env.reader_check()  # what they held may be used again
         with self._gate.alone():
             self._map_bytes = self.map_bytes + min(self.map_bytes, MAX_STEP_BYTES)
             self._env.set_mapsize(self._map_bytes)
@@ -162,23 +187,52 @@ class Environment:
                 self._hold.close()
                 raise
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Errors of LMDB as ours."""
-        name = self._path.name
-        try:
-            yield
-        except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
-            raise ForeignFile(f"{name} is no environment of LMDB; it was left as it is.") from error
-        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
-            raise StoreDamaged(f"{name} is damaged: {error}") from error
-        except lmdb.Error as error:
-            if error.code in FULL:
-                raise self._full() from error
-            raise
 
-    def _full(self) -> StorageFull:
-        return StorageFull(f"The disk is full; nothing was stored in {self._path.name}.")
+class Looking(_Folder):
+    """An environment that another process may have open, to be looked at in short transactions. It takes no lock.
+
+    While a transaction lasts the writer uses none of the pages again that it may see. What a process that was killed
+    has left of one is taken away by the next that looks, and by the writer before it lets the file grow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises ForeignFile, NewerSchema or StoreDamaged."""
+        self._path = path
+        if not (path / "data.mdb").exists():
+            raise ForeignFile(f"{path} holds no environment of LMDB.")
+        with self._translated():
+            self._env = lmdb.open(
+                str(path), readonly=True, create=False, max_dbs=len(TABLES), max_readers=MAX_READERS, mode=0o700
+            )
+            try:
+                self._env.reader_check()
+                _check_length(path / "data.mdb", self._env)
+                with self._env.begin() as txn:
+                    _check_meta(path, txn, self._env)
+                self._tables = {name: self._env.open_db(name.encode(), create=False) for name in TABLES}
+            except BaseException:
+                self._env.close()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A consistent view of what is committed."""
+        with self._translated():
+            try:
+                txn = self._env.begin()
+            except lmdb.MapResizedError:  # the writer's has grown
+                self._env.set_mapsize(0)
+                txn = self._env.begin()
+            with txn:
+                yield Transaction(txn, self._tables)
+
+    def check(self) -> list[str]:
+        """What is wrong with the file, page by page."""
+        return [str(wrong) for wrong in verify(str(self._path / "data.mdb"))]  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._env.close()
 
 
 def _check_kind(path: Path) -> None:

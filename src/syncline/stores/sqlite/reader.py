@@ -7,11 +7,12 @@ from pathlib import Path
 
 from syncline.core.log import NO_TAIL, Head
 from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
-from syncline.stores.sqlite.events import SCHEMA, read_head
+from syncline.stores.sqlite.events import LAST, SCHEMA
 from syncline.stores.tables import beside
 from syncline.stores.tables.database import Database
 
 STRETCH = "SELECT seq, tail, entry FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+EPOCH = "SELECT epoch FROM log"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 
 
@@ -25,7 +26,12 @@ class SqliteReader:
     def head(self) -> Head:
         """See ``LogReader.head``."""
         with self._db.reading() as cursor:
-            return read_head(cursor)
+            cursor.execute("BEGIN")  # both are of one moment
+            try:
+                epoch = cursor.execute(EPOCH).get
+                return Head(epoch, *(cursor.execute(LAST).get or ()))
+            finally:
+                cursor.execute("ROLLBACK")
 
     def tail(self, seq: int) -> bytes | None:
         """See ``LogReader.tail``."""
@@ -44,7 +50,8 @@ class SqliteReader:
 
     def check(self) -> list[str]:
         """See ``LogReader.check``."""
-        return self._db.integrity()
+        with self._db.reading() as cursor:
+            return [*beside.broken(cursor), *beside.miscounted(cursor)]
 
     def close(self) -> None:
         """See ``LogReader.close``."""

@@ -1,4 +1,4 @@
-"""What tables keep beside entries, compared with what the entries say: columns, the look-up by id, the index by item."""
+"""What tables keep beside entries, compared with what these say: columns, the look-up by id, the index by item."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ COLUMNS = "id, item, (SELECT nodes.node FROM nodes WHERE ref = entries.node), n,
 ROWS = "SELECT seq, {columns} FROM entries WHERE seq IN carray(?)"
 WITH_TIME = ROWS.format(columns=f"at, {COLUMNS}")
 WITHOUT_TIME = ROWS.format(columns=f"NULL, {COLUMNS}")
-BY_ID = "SELECT id, seq FROM entries INDEXED BY sqlite_autoindex_entries_1 WHERE id IN carray(?)"
+BY_ID = "SELECT id, seq FROM entries WHERE id IN carray(?)"
 INDEXED = "SELECT max(run) FROM item_runs"
 RUN_OF = "SELECT min(run) FROM item_runs WHERE run >= ?"
 IN_RUN = "SELECT count(*) FROM item_index WHERE run = ? AND item = ? AND seq = ?"
-OF_STRETCH = "SELECT count(*) FROM item_index WHERE run > ? AND run <= ?"
+COUNTED = "SELECT count(*) FROM item_index"
+COUNTED_ENTRIES = "SELECT count(*) FROM entries WHERE seq <= ?"
+INTEGRITY = "PRAGMA integrity_check(100)"
 
 NAMES = ("time", "id", "item", "node", "counter", "digest")
 
@@ -44,3 +46,16 @@ def index(cursor: Any, facts: Sequence[Fact]) -> Iterator[Damage]:
             run = cursor.execute(RUN_OF, (fact.seq,)).get
         if not cursor.execute(IN_RUN, (run, fact.item, fact.seq)).get:
             yield Damage(fact.seq, f"the index by item does not find it under {fact.item}")
+
+
+def miscounted(cursor: Any) -> list[str]:
+    """Whether the index by item has as much as there is."""
+    reach = cursor.execute(INDEXED).get or 0
+    counted, entries = cursor.execute(COUNTED).get, cursor.execute(COUNTED_ENTRIES, (reach,)).get
+    return [] if counted == entries else [f"the index by item has {counted} places for {entries} entries"]
+
+
+def broken(cursor: Any) -> list[str]:
+    """What SQLite finds wrong with its file, page by page."""
+    found = [line for (line,) in cursor.execute(INTEGRITY)]
+    return [] if found == ["ok"] else found

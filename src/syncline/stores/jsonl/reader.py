@@ -1,0 +1,68 @@
+"""A log in JSON Lines, looked at while a server has it open: by its index, which says where entries are.
+
+The index is committed after the batch is on the disk, so what it has can be read. If there is none that can be used, or
+nobody has the log open and it may lag behind, the log is opened once, which mends the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from syncline.core.log import Head, Receipts
+from syncline.errors import ForeignFile, StoreLocked
+from syncline.stores.jsonl import index
+from syncline.stores.jsonl.events import JsonLinesEventStore
+from syncline.stores.jsonl.segments import INDEX, Place, Segments
+from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
+from syncline.stores.tables import beside
+from syncline.stores.tables.database import Database
+
+STRETCH = "SELECT seq, tail, offset, length, sum FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+
+
+class JsonLinesReader:
+    """See ``LogReader``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ForeignFile, NewerSchema or StoreDamaged."""
+        self._segments = Segments(folder)
+        with suppress(StoreLocked):  # then somebody else keeps the index
+            JsonLinesEventStore(folder, Receipts(b"")).close()
+        self._db = Database(folder / INDEX, index.SCHEMA, read_only=True)
+
+    def head(self) -> Head:
+        """See ``LogReader.head``."""
+        with self._db.reading() as cursor:
+            reached = index.reached(cursor)
+        if reached is None:
+            raise ForeignFile(f"{self._segments.folder} is being made. Try again in a moment.")
+        return reached.mark.head
+
+    def tail(self, seq: int) -> bytes | None:
+        """See ``LogReader.tail``."""
+        with self._db.reading() as cursor:
+            return index.tail(cursor, seq)
+
+    def read(self, since: int, until: int) -> list[Kept]:
+        """See ``LogReader.read``."""
+        with self._db.reading() as cursor:
+            found = [(tail, Place(seq, *at)) for seq, tail, *at in cursor.execute(STRETCH, (since, until, ROWS))]
+        self._segments.look()
+        entries = self._segments.read([place for _, place in found])
+        return within([Kept(place.seq, tail, entry) for (tail, place), entry in zip(found, entries, strict=True)])
+
+    def differing(self, facts: Sequence[Fact]) -> list[Damage]:
+        """See ``LogReader.differing``."""
+        with self._db.reading() as cursor:
+            return [*beside.rows(cursor, facts, beside.WITHOUT_TIME), *beside.index(cursor, facts)]
+
+    def check(self) -> list[str]:
+        """See ``LogReader.check``: of the index; a line's sum is looked at when it is read."""
+        with self._db.reading() as cursor:
+            return [*beside.broken(cursor), *beside.miscounted(cursor)]
+
+    def close(self) -> None:
+        """See ``LogReader.close``."""
+        self._db.close()
