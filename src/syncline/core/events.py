@@ -8,6 +8,7 @@ in and decodes them when somebody looks. Many events at once are decoded by ``co
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,12 +32,16 @@ from syncline.core.limits import (
 )
 from syncline.errors import EventTooLarge, InvalidEvent, TooDeep
 
+DIGEST_BYTES = 32
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:/-"
 
 ITEM = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ITEM_LENGTH}}}")
 ACTION = re.compile(rf"[A-Za-z0-9_.~:/-]{{1,{MAX_ACTION_LENGTH}}}")
 USER = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_USER_LENGTH}}}")
 META_TEXT = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_META_LENGTH}}}")
+
+ERASED = ".erased"
+"""The action of an event whose content was erased (``core.erasure``)."""
 
 META_KEYS = frozenset({"schema", "salt", "tx", "group", "undoes", "traceparent"})
 
@@ -108,6 +113,11 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         return self.clock[self.node]
 
     @property
+    def is_erased(self) -> bool:
+        """Whether only its erased form is left."""
+        return self.action == ERASED
+
+    @property
     def tx(self) -> str | None:
         """The transaction this event belongs to, if any."""
         return self.meta.get("tx") if self.meta is not UNSET else None
@@ -124,17 +134,22 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
 
 
 class Entry(msgspec.Struct, frozen=True, dict=True):
-    """An event in a log: ``seq``, the server's time ``at`` in milliseconds, and its ``receipt``."""
+    """An event in a log: ``seq``, the server's time ``at`` in milliseconds, and its ``receipt``.
+
+    That of an erased event carries its ``digest`` (base64url), which the erased form does not have.
+    """
 
     seq: int
     at: int
     receipt: str
     raw: Raw = msgspec.field(name="event")
+    digest: str | UnsetType = UNSET
 
     @classmethod
     def of(cls, seq: int, at: int, receipt: str, event: Event) -> Entry:
         """The entry of an event at hand."""
-        entry = cls(seq, at, receipt, Raw(event.body))
+        digest = digest_text(event.digest) if event.is_erased else UNSET
+        entry = cls(seq, at, receipt, Raw(event.body), digest)
         entry.__dict__["event"] = event
         return entry
 
@@ -146,17 +161,37 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
     @lazy
     def event(self) -> Event:
         """The event, decoded when it is first looked at."""
-        return Event.read(bytes(self.raw))
+        event = Event.read(bytes(self.raw))
+        if self.digest is not UNSET:
+            event.__dict__["digest"] = _read_digest(self.digest)
+        return event
 
     @property
     def encoded(self) -> bytes:
-        """The form in which an entry is stored and sent: seq, at, receipt, and the event's canonical form last."""
-        return encode_entry(self.seq, self.at, self.receipt.encode(), bytes(self.raw))
+        """The form in which an entry is stored and sent: seq, at, receipt, and the event in canonical form."""
+        plain = encode_entry(self.seq, self.at, self.receipt.encode(), bytes(self.raw))
+        return plain if self.digest is UNSET else b'%b,"digest":"%b"}' % (plain[:-1], self.digest.encode())
 
 
 def encode_entry(seq: int, at: int, receipt: bytes, body: bytes) -> bytes:
-    """An entry as it is stored and sent."""
+    """An entry as it is stored and sent, of an event that is not erased."""
     return b'{"seq":%d,"at":%d,"receipt":"%b","event":%b}' % (seq, at, receipt, body)
+
+
+def digest_text(digest: bytes) -> str:
+    """A digest as an erased entry carries it: base64url without padding, 43 characters."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _read_digest(text: str) -> bytes:
+    """The 32 bytes of such a text. Raises InvalidEvent."""
+    try:
+        digest = urlsafe_b64decode(text.encode("ascii") + b"=")
+    except ValueError:
+        digest = b""
+    if len(digest) != DIGEST_BYTES or digest_text(digest) != text:
+        raise InvalidEvent("digest: is not the base64url of 32 bytes.", field="digest")
+    return digest
 
 
 _reader = msgspec.json.Decoder(Event)

@@ -301,7 +301,10 @@ class Fold:
         self._set_member(op, Standing(name, name, op.value))
 
     def _discard(self, op: ops.Discard, name: str, k: int) -> None:
-        self._set_member(op, None)
+        if op.value is UNSET:
+            self._discard_named(op)
+        else:
+            self._set_member(op, None)
 
     def _set_member(self, op: ops.Add | ops.Discard, put: Standing | None) -> None:
         target = self._document.find(self._full(op.inside))
@@ -316,6 +319,20 @@ class Fold:
             target.members[key] = after
         if bool(before) != bool(after):
             self._note(target)
+
+    def _discard_named(self, op: ops.Discard) -> None:
+        """What is left of an add or a discard whose member was erased."""
+        target, gone = self._document.find(self._full(op.inside)), self._names(op.over)
+        if not isinstance(target, SetObject) or not self._has_effect or not gone:
+            return
+        self._before(target)
+        for key, before in list(target.members.items()):
+            after = without(before, gone)
+            if after:
+                target.members[key] = after
+            else:
+                del target.members[key]
+                self._note(target)
 
     # The whole document
 

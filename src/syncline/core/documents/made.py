@@ -169,7 +169,8 @@ def _slot_by_key(op: Any, event: str) -> Slot:
 
 
 def _slot_by_member(op: Any, event: str) -> Slot:
-    return "member", names.full(op.inside, event), canonical.encode(op.value)
+    member = b"" if op.value is UNSET else canonical.encode(op.value)
+    return "member", names.full(op.inside, event), member
 
 
 _SLOTS: dict[type, Callable[[Any, str], Slot]] = {

@@ -92,10 +92,10 @@ class Add(Op):
     over: list[str] | UnsetType = UNSET
 
 
-class Discard(Op):
-    """Takes from a set the adds it names."""
+class Discard(Op, kw_only=True):
+    """Takes from a set the adds it names; without a value, which only erasing leaves, of whatever members they are."""
 
-    value: Any
+    value: Any = UNSET
     over: list[str]
 
 
@@ -169,7 +169,7 @@ def check(ops: Sequence[Any]) -> list[AnyOp]:
     try:
         checked = _convert(ops)
         for op in checked:
-            _check(op)
+            _check_whole(op)
     except (msgspec.ValidationError, BadOp):
         checked = [_check_one(op, place) for place, op in enumerate(ops)]  # finds the one that is to blame
     if sum(map(size, checked)) >= MAX_NAMES:
@@ -180,11 +180,16 @@ def check(ops: Sequence[Any]) -> list[AnyOp]:
 def _check_one(op: Any, place: int) -> AnyOp:
     try:
         checked = _convert([op])[0]
-        _check(checked)
+        _check_whole(checked)
     except (msgspec.ValidationError, BadOp) as error:
         message = str(error).partition(" - at ")[0]
         raise BadOp(f"ops[{place}]: {message}", index=place) from None
     return checked
+
+
+def _check_whole(op: AnyOp) -> None:
+    _check(op)
+    _require(not isinstance(op, Discard) or op.value is not UNSET, "Object missing required field `value`")
 
 
 def _check(op: AnyOp) -> None:

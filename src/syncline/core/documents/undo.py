@@ -261,7 +261,7 @@ def _touched(document: Document, event: str, op: ops.AnyOp, k: int) -> Iterator[
             yield "key", "^" if op.key is UNSET else inside, "" if op.key is UNSET else op.key
         case ops.Inc():
             yield "counter", inside, ""
-        case _:
+        case _ if op.value is not UNSET:  # otherwise its member was erased, and nothing knows what it was
             yield "member", inside, canonical.encode(op.value)
 
 

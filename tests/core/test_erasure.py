@@ -1,0 +1,189 @@
+"""An event that is erased says nothing any more, and everything that rests on it still stands."""
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+from syncline.core.documents import dependencies, ops, snapshots
+from syncline.core.documents.document import Document
+from syncline.core.documents.edit import Editor
+from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
+from syncline.core.documents.undo import Difference, fold_without
+from syncline.core.documents.values import open_value
+from syncline.core.erasure import erased, erased_entry
+from syncline.core.events import ERASED, Entry, Event
+from syncline.errors import BadOp, InvalidEvent
+from tests.core.documents.histories import ITEM, history
+from tests.core.samples import NOW, an_event, an_id
+
+COUNT = int(os.environ.get("HISTORIES", "1000" if "PYTEST_XDIST_WORKER" in os.environ else "200"))
+SECRET = "hunter2"
+
+
+def shape(value: Any) -> Any:
+    """A value without what erasing takes."""
+    kind, content = open_value(value)
+    if kind == MAP:
+        return {key: shape(member) for key, member in content.items()}
+    if kind == LIST:
+        return [shape(member) for member in content]
+    return {TEXT: lambda: len(content), COUNTER: lambda: "counter", SET: lambda: "set"}.get(kind, lambda: None)()
+
+
+def puts(document: Document) -> Any:
+    """Which puts stand where, and in what order: all but what they put."""
+    found = {}
+    for name, each in document.objects.items():
+        if each.kind == MAP:
+            found[name] = {key: [put[:2] for put in slot] for key, slot in each.slots.items() if slot}
+        if each.kind == LIST:
+            found[name] = [[put[:2] for put in each.elements[place].puts] for place in sorted(each.elements)]
+    return found
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_what_was_erased_keeps_its_shape_in_every_history(block):
+    for seed in range(block * COUNT // 10, (block + 1) * COUNT // 10):
+        past = history(seed)
+        dice = random.Random(seed)
+        gone = {event.id for event in past.events if dice.random() < 0.4}
+        left = past._replace(events=[erased(event) if event.id in gone else event for event in past.events])
+        before, after = past.fold(range(len(past.events))), left.fold(range(len(past.events)))
+        assert shape(after.value()) == shape(before.value()), seed
+        assert puts(after) == puts(before), seed
+        assert (after.clock, after.overruled, after.deletes) == (before.clock, before.overruled, before.deletes)
+        other = left.fold(left.order(dice))
+        assert snapshots.encode(other) == snapshots.encode(after), seed
+        for one, form in zip(past.events, left.events, strict=True):
+            assert [ops.size(op) for op in form.changes] == [ops.size(op) for op in one.changes]
+
+
+def test_members_of_sets_that_others_added_stay_and_those_that_were_taken_stay_away():
+    first, second, third, fourth = (an_id(NOW + n, 0, "n1") for n in range(4))
+
+    def event(n: int, id: str, *changes: dict[str, Any]) -> Event:
+        return Event.of({**VALUE, "id": id, "clock": {"n1": n}, "ops": list(changes)})
+
+    makes = event(1, first, {"op": "ensure", "key": "s", "kind": "set"}, add("mine", []), add("ours", []))
+    again = event(2, second, add("mine", [f"{first}:1"]), add("other", []))
+    takes = event(3, third, {"op": "discard", "in": "/s:set", "value": "mine", "over": [f"{second}:0"]})
+    keeps = event(4, fourth, add("ours", [f"{first}:2"]))
+    document = folded(makes, erased(again), erased(takes), erased(keeps))
+    assert document.plain() == {"s": []}
+    assert folded(makes, erased(again), takes, keeps).plain() == {"s": ["ours"]}
+
+
+VALUE = {"action": "edit", "item": ITEM, "node": "n1"}
+
+
+def add(value: Any, over: list[str]) -> dict[str, Any]:
+    return {"op": "add", "in": "/s:set", "value": value, "over": over}
+
+
+def folded(*events: Event) -> Document:
+    document = Document(ITEM)
+    for event in events:
+        document.fold(event)
+    return document
+
+
+def a_secret() -> Event:
+    return an_event(
+        3,
+        payload={"why": SECRET},
+        meta={"salt": SECRET, "group": "g", "undoes": "u", "tx": SECRET},
+        ops=[
+            {"op": "put", "key": "a", "value": {"b": SECRET, "c": [SECRET, {"$set": [SECRET]}], "d": {"$counter": 7}}},
+            {"op": "put", "key": "t", "value": {"$text": SECRET}},
+            {"op": "put", "key": "$m", "value": {"$map": {"$x": SECRET}}},
+            {"op": "insert", "in": ":11", "text": SECRET},
+            {"op": "ensure", "key": "n", "kind": "counter"},
+            {"op": "inc", "in": "/n:counter", "by": 5, "once": "k"},
+            {"op": "ensure", "key": "s", "kind": "set"},
+            {"op": "add", "in": "/s:set", "value": SECRET},
+            {"op": "ensure", "key": "l", "kind": "list"},
+            {"op": "insert", "in": "/l:list", "values": [SECRET, {"x": SECRET}]},
+            {"op": "delete"},
+        ],
+    )
+
+
+def test_nothing_that_was_said_is_left():
+    event = a_secret()
+    form = erased(event)
+    assert SECRET in event.body.decode()
+    assert SECRET not in form.body.decode()
+    assert "ann" not in form.body.decode()
+    assert (form.id, form.item, form.node, form.n, form.action) == (event.id, event.item, event.node, 3, ERASED)
+    assert form.meta == {"group": "g", "undoes": "u"}
+    assert form.ops[0]["value"] == {"b": None, "c": [None, {"$set": []}], "d": {"$counter": 0}}
+    assert form.ops[1]["value"] == {"$text": "�" * len(SECRET)}
+    assert form.ops[2]["value"] == {"$map": {"$x": None}}
+    assert form.ops[7] == {"op": "discard", "in": "/s:set", "over": []}
+    assert form.ops[9]["values"] == [None, {"x": None}]
+    assert None not in form.changes
+
+
+def test_erasing_twice_is_erasing_once():
+    form = erased(a_secret())
+    assert erased(form) is form
+    assert not a_secret().is_erased
+    assert erased(an_event(1)).meta is erased(an_event(1)).ops
+
+
+def test_an_erased_entry_carries_the_digest_that_cannot_be_computed_any_more():
+    entry = Entry.of(9, NOW, "r" * 24, a_secret())
+    form = erased_entry(entry)
+    again = Entry.read(form.encoded)
+    assert again.encoded == form.encoded
+    assert again.event.digest == entry.event.digest == form.event.digest
+    assert again.event.body == form.event.body
+    assert (again.seq, again.at, again.receipt) == (entry.seq, entry.at, entry.receipt)
+    assert Entry.read(entry.encoded).event.digest == entry.event.digest
+
+
+@pytest.mark.parametrize("digest", ["", "x", "A" * 42, "A" * 44, "é" * 43, "A" * 42 + "B", "*" * 43])
+def test_a_digest_that_is_none_is_refused(digest):
+    encoded = erased_entry(Entry.of(9, NOW, "r" * 24, a_secret())).encoded.decode()
+    start = encoded.index('"digest":"') + len('"digest":"')
+    with pytest.raises(InvalidEvent):
+        Entry.read((encoded[:start] + digest + '"}').encode()).event  # noqa: B018
+
+
+def test_nobody_writes_the_shape_that_erasing_leaves():
+    with pytest.raises(BadOp):
+        ops.check([{"op": "discard", "over": []}])
+
+
+def test_what_was_erased_cannot_be_put_back_and_its_null_can():
+    first, second = an_id(NOW, 0, "n1"), an_id(NOW + 1, 0, "n1")
+    put = Event.of({**VALUE, "id": first, "clock": {"n1": 1}, "ops": [{"op": "put", "key": "a", "value": SECRET}]})
+    held = {first: erased(put)}
+
+    def back(value: Any) -> Event:
+        op = {"op": "put", "key": "a", "value": value, "again": f"{first}:0", "over": []}
+        return Event.of({**VALUE, "id": second, "clock": {"n1": 2}, "ops": [op]})
+
+    assert dependencies.refusal(back(None), held.get) is None
+    assert isinstance(dependencies.refusal(back(SECRET), held.get), BadOp)
+
+
+def test_what_others_do_with_members_that_were_erased_names_nothing_there():
+    first, second = an_id(NOW, 0, "n1"), an_id(NOW + 1, 0, "n1")
+    made = [{"op": "ensure", "key": "s", "kind": "set"}, add(SECRET, [])]
+    held = {first: erased(Event.of({**VALUE, "id": first, "clock": {"n1": 1}, "ops": made}))}
+    op = {"op": "discard", "in": "/s:set", "value": SECRET, "over": [f"{first}:1"]}
+    takes = Event.of({**VALUE, "id": second, "clock": {"n1": 2}, "ops": [op]})
+    assert isinstance(dependencies.refusal(takes, held.get), BadOp)
+
+
+def test_undo_leaves_alone_what_nobody_knows_any_more():
+    first, second, third = (an_id(NOW + n, 0, "n1") for n in range(3))
+    makes = Event.of({**VALUE, "id": first, "clock": {"n1": 1}, "ops": [{"op": "ensure", "key": "s", "kind": "set"}]})
+    changes = [add(SECRET, []), {"op": "put", "key": "a", "value": SECRET}]
+    adds = erased(Event.of({**VALUE, "id": second, "clock": {"n1": 2}, "ops": changes}))
+    editor = Editor(folded(makes, adds), third)
+    Difference(editor, fold_without(folded(makes), [adds], {adds.id}, ())).touched([adds])
+    assert [(op["op"], op["key"]) for op in editor.wire()] == [("del", "a")]
