@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from syncline.core.stamps import NIL_ID
+
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item at a seq. ``clock`` names every node that wrote there, however many, so that it tells of any event
@@ -24,8 +26,13 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: int = 0
     """The number of the last revision in it; 0 if it shows no document."""
     clock: dict[str, int]
+    last: str = NIL_ID
+    """The greatest id of its events: whoever goes on from it writes greater ones, or others could not be named."""
+    schema: int = 0
+    """The greatest ``meta.schema`` of its events; 0 if none has one. It tells how a program is to read the document."""
     group: str | None = None
-    """The ``meta.group`` of its last event, if it has one: the next revision may belong to it."""
+    """The node and ``meta.group`` of its last event (``node/group``), if it has one: the next revision may belong to
+    it."""
     state: str = ""
     """The document (``core.documents.snapshots``), packed, base64; empty for an item whose events carry no ops."""
 
