@@ -259,7 +259,9 @@ class Found(Message, frozen=True, kw_only=True, omit_defaults=True, tag="found")
 class Snapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
     """Answers ``snapshot``: bases at ``seq``, in order of their items, and the cursor from which to go on after all.
 
-    ``after``: the last item here, when there are more; None: these were the last.
+    Items of the system have no bases: their ``entries`` up to ``seq`` come as they are, item by item in the same order,
+    because policies and rules are made of them. ``after``: the last item here, when there are more; None: these were
+    the last. A log without a snapshot answers the one at seq 0, which is empty.
     """
 
     ref: int = 0
@@ -271,6 +273,7 @@ class Snapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snap
 
 
 class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
+    entries: list[Entry] = []
     """Somebody's presence: whose it is, what it is about (None: the space), and its state as JSON; null: gone."""
 
     user: str
