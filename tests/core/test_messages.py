@@ -8,14 +8,28 @@ from hypothesis import strategies as st
 
 from syncline.core import canonical, messages
 from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES, MAX_PRESENCE_MESSAGE_BYTES
+from syncline.core.limits import (
+    MAX_DEPTH,
+    MAX_FETCH_IDS,
+    MAX_PAGE_ENTRIES,
+    MAX_PRESENCE_BYTES,
+    MAX_PRESENCE_MESSAGE_BYTES,
+    MAX_SAFE_INTEGER,
+    MAX_SUMMARIES,
+)
 from syncline.core.messages import (
     Ack,
+    AskSnapshot,
     Auth,
     ErrorMessage,
+    Fetch,
+    Found,
+    Give,
     Hello,
     Live,
+    Merkle,
     Page,
     Peer,
     Peers,
@@ -25,6 +39,9 @@ from syncline.core.messages import (
     Pull,
     Push,
     Result,
+    Snapshot,
+    Summary,
+    Tree,
     Welcome,
     decode_answer,
     decode_request,
@@ -49,17 +66,22 @@ from syncline.errors import (
     TooLarge,
     UnknownError,
 )
-from tests.core.samples import EPOCH, NOW, an_event, json_values, texts
+from tests.core.samples import EPOCH, NOW, an_event, an_id, json_values, texts
 
 refs = st.integers(0, 2**53)
 cursors = st.none() | st.text("ab-_", max_size=76)
 patterns = st.lists(st.sampled_from(["*", "task.*", "a"]), max_size=3).map(tuple)
+ids = st.integers(0, 9).map(an_id)
+summaries = st.builds(Summary, texts, texts, st.integers(0, 65_535), texts, st.lists(ids, max_size=2).map(tuple))
 requests = st.one_of(
     st.builds(Hello, node=st.text("ab.", min_size=1, max_size=64), space=texts, token=st.none() | texts),
     st.builds(Pull, ref=refs, cursor=cursors, limit=st.integers(1, MAX_PAGE_ENTRIES), items=patterns),
     st.builds(Live, cursor=cursors, items=patterns),
     st.builds(Auth, ref=refs, token=texts),
     st.builds(Presence, ref=refs, key=st.text("ab ", max_size=64), item=st.none() | st.text("ab.", min_size=1)),
+    st.builds(Merkle, ref=refs, items=patterns, since=refs, summaries=st.lists(summaries, min_size=1, max_size=2)),
+    st.builds(Fetch, ref=refs, ids=st.lists(ids, min_size=1, max_size=3)),
+    st.builds(AskSnapshot, ref=refs, items=patterns, seq=refs, after=st.text("ab.", max_size=3)),
     st.builds(Ping, ref=refs),
     st.builds(Pong, ref=refs),
 )
@@ -71,6 +93,17 @@ errors = st.builds(
     st.sampled_from(sorted(BY_CODE)),
     texts,
     st.dictionaries(st.sampled_from(["time", "id", "field", "self"]), json_values, max_size=2),
+)
+bases = st.builds(
+    Base,
+    item=texts,
+    seq=refs,
+    at=refs,
+    count=refs,
+    revision=refs,
+    clock=st.dictionaries(texts, refs, max_size=2),
+    group=st.none() | texts,
+    state=texts,
 )
 answers = st.one_of(
     st.builds(
@@ -98,10 +131,22 @@ answers = st.one_of(
         entries=st.lists(entries, max_size=2),
         late=st.lists(entries, max_size=1),
         forget=st.lists(texts, max_size=2),
+        bases=st.lists(bases, max_size=1),
         cursor=texts,
         more=st.booleans(),
     ),
     st.builds(Peers, peers=st.lists(st.builds(Peer, texts, texts, texts, st.none() | texts), max_size=2)),
+    st.builds(Tree, ref=refs, seq=refs, root=texts, count=refs, summaries=st.lists(summaries, max_size=2)),
+    st.builds(Found, ref=refs, entries=st.lists(entries, max_size=2), more=st.booleans()),
+    st.builds(
+        Snapshot,
+        ref=refs,
+        seq=refs,
+        at=refs,
+        cursor=texts,
+        bases=st.lists(bases, max_size=2),
+        after=st.none() | texts,
+    ),
     st.builds(ErrorMessage.of, errors, st.none() | refs),
     st.builds(Ping, ref=refs),
     st.builds(Pong, ref=refs),
@@ -117,7 +162,7 @@ def test_a_request_is_read_back(request):
 def test_an_answer_is_read_back(answer):
     read = decode_answer(encode(answer))
     assert encode(read) == encode(answer)
-    if not isinstance(answer, Page):  # whose entries compare by identity
+    if not isinstance(answer, Page | Found):  # whose entries compare by identity
         assert read == answer
 
 
@@ -128,6 +173,13 @@ def test_a_push_carries_canonical_bytes(payloads, ref):
     assert isinstance(push, Push)
     assert push.ref == ref
     assert bytes(push.events) == b"[" + b",".join(event.body for event in events) + b"]"
+
+
+@given(st.lists(entries, max_size=3), refs)
+def test_a_gift_carries_the_bytes_of_its_entries(given_entries, ref):
+    array = b"[" + b",".join(entry.encoded for entry in given_entries) + b"]"
+    gift = decode_request(encode(Give(ref=ref, epoch=EPOCH, entries=msgspec.Raw(array))))
+    assert (gift.ref, gift.epoch, bytes(gift.entries)) == (ref, EPOCH, array)
 
 
 @given(st.binary(max_size=40) | st.text('{}[]",:\\ptyehlo1 ', max_size=30).map(str.encode))
@@ -179,6 +231,23 @@ def test_members_that_a_newer_version_adds_are_ignored():
         b'{"type":"pull","cursor":7}',
         b'{"type":"pull","items":"a"}',
         b'{"type":"live","items":[1]}',
+        b'{"type":"merkle"}',
+        b'{"type":"merkle","summaries":[]}',
+        b'{"type":"merkle","summaries":[["","",0]]}',
+        b'{"type":"merkle","summaries":[["","",0,"",[]]],"since":-1}',
+        b'{"type":"merkle","summaries":[["","",0,"",[]]],"since":%d}' % (MAX_SAFE_INTEGER + 1),
+        b'{"type":"merkle","summaries":[%b]}' % b",".join([b'["","",0,"",[]]'] * (MAX_SUMMARIES + 1)),
+        b'{"type":"fetch","ids":[]}',
+        b'{"type":"fetch","ids":["x"]}',
+        b'{"type":"fetch","ids":[%b]}' % b",".join([b'"%b"' % an_id().encode()] * (MAX_FETCH_IDS + 1)),
+        b'{"type":"give","entries":[]}',
+        b'{"type":"give","epoch":"","entries":[]}',
+        b'{"type":"give","epoch":"%b","entries":[]}' % EPOCH.upper().encode(),
+        b'{"type":"give","epoch":"%b"}' % EPOCH.encode(),
+        b'{"type":"snapshot","seq":-1}',
+        b'{"type":"snapshot","after":"a"}',
+        b'{"type":"snapshot","seq":1,"after":"a b"}',
+        b'{"type":"tree"}',
     ],
 )
 def test_another_shape_is_a_bad_request(text):
@@ -216,6 +285,20 @@ def test_nesting_beyond_any_stack_is_refused(levels):
     for text in (b'{"type":"ping","x":' + deep + b"}", b'{"type":"ping","x":' + b"[" * levels):
         with pytest.raises((TooDeep, BadJson)):
             decode_request(text)
+
+
+def test_as_much_may_be_asked_as_the_limits_say():
+    merkle = b'{"type":"merkle","summaries":[%b]}' % b",".join([b'["","",0,"",[]]'] * MAX_SUMMARIES)
+    assert len(decode_request(merkle).summaries) == MAX_SUMMARIES
+    fetch = b'{"type":"fetch","ids":[%b]}' % b",".join([b'"%b"' % an_id().encode()] * MAX_FETCH_IDS)
+    assert len(decode_request(fetch).ids) == MAX_FETCH_IDS
+
+
+def test_the_entries_of_a_gift_are_not_looked_into():
+    gift = decode_request(b'{ "type": "give", "epoch": "%b", "entries": [{"a":1,"a":2}, 7] }' % EPOCH.encode())
+    assert bytes(gift.entries) == b'[{"a":1,"a":2}, 7]'
+    with pytest.raises(BadJson):
+        decode_request(b'{"type":"give","epoch":"%b","epoch":"%b","entries":[]}' % (2 * (EPOCH.encode(),)))
 
 
 def test_the_events_of_a_push_are_not_looked_into():

@@ -4,43 +4,57 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from syncline.core import limits, messages
 from syncline.core.batch import decode_events
-from syncline.core.events import Event
+from syncline.core.events import Entry, Event
 from syncline.core.log import RECEIPT_LENGTH
 from syncline.core.session import CLOSE_CODES, CLOSE_OTHERWISE
 from syncline.errors import BY_CODE
 
 PAGE = (Path(__file__).parents[2] / "spec" / "PROTOCOL.md").read_text("utf-8")
-EXAMPLES = re.findall(r"^```json\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLE = r"^```json\n(.*?)\n```$"
 ERRORS = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (yes|no) \| (.+) \|$", PAGE, re.MULTILINE)
 LIMITS = re.findall(r"^\| `([A-Z_]+)` \| ([\d,]+) \| (.+) \|$", PAGE, re.MULTILINE)
-REQUESTS = {kind.__struct_config__.tag for kind in messages.Request.__args__}
-ANSWERS = {kind.__struct_config__.tag for kind in messages.Answer.__args__}
+REPLICAS, SERVERS, EITHERS = (
+    re.findall(EXAMPLE, part, re.MULTILINE | re.DOTALL)
+    for part in re.split(r"^\*\*From (?:a replica|a server|either)\*\*$", PAGE, flags=re.MULTILINE)[1:]
+)
+READERS = [(messages.decode_request, REPLICAS + EITHERS), (messages.decode_answer, SERVERS + EITHERS)]
 
 
-def test_every_message_has_exactly_one_example():
-    assert sorted(json.loads(example)["type"] for example in EXAMPLES) == sorted(REQUESTS | ANSWERS)
+def type_of(example: str) -> str:
+    return json.loads(example)["type"]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: json.loads(example)["type"])
-def test_every_example_is_read_and_shows_every_member(example):
-    kind = json.loads(example)["type"]
-    readers = [messages.decode_request] * (kind in REQUESTS) + [messages.decode_answer] * (kind in ANSWERS)
-    for read in readers:
-        message = read(example.encode())
-        assert json.loads(example).keys() == {"type", *message.__struct_fields__}
-        for entry in getattr(message, "entries", []):
-            assert isinstance(entry.event, Event)
-            assert len(entry.receipt) == RECEIPT_LENGTH
-        if isinstance(message, messages.Push):
-            assert all(isinstance(event, Event) for event in decode_events(bytes(message.events)))
+@pytest.mark.parametrize(("kinds", "examples"), [(messages.Request, REPLICAS), (messages.Answer, SERVERS)])
+def test_every_message_has_exactly_one_example(kinds, examples):
+    assert sorted(map(type_of, examples + EITHERS)) == sorted(k.__struct_config__.tag for k in kinds.__args__)
+
+
+@pytest.mark.parametrize(
+    ("read", "example"),
+    [
+        pytest.param(read, example, id=f"{read.__name__} {type_of(example)}")
+        for read, examples in READERS
+        for example in examples
+    ],
+)
+def test_every_example_is_read_and_shows_every_member(read, example):
+    message = read(example.encode())
+    assert json.loads(example).keys() == {"type", *message.__struct_fields__}
+    given = getattr(message, "entries", [])
+    for entry in msgspec.json.decode(given, type=list[Entry]) if isinstance(message, messages.Give) else given:
+        assert isinstance(entry.event, Event)
+        assert len(entry.receipt) == RECEIPT_LENGTH
+    if isinstance(message, messages.Push):
+        assert all(isinstance(event, Event) for event in decode_events(bytes(message.events)))
 
 
 def test_the_example_s_limits_are_the_real_ones():
-    (welcome,) = (json.loads(example) for example in EXAMPLES if '"welcome"' in example)
+    (welcome,) = (json.loads(example) for example in SERVERS if type_of(example) == "welcome")
     assert messages.decode_answer(json.dumps(welcome).encode()).limits == limits.Limits()
 
 

@@ -13,27 +13,31 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from syncline.core import canonical
+from syncline.core import canonical, stamps
 from syncline.core.access.rules import Rule
 from syncline.core.bases import Base
 from syncline.core.clocks import NODE
 from syncline.core.events import ITEM, Entry, Event
 from syncline.core.limits import (
     MAX_DEPTH,
+    MAX_FETCH_IDS,
     MAX_ITEM_LENGTH,
     MAX_NODE_LENGTH,
     MAX_PAGE_ENTRIES,
     MAX_PRESENCE_BYTES,
     MAX_PRESENCE_KEY_LENGTH,
     MAX_PRESENCE_MESSAGE_BYTES,
+    MAX_SAFE_INTEGER,
+    MAX_SUMMARIES,
     Limits,
 )
-from syncline.errors import BadJson, BadRequest, InternalError, SynclineError, TooLarge, from_wire
+from syncline.errors import BadJson, BadRequest, InternalError, InvalidEvent, SynclineError, TooLarge, from_wire
 
 PROTOCOL = 1
 ENVELOPE_DEPTH = 8
 NULL = Raw(b"null")
 PRESENCE_KEY = re.compile(rf"[^\x00-\x1f\x7f]{{0,{MAX_PRESENCE_KEY_LENGTH}}}")
+EPOCH = re.compile("[0-9a-f]{32}")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -269,11 +273,11 @@ class Snapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snap
     at: int
     cursor: str
     bases: list[Base]
+    entries: list[Entry] = []
     after: str | None = None
 
 
 class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
-    entries: list[Entry] = []
     """Somebody's presence: whose it is, what it is about (None: the space), and its state as JSON; null: gone."""
 
     user: str
@@ -365,7 +369,45 @@ def checked(request: Checked) -> Checked:
         raise BadRequest(f"limit: must be between 1 and {MAX_PAGE_ENTRIES}.")
     if isinstance(request, Presence):
         _check_presence(request)
+    if isinstance(request, Inquiry):
+        _check_inquiry(request)
     return request
+
+
+def _check_inquiry(inquiry: Inquiry) -> None:
+    """What summaries and entries say is for those to check who look into them."""
+    match inquiry:
+        case Merkle():
+            _check_count("summaries", inquiry.summaries, MAX_SUMMARIES)
+            _check_seq("since", inquiry.since)
+        case Fetch():
+            _check_count("ids", inquiry.ids, MAX_FETCH_IDS)
+            _check_ids(inquiry.ids)
+        case Give():
+            if not EPOCH.fullmatch(inquiry.epoch):
+                raise BadRequest(f"epoch: {inquiry.epoch[:80]!r} is not one of 32 hex digits.")
+        case AskSnapshot():
+            _check_seq("seq", inquiry.seq or 0)
+            if inquiry.after and (inquiry.seq is None or not ITEM.fullmatch(inquiry.after)):
+                raise BadRequest("after: must be an item, and comes with the seq of the snapshot that it is of.")
+
+
+def _check_count(name: str, several: Sequence[object], most: int) -> None:
+    if not 1 <= len(several) <= most:
+        raise BadRequest(f"{name}: must be between 1 and {most:,}.")
+
+
+def _check_seq(name: str, seq: int) -> None:
+    if not 0 <= seq <= MAX_SAFE_INTEGER:
+        raise BadRequest(f"{name}: {seq} is no seq.")
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    try:
+        for id in ids:
+            stamps.check_id(id)
+    except InvalidEvent as error:
+        raise BadRequest(error.message) from None
 
 
 def _check_presence(presence: Presence) -> None:
