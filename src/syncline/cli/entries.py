@@ -16,7 +16,7 @@ from syncline.core.stamps import Stamp
 
 NODE_SHOWN = 8
 CONTENT_SHOWN = 300
-STYLES = {"pending": "yellow", "acked": "yellow", "refused": "red", "orphan": "red"}
+STYLES = {"pending": "yellow", "acked": "yellow", "heard": "yellow", "refused": "red", "orphan": "red"}
 
 
 class Row(NamedTuple):

@@ -46,6 +46,7 @@ def _show_replica(path: Path, json: bool) -> None:
         "epoch": found["epoch"] or "none yet",
         "head": f"{found['head']:,}",
         "pending": Text(f"{found['pending']:,}", style="yellow" if found["pending"] else ""),
+        "heard": f"{found['heard']:,}",
         "refused": Text(f"{found['refused']:,}", style="red" if found["refused"] else ""),
         "last synced": local_time(found["last_synced"]),
     }
@@ -59,7 +60,7 @@ def _show_replica(path: Path, json: bool) -> None:
 
 def _replica(store: ReplicaStore) -> dict[str, Any]:
     state, pending = store.state(), (each.event for each in store.outbox("pending"))
-    counts = {status: len(store.outbox(status)) for status in ("pending", "acked", "refused", "orphan")}
+    counts = {status: len(store.outbox(status)) for status in ("pending", "acked", "heard", "refused", "orphan")}
     return {
         "node": state.node,
         "user": state.user,

@@ -30,7 +30,7 @@ from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdraw
 from syncline.replica.drafts import Draft, Refused
 from syncline.replica.effects import Surroundings, change_for, saw
 from syncline.replica.foresight import doomed, may
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
@@ -174,7 +174,7 @@ class Replica:
         wanted = matcher(items)
         for entry in self.entries(items=items):
             yield entry.event
-        for outboxed in self._store.outbox("acked", "pending"):
+        for outboxed in self._store.outbox(*ON_ITS_WAY):
             if wanted(outboxed.event.item):
                 yield outboxed.event
 

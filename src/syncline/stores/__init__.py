@@ -224,7 +224,8 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     - forgets an item of which there were entries or orphans,
     - keeps late entries (see ``are_late``),
     - drops an event that was in the outbox,
-    - or changes whether an event of the outbox is on its way (see ``is_on_its_way``).
+    - changes whether an event of the outbox is on its way (see ``is_on_its_way``),
+    - or puts a ``heard`` event before another of its item that is on its way.
 
     It stands while events are recorded, pushed and acknowledged, and while pages bring new entries, also of events that
     wait in the outbox, or entries that are there already.
@@ -244,9 +245,10 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
 class Outboxed(NamedTuple):
     """A local event that is not an entry yet.
 
-    ``status`` is ``pending`` (to be pushed), ``acked`` (its entry is on its way), ``refused`` (with an ``error``
-    object), or ``orphan`` (was an entry of a log that was rolled back). ``seq`` is where a log holds it or, when that
-    log was rolled back, has held it: others may know the event under its id.
+    ``status`` is ``pending`` (to be pushed), ``acked`` (its entry is on its way), ``heard`` (another's, from a peer),
+    ``refused`` (with an ``error`` object), or ``orphan`` (was an entry of a log that was rolled back). ``seq`` is where
+    a log holds it or, when that log was rolled back, has held it: others may know the event under its id; 0 if these
+    others are peers alone.
     """
 
     event: Event
@@ -260,9 +262,15 @@ def orphan_status(event: Event, user: str | None) -> str:
     return "pending" if event.user == user else "orphan"
 
 
+ON_ITS_WAY = ("acked", "heard", "pending")
+"""Statuses of local events that count as part of their items: they will be, or are, in the server's log."""
+OF_OTHERS = ("heard", "orphan")
+"""Statuses of local events that go when their items are forgotten."""
+
+
 def is_on_its_way(status: str) -> bool:
-    """Whether a local event of this status counts as part of its item: it will be, or is, in the server's log."""
-    return status in ("pending", "acked")
+    """Whether a local event of this status counts as part of its item."""
+    return status in ON_ITS_WAY
 
 
 def are_late(entries: Sequence[Entry], held: Mapping[int, bytes], last: int) -> bool:
@@ -282,8 +290,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     rewind: int | None = None
     """Entries above this seq become orphans; those of this replica's own user become pending again."""
     forget: Sequence[str] = ()
-    """Items whose entries and orphans are deleted; ``EVERYTHING`` among them deletes all entries. Other events stay:
-    those of this replica's own user, and (of ``EVERYTHING``) orphans, which nobody else may have any more."""
+    """Items whose entries are deleted, with what was heard of them and orphans; ``EVERYTHING`` among them deletes all
+    entries. Other events stay: those of this replica's own user, and (of ``EVERYTHING``) what was heard and orphans,
+    which nobody else may have any more."""
     entries: Sequence[Entry] = ()
     """Entries to keep, in any order of seq; each settles the local event of the same id."""
     drop: Sequence[str] = ()

@@ -22,6 +22,8 @@ from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreClosed
 from syncline.stores import (
     EVERYTHING,
+    OF_OTHERS,
+    ON_ITS_WAY,
     Appended,
     Change,
     Gathered,
@@ -238,6 +240,7 @@ class MemoryReplicaStore:
                 self._keep(entry, moved)
             for id in change.drop:
                 rewrites |= self._take_out(id, moved) is not None
+            rewrites |= self._come_between([each.event for each in change.outbox if each.status == "heard"])
             for outboxed in change.outbox:
                 rewrites |= self._put(outboxed, moved)
             rewritten = self._state.rewritten + rewrites
@@ -297,10 +300,10 @@ class MemoryReplicaStore:
         """Deletes the entries of items, and their orphans; whether there were any."""
         if EVERYTHING in items:
             return self._remove(list(self._entries))
-        orphans = [each.event.id for each in self.outbox("orphan") if each.event.item in items]
-        for id in orphans:
+        others = [each.event.id for each in self.outbox(*OF_OTHERS) if each.event.item in items]
+        for id in others:
             self._take_out(id, moved)
-        return self._remove([seq for seq, entry in self._entries.items() if entry.event.item in items]) or bool(orphans)
+        return self._remove([seq for seq, entry in self._entries.items() if entry.event.item in items]) or bool(others)
 
     def _rewind(self, seq: int, moved: Counter[str]) -> None:
         gone = [each for each in self._entries if each > seq]
@@ -322,6 +325,11 @@ class MemoryReplicaStore:
         self._outbox_ids[event.item].add(event.id)
         moved[outboxed.status] += 1
         return before is not None and is_on_its_way(before.status) != is_on_its_way(outboxed.status)
+
+    def _come_between(self, events: Sequence[Event]) -> bool:
+        """Whether new events stand before others of their items that are on their way."""
+        new = [event for event in events if event.id not in self._outbox]
+        return any(self.outbox(*ON_ITS_WAY, items=[event.item], after=event.id, limit=1) for event in new)
 
     def _take_out(self, id: str, moved: Counter[str]) -> Outboxed | None:
         outboxed = self._outbox.pop(id, None)

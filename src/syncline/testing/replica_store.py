@@ -203,6 +203,16 @@ class ReplicaStoreContract:
         assert _encoded(store.load(items=["task.1"])) == _encoded(wanted[:5])
         assert _moved(store, Change(rewind=0)) == {"orphan": len(again) + len(rest) - len(wanted) + 5}
 
+    def test_what_was_heard_is_forgotten_by_name_alone(self, store: ReplicaStore) -> None:
+        author = Author("x")
+        milk, bread, mine = author.event("milk"), author.event("bread"), Author().event("milk")
+        heard = [Outboxed(milk, "heard"), Outboxed(bread, "heard")]
+        assert _moved(store, Change(outbox=[*heard, Outboxed(mine)])) == {"heard": 2, "pending": 1}
+        assert _moved(store, Change(forget=[EVERYTHING])) == {}
+        assert _moved(store, Change(forget=["milk"])) == {"heard": -1}
+        assert {each.event.id for each in store.outbox()} == {bread.id, mine.id}
+        assert _moved(store, Change(entries=_entries([bread]))) == {"heard": -1}
+
     def test_orphans_are_forgotten_by_name_alone(self, store: ReplicaStore) -> None:
         """They are others' events; but what a log has lost may be nowhere else, and nobody said that it is closed."""
         waiting = _in_each_status(Author().events(4, "milk"))
@@ -262,6 +272,7 @@ class ReplicaStoreContract:
         author = Author("node", "ann")
         first, second, third, fourth = author.events(4)
         far = Author("far", "bob").events(6)
+        heard, early = Author("y", "cy").events(3, "heard"), Author("x", "cy").event("elsewhere")
         for change in (
             Change(outbox=[Outboxed(first), Outboxed(second), Outboxed(third)]),
             Change(outbox=[Outboxed(first, "acked", 3), Outboxed(third, "acked", 4)]),
@@ -275,6 +286,9 @@ class ReplicaStoreContract:
             Change(entries=[_entry(1, far[0])]),
             Change(drop=[far[4].id], forget=["unknown"]),
             Change(outbox=[Outboxed(author.event()), Outboxed(author.event(), "acked", 20)]),
+            Change(outbox=[Outboxed(heard[0], "heard"), Outboxed(heard[2], "heard"), Outboxed(early, "heard")]),
+            Change(outbox=[Outboxed(author.event(heard[0].item)), Outboxed(heard[0], "heard")]),
+            Change(entries=[_entry(11, heard[2]), _entry(12, heard[0])]),
             Change(),
         ):
             store.commit(change)
@@ -296,11 +310,14 @@ class ReplicaStoreContract:
             "withdrawn",
             "lost",
             "retried",
+            "heard before another",
             "everything",
         ],
     )
     def test_other_changes_rewrite(self, store: ReplicaStore, tmp_path: Path, rewriting: str) -> None:
         held, gone, new = Author("far").events(3)
+        y = Author("y", "cy")
+        early, late = y.event(), y.event("other")
         pending, acked, refused, _ = _in_each_status(Author().events(4))
         state = replace(store.state(), seq=9)
         store.commit(Change(entries=[_entry(3, held)], outbox=[pending, acked, refused], state=state))
@@ -318,6 +335,7 @@ class ReplicaStoreContract:
             "withdrawn": Change(outbox=[Outboxed(pending.event, "refused", None, {"code": "x"})]),
             "lost": Change(outbox=[Outboxed(acked.event, "orphan")]),
             "retried": Change(outbox=[Outboxed(refused.event)]),
+            "heard before another": Change(outbox=[Outboxed(late, "heard"), Outboxed(early, "heard")]),
             "everything": Change(rewind=2, forget=[held.item], drop=[pending.event.id], entries=[_entry(1, new)]),
         }[rewriting]
         store.commit(change)

@@ -26,7 +26,7 @@ from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
 from syncline.replica.documents.upcasts import UPCAST
 from syncline.replica.drafts import Draft
-from syncline.stores import Change, ReplicaStore
+from syncline.stores import ON_ITS_WAY, Change, ReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 
 __all__ = ["DocumentReplica", "LiveDocument"]
@@ -47,7 +47,7 @@ class _Source:
         return self._store.load(since, items=[item])
 
     def pending(self, item: str, after: str = NIL_ID) -> Iterator[Event]:
-        while found := self._store.outbox("acked", "pending", items=[item], after=after, limit=CHUNK):
+        while found := self._store.outbox(*ON_ITS_WAY, items=[item], after=after, limit=CHUNK):
             yield from (each.event for each in found)
             after = found[-1].event.id
 
@@ -259,7 +259,7 @@ class DocumentReplica(FindingReplica):
         for entry in change.entries:
             self.library.note(Placed.of(entry))
         for outboxed in change.outbox:
-            if outboxed.status == "pending":
+            if outboxed.status in ("pending", "heard"):
                 self._note_local(outboxed.event)
 
     def _note_local(self, event: Event) -> None:

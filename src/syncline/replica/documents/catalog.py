@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from syncline.core.events import Event
 from syncline.core.queries import Path, Query
 from syncline.errors import StorageFull, StoreDamaged
-from syncline.stores import EVERYTHING, ReplicaStore
+from syncline.stores import EVERYTHING, ON_ITS_WAY, ReplicaStore
 from syncline.stores.documents import DocumentIndex, Indexed
 
 BATCH = 500
@@ -120,7 +120,7 @@ class Catalog:
 
     def _local(self, items: Sequence[str] = ()) -> dict[str, str]:
         """For each item that has local events: the last of them."""
-        local = (each.event for each in self._store.outbox("acked", "pending", items=items))
+        local = (each.event for each in self._store.outbox(*ON_ITS_WAY, items=items))
         return {event.item: event.id for event in local if is_op(event)}
 
     def _now(self) -> Place:

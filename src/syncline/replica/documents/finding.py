@@ -27,7 +27,7 @@ from syncline.replica.documents.live import LiveDocument
 from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, schema_of
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
 from syncline.replica.drafts import Draft
-from syncline.stores import EVERYTHING, Change, ReplicaStore, is_on_its_way
+from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, ReplicaStore, is_on_its_way
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
 MANY = 50
@@ -75,7 +75,7 @@ class FindingReplica(Replica):
         events: dict[str, list[Placed]] = {item: [] for item in items}
         for entry in self._store.load(items=items) if items else ():
             events[entry.event.item].append(Placed.of(entry))
-        for each in self._store.outbox("acked", "pending", items=items) if items else ():
+        for each in self._store.outbox(*ON_ITS_WAY, items=items) if items else ():
             events[each.event.item].append(Placed(each.event))
         for item, placed in events.items():
             self._schemas[item] = max((schema_of(each.event) for each in placed), default=0)
@@ -223,7 +223,7 @@ class FindingReplica(Replica):
         if change.rewind is not None:
             items.update(entry.event.item for entry in self._store.load(change.rewind))
         if any(event.item == POLICIES_ITEM for event in events):
-            items.update(each.event.item for each in self._store.outbox("acked", "pending"))
+            items.update(each.event.item for each in self._store.outbox(*ON_ITS_WAY))
         return items
 
     def _changed(self, change: Change, touched: set[str]) -> set[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET
-
 from syncline.core.documents import snapshots
 from syncline.core.documents.document import Document
-from syncline.core.documents.revisions import Placed
+from syncline.core.documents.revisions import Placed, group_of
 from syncline.core.events import Event
 from syncline.stores.snapshots import Kept
 
@@ -65,12 +63,6 @@ class Shelf:
             self.seq, self.at = placed.seq, placed.at
         else:
             self.last = placed.event.id
-
-
-def group_of(event: Event) -> str | None:
-    """The group of an event, told apart from others' groups; None if it is in none."""
-    group = event.meta.get("group") if event.meta is not UNSET else None
-    return f"{event.node}/{group}" if group else None
 
 
 def nothing(item: str) -> Kept:

@@ -16,7 +16,17 @@ from syncline.core import stamps
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
 from syncline.errors import SynclineError
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, are_late, is_on_its_way, orphan_status
+from syncline.stores import (
+    EVERYTHING,
+    OF_OTHERS,
+    ON_ITS_WAY,
+    Change,
+    Outboxed,
+    ReplicaState,
+    are_late,
+    is_on_its_way,
+    orphan_status,
+)
 from syncline.stores.tables import item_index
 from syncline.stores.tables.database import Database, Schema, array, insert
 
@@ -52,6 +62,11 @@ SCHEMA = Schema(
     ],
 )
 
+
+def _quoted(statuses: Sequence[str]) -> str:
+    return ", ".join(f"'{status}'" for status in statuses)
+
+
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING id, status"
 PUT = "INSERT INTO outbox"
@@ -59,6 +74,7 @@ OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE id > ?1 AND {condit
 OF_ITEMS = "SELECT id FROM outbox WHERE item IN carray(?) AND id > ?1"
 OF_PREFIX = "SELECT id FROM outbox WHERE item >= ? AND item < ? AND id > ?1"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
+KNOWN = "SELECT id FROM outbox WHERE id IN carray(?)"
 HELD_AS = "SELECT seq, entry FROM entries WHERE id IN carray(?)"
 REF = "INSERT INTO nodes (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = node RETURNING ref"
 ABOVE = "SELECT entry FROM entries WHERE seq > ? ORDER BY seq"
@@ -66,7 +82,8 @@ LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES = "SELECT entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
 FORGET = "DELETE FROM entries WHERE seq IN carray(?)"
 FORGET_NODES = "DELETE FROM nodes WHERE ref NOT IN (SELECT node FROM entries)"
-ORPHANS = "SELECT id FROM outbox WHERE item IN carray(?) AND +status = 'orphan'"
+OTHERS = f"SELECT id FROM outbox WHERE item IN carray(?) AND +status IN ({_quoted(OF_OTHERS)})"
+LAST_LOCAL = f"SELECT id FROM outbox WHERE item = ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id DESC LIMIT 1"
 LAST = "SELECT max(seq) FROM entries"
 KEEP_STATE = "UPDATE state SET state = ?"
 
@@ -135,6 +152,7 @@ class SqliteReplicaStore:
                 rewrites |= _are_late(cursor, change.entries, self._state.seq)
                 reach = _keep(cursor, change.entries, reach, moved, self._index_run)
             rewrites |= bool(_take_out(cursor, [stamps.key(id) for id in change.drop], moved))
+            rewrites |= _come_between(cursor, [each.event for each in change.outbox if each.status == "heard"])
             rewrites |= _put(cursor, change.outbox, moved)
             rewritten, traces = self._state.rewritten + rewrites, self._state.traces or bool(change.forget)
             state = replace(change.state or self._state, rewritten=rewritten, traces=traces)
@@ -227,14 +245,14 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
 
 
 def _forget(cursor: Any, items: Sequence[str], reach: int, moved: Counter[str]) -> tuple[bool, int]:
-    """Deletes the entries of items, and their orphans; whether there were any, and how far the index then reaches."""
+    """Deletes the entries of items, and others' local events; whether there were any, and how far the index reaches."""
     if EVERYTHING in items:
         had_any = cursor.execute(LAST).get is not None
         cursor.execute("DELETE FROM entries")
         cursor.execute("DELETE FROM nodes")
         return had_any, item_index.rewind(cursor, 0)
-    orphans = [key for (key,) in cursor.execute(ORPHANS, (array(items),))]
-    had_any = bool(_take_out(cursor, orphans, moved))
+    others = [key for (key,) in cursor.execute(OTHERS, (array(items),))]
+    had_any = bool(_take_out(cursor, others, moved))
     for item in items:
         had_any |= _forget_item(cursor, item, reach)
     cursor.execute(FORGET_NODES)
@@ -258,6 +276,17 @@ def _take_out(cursor: Any, keys: Sequence[bytes], moved: Counter[str]) -> dict[b
     taken = dict(cursor.execute(TAKE_OUT, (array(keys),)).fetchall()) if keys else {}
     moved.subtract(taken.values())
     return taken
+
+
+def _come_between(cursor: Any, events: Sequence[Event]) -> bool:
+    """Whether new events stand before others of their items that are on their way."""
+    known = {key for (key,) in cursor.execute(KNOWN, (array(event.key for event in events),))} if events else set()
+    first: dict[str, bytes] = {}
+    for event in events:
+        if event.key not in known:
+            first[event.item] = min(event.key, first.get(event.item, event.key))
+    lasts = ((key, cursor.execute(LAST_LOCAL, (item,)).get) for item, key in first.items())
+    return any(last is not None and last > key for key, last in lasts)
 
 
 def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> bool:
