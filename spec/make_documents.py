@@ -15,6 +15,7 @@ from typing import Any
 
 from syncline.core.documents import ops, snapshots
 from syncline.core.documents.document import Document
+from syncline.core.erasure import erased
 from syncline.core.events import Event
 from syncline.core.stamps import Stamp, node_hash
 from syncline.errors import SynclineError
@@ -53,6 +54,12 @@ class Story:
             {"action": "edit", "clock": clock, "id": str(id), "item": ITEM, "node": node, "ops": [*changes]}
         )
         return id
+
+    def erase(self, *ids: Made) -> None:
+        """Leaves of these events their erased form."""
+        self.events = [
+            json.loads(erased(Event.of(value)).body) if value["id"] in ids else value for value in self.events
+        ]
 
     def case(self, about: str, shows: Any, *, checked: bool = True, overruled: tuple[str, ...] = ()) -> dict[str, Any]:
         """What the story is about and what it shows; ``checked``: whether a server would take these ops."""
@@ -676,6 +683,51 @@ def totality() -> Iterator[dict[str, Any]]:
     yield story.case("an event with ops makes a document, whatever they are", {}, checked=False)
 
 
+# Erasing
+
+
+def gone() -> Iterator[dict[str, Any]]:
+    story = Story()
+    a = story.event("n1", put("a", "one"), put("m", {"b": ["x", {"$set": [1]}], "c": {"$counter": 7}}))
+    b = story.event("n2", put("a", "two", over=[a(0)]))
+    story.erase(b)
+    shows = {"a": None, "m": {"b": ["x", {"$set": [1]}], "c": {"$counter": 7}}}
+    yield story.case("what an erased put has overwritten does not show again", shows)
+    story.erase(a)
+    shows = {"a": None, "m": {"b": [None, {"$set": []}], "c": {"$counter": 0}}}
+    yield story.case("objects, keys and elements stay, values go", shows)
+    story = Story()
+    a = story.event("n1", put("t", {"$text": "héllo"}))
+    b = story.event("n2", {"op": "insert", "in": a(1), "after": a(4), "text": "😀"})
+    story.event("n1", {"op": "insert", "in": a(1), "after": b(1), "text": "x"})
+    story.event("n1", {"op": "del", "in": a(1), "elems": [a(2)]})
+    story.erase(a)
+    yield story.case("a character goes for each character", {"t": {"$text": "��😀x��"}})
+    story.erase(a, b)
+    yield story.case("what was typed after it stays where it was", {"t": {"$text": "���x��"}})
+    story = Story()
+    a = story.event("n1", {"op": "ensure", "key": "s", "kind": "set"}, {"op": "add", "in": "/s:set", "value": 1})
+    b = story.event("n1", {"op": "add", "in": "/s:set", "value": 1, "over": [a(1)]})
+    c = story.event("n2", {"op": "discard", "in": "/s:set", "value": 1, "over": [b(0)]})
+    story.event("n2", {"op": "add", "in": "/s:set", "value": 2})
+    story.erase(b, c)
+    yield story.case("a member that was taken stays away", {"s": {"$set": [2]}}, checked=False)
+    story = Story()
+    a = story.event("n1", {"op": "ensure", "key": "n", "kind": "counter"}, {"op": "inc", "in": "/n:counter", "by": 5})
+    story.event("n2", {"op": "inc", "in": "/n:counter", "by": 2})
+    story.erase(a)
+    yield story.case("what an erased inc added is taken off", {"n": {"$counter": 2}})
+    story = Story()
+    a = story.event("n1", put("l", [1, 2, 3]))
+    b = story.event("n2", {"op": "insert", "in": a(1), "after": a(2), "values": [{"x": "y"}]})
+    story.event("n3", put("x", "z", **{"in": b(2)}))
+    story.event("n3", {"op": "move", "in": a(1), "elem": b(1)})
+    story.event("n3", {"op": "delete"})
+    story.erase(a, b)
+    story.event("n3", {"op": "restore", "over": [story.events[4]["id"] + ":0"]})
+    yield story.case("elements keep their places", {"l": [{"x": "z"}, None, None, None]}, checked=False)
+
+
 FILES = {
     "maps": ("The slots of maps.", maps),
     "again": ("What puts back what was there before.", again),
@@ -685,6 +737,7 @@ FILES = {
     "sets": ("Sets.", sets),
     "whole": ("The whole document: what makes it, deletes and restores it, and what its root is.", whole),
     "policies": ("Conflict policies: `policies` has the one in force at each event.", policies),
+    "erased": ("Events of which only the erased form is left.", gone),
     "totality": ("What does not fit, or does not read, does no harm.", totality),
 }
 FORM = (

@@ -13,7 +13,7 @@ import { codeOf, each, same } from './running.js'
  */
 
 const ITEM = 'task.milk'
-const STORIES = ['again', 'counters', 'lists', 'maps', 'policies', 'sets', 'texts', 'totality', 'whole']
+const STORIES = ['again', 'counters', 'erased', 'lists', 'maps', 'policies', 'sets', 'texts', 'totality', 'whole']
 
 /** @param {Test} test @param {Read} read */
 export function documents(test, read) {

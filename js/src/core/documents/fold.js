@@ -335,7 +335,21 @@ export class Fold {
 
   /** @param {any} op */
   discard(op) {
-    this._setMember(op, [])
+    if (op.value === undefined) this._discardNamed(op)
+    else this._setMember(op, [])
+  }
+
+  /** What is left of an add or a discard whose member was erased. @param {any} op */
+  _discardNamed(op) {
+    const target = this._find(op)
+    const gone = this._names(op.over)
+    if (!(target instanceof SetObject) || !this._hasEffect || !gone.length) return
+    this._before(target)
+    for (const [key, before] of [...target.members]) {
+      const after = without(before, gone)
+      if (after.length) target.members.set(key, after)
+      else if (target.members.delete(key)) this._note(target)
+    }
   }
 
   /**

@@ -161,7 +161,7 @@ export function slotOf(op, event) {
       return { sort: 'place', element: full(String(op.elem), event) }
     case 'add':
     case 'discard':
-      return { sort: 'member', inside, key: encode(op.value) }
+      return { sort: 'member', inside, key: op.value === undefined ? '' : encode(op.value) }
   }
   if (op.key !== undefined) return { sort: 'key', inside, key: op.key }
   const elems = op.elem === undefined ? op.elems : [op.elem]

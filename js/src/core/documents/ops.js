@@ -38,7 +38,7 @@ const SHAPES = {
   move: /^(after |again )?elem( in)?( over)?$/,
   inc: /^by( in)?( once)?$/,
   add: /^(in )?(over )?value$/,
-  discard: /^(in )?over value$/,
+  discard: /^(in )?over( value)?$/, // without a value it is what erasing leaves, which nobody writes
   delete: /^$/,
   restore: /^over$/,
 }
@@ -110,6 +110,7 @@ export function check(ops) {
 /** @param {any} op @param {number} index */
 function checkAt(op, index) {
   try {
+    need(op?.op !== 'discard' || op.value !== undefined, 'op')
     return checkOne(op)
   } catch (error) {
     throw new SynclineError('bad_op', `ops[${index}]: ${/** @type {Error} */ (error).message}`, { index })

@@ -174,7 +174,9 @@ export class Difference {
     const wanted = this._target.find(name)
     const elems = op.op === 'insert' ? [`:${k + 1}+${size(op) - 1}`] : (op.elems ?? (op.elem && [op.elem]))
     if (op.op === 'delete' || op.op === 'restore') this._document()
-    else if (op.op === 'add' || op.op === 'discard') this._member(now, wanted, encode(op.value))
+    else if (op.op === 'add' || op.op === 'discard') {
+      if (op.value !== undefined) this._member(now, wanted, encode(op.value)) // otherwise nothing knows what it was
+    }
     else if (op.op === 'inc') {
       if (!counted.has(name)) this._counter(now, wanted)
       counted.add(name)
