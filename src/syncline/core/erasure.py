@@ -1,6 +1,6 @@
 """Erasure: an event without what it said, and still the same event.
 
-Its erased form keeps what others rest on: id, item, node, the author's own counter, and its ops in their shape
+Its erased form keeps what others rest on: id, item, node, clock, and its ops in their shape
 (``documents.erased``). Its digest cannot be computed any more, so its entry carries it, and tail, receipt and tree hold
 as before.
 """
@@ -26,7 +26,7 @@ def erased(event: Event) -> Event:
     members: dict[str, Any] = {"meta": meta or UNSET, "ops": UNSET if event.ops is UNSET else shapes.erased(event.ops)}
     form = Event(
         action=ERASED,
-        clock={event.node: event.n},
+        clock=event.clock,
         id=event.id,
         item=event.item,
         node=event.node,
