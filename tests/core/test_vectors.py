@@ -9,6 +9,7 @@ import pytest
 
 from syncline.core import canonical, cursors, log, messages, patterns, stamps
 from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
 from syncline.core.batch import decode_events
 from syncline.core.clocks import VectorClock
 from syncline.core.cursors import Cursor, CursorCodec, Stand, Way, check_place, thin
@@ -309,7 +310,7 @@ def full(message: messages.Message) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, messages.Result | messages.Peer | Rule):
+    if isinstance(value, messages.Result | messages.Peer | Rule | Base):
         return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     return [plain(each) for each in value] if isinstance(value, list) else json.loads(messages.encode(value))
 
