@@ -111,6 +111,12 @@ def _meta(event: Event, name: str) -> str | None:
     return None if event.meta is UNSET else event.meta.get(name)
 
 
+def group_of(event: Event) -> str | None:
+    """The group of an event, told apart from others' groups; None if it is in none."""
+    group = _meta(event, "group")
+    return f"{event.node}/{group}" if group else None
+
+
 def _group(placed: Placed) -> tuple[Any, ...]:
     """What neighbours of one revision have in common."""
     event = placed.event
@@ -183,4 +189,4 @@ def _blame_characters(document: Document, target: TextObject) -> list[Blame]:
     return runs
 
 
-__all__ = ["Blame", "Change", "Placed", "Recorder", "Revision", "blame", "merge_always", "record", "replay"]
+__all__ = ["Blame", "Change", "Placed", "Recorder", "Revision", "blame", "group_of", "merge_always", "record", "replay"]

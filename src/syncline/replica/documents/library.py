@@ -3,7 +3,8 @@
 A ``Shelf`` holds one document and the events of its last stretch, from a snapshot on; the stretch is what undo folds
 again. When it has grown, the state becomes the next snapshot; so opening, undo and time travel cost what lies between
 two snapshots, never the length of history. The log remains the truth: whatever changes a document otherwise than by
-another event lets go of its shelf.
+another event lets go of its shelf. Where the log no longer has an item's beginning, its base stands for that, and what
+lies before the base is refused.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from syncline.core.bases import Base
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import Conflicts, conflicts_of
 from syncline.core.documents.document import Document
 from syncline.core.documents.history import History, Step
 from syncline.core.documents.policies import SERVER_WINS
-from syncline.core.documents.revisions import Placed, Revision, replay
+from syncline.core.documents.revisions import Placed, Revision, group_of, replay
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
 from syncline.errors import NotFound
-from syncline.replica.documents.shelf import Shelf, group_of, open_kept
+from syncline.replica.documents.shelf import Shelf, open_kept
 from syncline.stores.snapshots import Kept, SnapshotStore
 
 STRETCH = 128
@@ -49,6 +51,9 @@ class Source(Protocol):
 
     def holds(self, id: str) -> bool:
         """Whether an event is in the log, or local."""
+
+    def base(self, item: str) -> Base | None:
+        """Where an item stands before its entries, if those that were first are not here."""
 
     def place(self) -> tuple[int, int]:
         """The head up to which ``entries`` knows, and how often the log was changed otherwise than at its end."""
@@ -131,8 +136,9 @@ class Library:
         self._turn(shelf)
 
     def fold(self, item: str, events: Iterable[Placed]) -> Document:
-        """The document of these events, which are all of an item; it is not kept in memory."""
-        document = Document(item)
+        """The document of these events, which are all of an item after its base; it is not kept in memory."""
+        base = self._source.base(item)
+        document = Document(item) if base is None else open_base(base)
         for placed in events:
             document.fold(placed.event, policy=self._policies.of(item, placed.seq or None))
         return document
@@ -177,18 +183,20 @@ class Library:
         return shelf
 
     def _base(self, item: str, **bounds: Any) -> Shelf:
-        """The nearest snapshot within some bounds, with nothing after it."""
+        """The nearest snapshot within some bounds, or else the item's base, with nothing after it."""
+        base = self._source.base(item)
+        _check_bounds(item, base, **bounds)
         rewritten = self._source.place()[1]
         kept = self._store.nearest(item, rewritten=rewritten, **bounds)
-        if kept is not None and not self._is_of_this_log(kept):
+        if kept is not None and not (self._is_of_this_log(kept) and kept.count >= (base.count if base else 0)):
             self._store.forget(item)
             kept = None
-        shelf = Shelf(item, kept)
+        shelf = Shelf(item, kept, base)
         is_judged_anew = shelf.pending > 0 and self._policies.has_changed(item, shelf.kept.head)
         if kept is None or (not is_judged_anew and self._catch_up(shelf)):
             self._settle(shelf)
             return shelf
-        return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})))
+        return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})), base)
 
     def _is_of_this_log(self, kept: Kept) -> bool:
         """Whether a snapshot knows no more than the log, which may have been put back as of an older copy."""
@@ -265,7 +273,10 @@ class Library:
     def at(
         self, item: str, *, revision: int | None = None, seq: int | None = None, time: int | None = None
     ) -> tuple[Document, int]:
-        """The document as it was, and the number of its last revision then. Raises NotFound for what is to come."""
+        """The document as it was, and the number of its last revision then.
+
+        Raises NotFound for what is to come, HistoryExpired for what lies before the item's base.
+        """
         shelf = self.back(item, revision=revision, seq=seq, time=time)
         return shelf.document, shelf.revision
 
@@ -284,8 +295,14 @@ class Library:
             raise NotFound(f"{item} has {shelf.revision} revisions; there is no number {revision}.")
         return shelf
 
+    def first_revision(self, item: str) -> int:
+        """The number of the first revision that can be told; it, or the next, is there once something changes."""
+        base = self._source.base(item)
+        return 1 if base is None else base.revision + 1
+
     def revisions(self, item: str, *, after: int = 0, limit: int | None = None) -> list[Revision]:
-        """The revisions with numbers beyond ``after``, ascending."""
+        """The revisions with numbers beyond ``after``, ascending, from ``first_revision`` on."""
+        after = max(after, self.first_revision(item) - 1)
         base = self._base(item, revision=after)
         placed = self._after(item, base.kept, base.document)
         numbered = replay(base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq))
@@ -297,33 +314,70 @@ class Library:
         return self._policies.of(item) == SERVER_WINS and event.id in self.document(item).overruled
 
     def conflicts(self, item: str) -> Conflicts:
-        """What people do not agree on. Reads the item's history if something was overruled, or the document deleted."""
+        """What people do not agree on. Reads the item's history if something was overruled, or the document deleted.
+
+        Who was overruled before the item's base is not known any more.
+        """
         document = self._in_order(item).document
         entries = (entry.event for entry in self._source.entries(item, 0))
         return conflicts_of(document, chain(entries, self._source.pending(item)), self._policies.of(item))
 
     def undo(self, item: str, user: str | None) -> tuple[Step, Document] | None:
-        """What undoes the user's last standing edit, and the document without it; None if there is none."""
-        return self._step(item, lambda history: history.undo(user))
+        """What undoes the user's last standing edit, and the document without it; None if there is none.
+
+        Raises HistoryExpired if it may be one before the item's base.
+        """
+        found = self._step(item, lambda history: history.undo(user))
+        if found is None and (base := self._source.base(item)) is not None and base.revision:
+            raise HistoryExpired(f"What was edited in {item} up to seq {base.seq} cannot be undone here.", seq=base.seq)
+        return found
 
     def redo(self, item: str, user: str | None) -> tuple[Step, Document] | None:
-        """The same for the user's last undo."""
+        """The same for the user's last undo. One before the item's base is not known any more."""
         return self._step(item, lambda history: history.redo(user))
 
     def _step(self, item: str, find: Callable[[History], Step | None]) -> tuple[Step, Document] | None:
-        shelf = self._in_order(item)
+        shelf, first = self._in_order(item), beginning(item, self._source.base(item))
         overruled, kept, base = shelf.document.overruled, shelf.kept, None
         events = [each.event for each in shelf.stretch]
         while True:
             step = find(History(events))
             if step is not None and (not kept.count or _is_whole(step, events)):
-                base = base or open_kept(item, kept)
+                base = base or self._opened(item, kept)
                 return step, fold_without(base, events, step.left_out, overruled, about=step.touched)
-            if not kept.count:
+            if kept.count <= first.count:
                 return None
             older = self._base(item, count=kept.count - 1)
             kept, base = older.kept, older.document
             events = [each.event for each in self._after(item, kept, base)]
+
+    def _opened(self, item: str, kept: Kept) -> Document:
+        """The document of a snapshot, or as it began."""
+        base = self._source.base(item)
+        return open_base(base) if base is not None and kept.count == base.count else open_kept(item, kept)
+
+
+def _check_bounds(
+    item: str,
+    base: Base | None,
+    *,
+    revision: int | None = None,
+    seq: int | None = None,
+    at: int | None = None,
+    **_: Any,
+) -> None:
+    """Raises HistoryExpired for what lies before an item's base."""
+    if base is None:
+        return
+    for bound, first in ((revision, base.revision), (seq, base.seq), (at, base.at)):
+        if bound is not None and bound < first:
+            raise HistoryExpired(
+                f"The history of {item} begins with revision {base.revision}, at seq {base.seq}; what was before it is "
+                f"not kept here.",
+                revision=base.revision,
+                seq=base.seq,
+                at=base.at,
+            )
 
 
 def _is_whole(step: Step, events: Sequence[Event]) -> bool:
