@@ -12,7 +12,7 @@ from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
 from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.documents.values import open_value
-from syncline.core.erasure import erased, erased_entry
+from syncline.core.erasure import ERASE, ERASURES, Erasures, erased, erased_entry, events_of, items_of, put_back_by
 from syncline.core.events import ERASED, Entry, Event
 from syncline.errors import BadOp, InvalidEvent
 from tests.core.documents.histories import ITEM, history
@@ -187,3 +187,38 @@ def test_undo_leaves_alone_what_nobody_knows_any_more():
     editor = Editor(folded(makes, adds), third)
     Difference(editor, fold_without(folded(makes), [adds], {adds.id}, ())).touched([adds])
     assert [(op["op"], op["key"]) for op in editor.wire()] == [("del", "a")]
+
+
+# Acts
+
+
+def act(seq: int, **payload: Any) -> Event:
+    return an_event(seq, item=ERASURES, action=ERASE, payload=payload)
+
+
+def test_acts_say_what_was_erased_and_when():
+    erasures = Erasures()
+    one, two, three = an_event(1), an_event(2), an_event(3)
+    erasures.note(5, act(5, events=[one.id], items=["a"]))
+    erasures.note(9, act(9, events=[two.id]))
+    erasures.note(9, act(9, events=[three.id]))
+    assert [erasures.has(event) for event in (one, two, three)] == [True, True, False]
+    assert [erasures.between(*stretch) for stretch in ((0, 9), (5, 9), (0, 8), (9, 20))] == [[5, 9], [9], [5], []]
+
+
+@pytest.mark.parametrize("payload", [{}, {"events": "x"}, {"events": [1, None, "a"], "items": {}}])
+def test_an_act_of_another_shape_says_what_it_says(payload):
+    assert events_of(act(1, **payload)) == (["a"] if payload.get("items") == {} else [])
+    assert items_of(act(1, **payload)) == []
+    assert events_of(an_event(1, payload=[1])) == []
+
+
+def test_what_puts_something_back_holds_its_value():
+    first, second = an_id(NOW, 0, "n1"), an_id(NOW + 1, 0, "n1")
+    puts = [
+        {"op": "put", "key": "a", "value": 1, "again": f"{first}:0", "over": []},
+        {"op": "put", "key": "b", "value": 1},
+        {"op": "put", "key": "b", "value": 1, "again": ":1", "over": []},
+    ]
+    assert put_back_by(Event.of({**VALUE, "id": second, "clock": {"n1": 2}, "ops": puts})) == {first}
+    assert put_back_by(an_event(1)) == set()

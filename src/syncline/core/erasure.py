@@ -7,10 +7,12 @@ as before.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 from msgspec import UNSET
 
+from syncline.core import stamps
 from syncline.core.documents import erased as shapes
 from syncline.core.events import ERASED, Entry, Event
 
@@ -39,3 +41,59 @@ def erased(event: Event) -> Event:
 def erased_entry(entry: Entry) -> Entry:
     """The entry of the erased form, under the same seq, time and receipt."""
     return Entry.of(entry.seq, entry.at, entry.receipt, erased(entry.event))
+
+
+# Acts: events of the system that say what was erased
+
+ERASURES = ".erasures"
+"""The item on which it is written down."""
+ERASE = ".erase"
+"""The right to erase events of an item, and the action that says which were."""
+MAX_ERASED = 200
+"""Events that one act names at most, so that what it brings to replicas fits a page."""
+
+
+class Erasures:
+    """What the acts in a log have erased so far: their seqs, ascending, and the keys of the events."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.keys: set[bytes] = set()
+
+    def note(self, seq: int, event: Event) -> None:
+        """Takes an event on ``.erasures`` into account; twice is once."""
+        if seq > (self.seqs[-1] if self.seqs else 0):
+            self.keys.update(map(stamps.key, events_of(event)))
+            self.seqs.append(seq)
+
+    def between(self, since: int, until: int) -> list[int]:
+        """The seqs of the acts after one seq, up to another."""
+        return self.seqs[bisect_right(self.seqs, since) : bisect_right(self.seqs, until)]
+
+    def has(self, event: Event) -> bool:
+        """Whether an event was erased."""
+        return event.key in self.keys
+
+
+def events_of(act: Event) -> list[str]:
+    """The ids of the events that an act has erased."""
+    return _listed(act, "events")
+
+
+def items_of(act: Event) -> list[str]:
+    """The items of these events."""
+    return _listed(act, "items")
+
+
+def _listed(act: Event, member: str) -> list[str]:
+    payload: Any = act.payload if isinstance(act.payload, dict) else {}
+    listed = payload.get(member)
+    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+
+
+def put_back_by(event: Event) -> set[str]:
+    """The ids of the events whose puts this one has put back, and so holds the values of."""
+    if event.ops is UNSET:
+        return set()
+    names = (getattr(op, "again", UNSET) for op in event.changes if op is not None)
+    return {name[:36] for name in names if name is not UNSET and name[:1] != ":"}
