@@ -6,6 +6,7 @@
 import { SynclineError, fail, fromWire } from '../errors.js'
 import { Entry } from './events.js'
 import { MAX_BODY_BYTES, MAX_DRIFT_MS, MAX_EVENT_BYTES, MAX_PAGE_ENTRIES, MAX_PUSH_EVENTS } from './limits.js'
+import { NIL_ID } from './stamps.js'
 
 /** @typedef {import('./access/rules.js').Rule} Rule */
 /** @typedef {import('./events.js').Event} Event */
@@ -18,22 +19,36 @@ import { MAX_BODY_BYTES, MAX_DRIFT_MS, MAX_EVENT_BYTES, MAX_PAGE_ENTRIES, MAX_PU
  * @typedef {{type: 'live', cursor: string | null, items: readonly string[]}} Live
  * @typedef {{type: 'auth', ref: number, token: string}} Auth
  * @typedef {{type: 'presence', ref: number, key: string, item: string | null, state: any}} Presence
+ * @typedef {[at: string, within: string, mask: number, hashes: string, ids: readonly string[]]} Summary a node of a Merkle tree
+ * @typedef {{type: 'merkle', ref: number, items: readonly string[], since: number, summaries: Summary[]}} Merkle
+ * @typedef {{type: 'fetch', ref: number, ids: readonly string[]}} Fetch
+ * @typedef {{type: 'give', ref: number, epoch: string, entries: string}} Give the entries as one JSON array
+ * @typedef {{type: 'snapshot', ref: number, items: readonly string[], seq: number | null, after: string}} AskSnapshot
  * @typedef {{type: 'ping', ref: number}} Ping
  * @typedef {{type: 'pong', ref: number}} Pong
- * @typedef {Hello | Push | Pull | Live | Auth | Presence | Ping | Pong} Request
+ * @typedef {Merkle | Fetch | Give | AskSnapshot} Inquiry what heals
+ * @typedef {Hello | Push | Pull | Live | Auth | Presence | Ping | Pong | Inquiry} Request
  *
  * @typedef {{type: 'welcome', epoch: string, head: number, time: number, user: string, own: string | null,
- *   limits: Limits, rules: Rule[] | null, expires: number | null, actions?: string[], items?: string[]}} Welcome times are the server's, in milliseconds
+ *   limits: Limits, rules: Rule[] | null, expires: number | null, actions?: string[], items?: string[],
+ *   peer?: boolean}} Welcome times are the server's, in milliseconds
  * @typedef {{type: 'authenticated', ref: number, user: string, time: number, expires: number | null}} Authenticated
  * @typedef {{id: string | null, seq: number | null, error: Record<string, any> | null}} Result
  * @typedef {{type: 'ack', ref: number, results: Result[], head: number}} Ack
- * @typedef {{type: 'page', ref: number | null, entries: Entry[], late: Entry[], forget: string[], cursor: string,
- *   more: boolean}} Page `forget` and `late` come before `entries`
+ * @typedef {{item: string, seq: number, at: number, count: number, revision: number, clock: Record<string, number>,
+ *   last: string, schema: number, group: string | null, state: string}} Base where an item stands at a seq
+ * @typedef {{type: 'page', ref: number | null, entries: Entry[], late: Entry[], forget: string[], bases?: Base[],
+ *   cursor: string, more: boolean}} Page `forget`, `bases` and `late` come before `entries`
+ * @typedef {{type: 'tree', ref: number, seq: number, root: string, count: number, summaries: Summary[]}} Tree
+ * @typedef {{type: 'found', ref: number, entries: Entry[], more: boolean}} Found
+ * @typedef {{type: 'snapshot', ref: number, seq: number, at: number, cursor: string, bases: Base[], entries: Entry[],
+ *   after: string | null}} Snapshot
  * @typedef {{user: string, node: string, key: string, item: string | null, state: any}} Peer
  * @typedef {{type: 'peers', peers: Peer[]}} Peers
  * @typedef {{type: 'error', ref: number | null, code: string, message: string, retryable: boolean,
  *   details: Record<string, any>}} ErrorMessage
- * @typedef {Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong} Answer
+ * @typedef {Tree | Found | Ack | Snapshot} Reply
+ * @typedef {Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong | Tree | Found | Snapshot} Answer
  */
 
 export const PROTOCOL = 1
@@ -75,6 +90,23 @@ const rule = record({
   seq: [integer, 0],
   id: [string, ''],
 })
+const base = record({
+  item: [string],
+  seq: [integer],
+  at: [integer],
+  count: [integer],
+  revision: [integer, 0],
+  clock: [object],
+  last: [string, NIL_ID],
+  schema: [integer, 0],
+  group: orNull(string),
+  state: [string, ''],
+})
+/** @param {any} value @returns {Summary} */
+export const summary = (value) => {
+  const [at, within, mask, hashes, ids = []] = only(Array.isArray)(value)
+  return [string(at), string(within), integer(mask), string(hashes), list(string)(ids)]
+}
 const result = record({ id: orNull(string), seq: orNull(integer), error: orNull(object) })
 const peer = record({ user: [string], node: [string], key: [string, ''], item: orNull(string), state: [anything, null] })
 
@@ -94,6 +126,7 @@ const ANSWERS = {
     expires: orNull(integer),
     actions: [list(string), []],
     items: [list(string), []],
+    peer: [boolean, false],
   },
   authenticated: { ...REF, user: [string], time: [integer], expires: orNull(integer) },
   ack: { ...REF, results: [list(result)], head: [integer] },
@@ -102,8 +135,20 @@ const ANSWERS = {
     entries: [list(Entry.read)],
     late: [list(Entry.read), []],
     forget: [list(string), []],
+    bases: [list(base), []],
     cursor: [string],
     more: [boolean, false],
+  },
+  tree: { ...REF, seq: [integer], root: [string], count: [integer], summaries: [list(summary)] },
+  found: { ...REF, entries: [list(Entry.read)], more: [boolean, false] },
+  snapshot: {
+    ...REF,
+    seq: [integer],
+    at: [integer],
+    cursor: [string],
+    bases: [list(base)],
+    entries: [list(Entry.read), []],
+    after: orNull(string),
   },
   peers: { peers: [list(peer)] },
   error: {
@@ -189,5 +234,8 @@ export const pushOf = (events) => ({ type: 'push', ref: 0, events: `[${events.ma
  * The message as JSON.
  * @param {Request | Answer} message
  */
-export const encode = (message) =>
-  message.type === 'push' ? `{"type":"push","ref":${message.ref},"events":${message.events}}` : JSON.stringify(message)
+export function encode(message) {
+  if (message.type === 'push') return `{"type":"push","ref":${message.ref},"events":${message.events}}`
+  if (message.type !== 'give') return JSON.stringify(message)
+  return `{"type":"give","ref":${message.ref},"epoch":${JSON.stringify(message.epoch)},"entries":${message.entries}}`
+}

@@ -6,16 +6,22 @@ import { encode, sizeOf } from './canonical.js'
 import { NODE } from './clocks.js'
 import { decode, split } from './decoding.js'
 import { ITEM } from './events.js'
-import { MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES, MAX_PRESENCE_MESSAGE_BYTES } from './limits.js'
-import { PROTOCOL, REF, anything, integer, list, object, orNull, readMessage, string } from './messages.js'
+import {
+  MAX_DEPTH, MAX_FETCH_IDS, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES, MAX_PRESENCE_MESSAGE_BYTES, MAX_SUMMARIES,
+} from './limits.js'
+import { PROTOCOL, REF, anything, integer, list, object, orNull, readMessage, string, summary } from './messages.js'
+import { checkId } from './stamps.js'
 
 /** @typedef {import('./messages.js').Member} Member */
 /** @typedef {import('./messages.js').Request} Request */
 
 const PRESENCE_KEY = /^[^\0-\x1f\x7f]{0,64}$/u
+const EPOCH = /^[\da-f]{32}$/
 
 /** @type {Record<string, Member>} */
-const PLACE = { cursor: orNull(string), items: [list(string), []] }
+const ITEMS = { items: [list(string), []] }
+/** @type {Record<string, Member>} */
+const PLACE = { cursor: orNull(string), ...ITEMS }
 
 /** @type {Record<string, Record<string, Member>>} */
 const REQUESTS = {
@@ -25,6 +31,10 @@ const REQUESTS = {
   live: PLACE,
   auth: { ...REF, token: [string] },
   presence: { ...REF, key: [string, ''], item: orNull(string), state: [anything, null] },
+  merkle: { ...REF, ...ITEMS, since: [seq, 0], summaries: [several(summary, MAX_SUMMARIES)] },
+  fetch: { ...REF, ids: [several(id, MAX_FETCH_IDS)] },
+  give: { ...REF, epoch: [epoch], entries: [anything] },
+  snapshot: { ...REF, ...ITEMS, seq: orNull(seq), after: [string, ''] },
   ping: REF,
   pong: REF,
 }
@@ -32,7 +42,7 @@ const REQUESTS = {
 /**
  * What a server may receive. Fails with bad_json, bad_request or too_large.
  *
- * The events of a push are not looked into (see batch.js), and `stateOf` looks at a presence.
+ * What is pushed or given is not looked into (see batch.js), nor are summaries; `stateOf` looks at a presence.
  * @param {string} text
  * @returns {Request}
  */
@@ -44,7 +54,37 @@ export function decodeRequest(text) {
   if (request.type === 'pull' && !(request.limit >= 1 && request.limit <= MAX_PAGE_ENTRIES)) {
     fail('bad_request', `limit: must be between 1 and ${MAX_PAGE_ENTRIES}.`)
   }
+  if (request.type === 'snapshot' && request.after && (request.seq === null || !ITEM.test(request.after))) {
+    fail('bad_request', 'after: must be an item, and comes with the seq of the snapshot that it is of.')
+  }
   return request
+}
+
+/** @param {any} value */
+function seq(value) {
+  return integer(value) >= 0 ? value : fail('bad_request', `${value} is no seq.`)
+}
+
+/** @param {any} value */
+function epoch(value) {
+  return EPOCH.test(string(value)) ? value : fail('bad_request', 'epoch: 32 hex digits.')
+}
+
+/** @param {any} value */
+function id(value) {
+  try {
+    return checkId(string(value))
+  } catch {
+    return fail('bad_request', 'An id is a lowercase UUIDv7.')
+  }
+}
+
+/** A list that is not empty, nor longer than a limit. @param {(value: any) => any} read @param {number} most */
+function several(read, most) {
+  return (/** @type {any} */ value) => {
+    const found = list(read)(value)
+    return found.length >= 1 && found.length <= most ? found : fail('bad_request', `Must be between 1 and ${most}.`)
+  }
 }
 
 /** @param {string} text */
@@ -56,19 +96,20 @@ function parse(text) {
   }
 }
 
-/** Finds what only strict reading does not take, but in the events of a push. @param {string} text @param {any} request */
+/** The member that is not looked into, by the type of its message. @type {Record<string, string>} */
+const RAW = { push: 'events', give: 'entries' }
+
+/** Finds what only strict reading does not take, but in what is pushed or given. @param {string} text @param {any} request */
 function checkStrictly(text, request) {
   const members = split(text)
-  if (request.type === 'push') {
-    const place = members.findIndex(isEvents)
-    request.events = members[place].slice(members[place].indexOf(':') + 1).trim()
-    members[place] = '"events":[]'
+  const raw = RAW[request.type]
+  if (raw) {
+    const place = members.findIndex((member) => JSON.parse(`{${member}}`)[raw] !== undefined)
+    request[raw] = members[place].slice(members[place].indexOf(':') + 1).trim()
+    members[place] = `"${raw}":[]`
   }
   decode(`{${members.join()}}`, MAX_DEPTH)
 }
-
-/** Whether a member, as it is written, is that with the events. @param {string} member */
-const isEvents = (member) => JSON.parse(`{${member}}`).events !== undefined
 
 /** @param {any} presence @param {string} text */
 function checkPresence({ key, item, state }, text) {

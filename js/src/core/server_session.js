@@ -15,6 +15,7 @@ import { decodeRequest, refOf } from './requests.js'
  * - commit: store what may be stored of a JSON array of events; answer with an `ack` of this ref
  * - read: answer a pull with one page
  * - follow: send pages from a cursor on, for as long as the session lasts
+ * - inquire: answer what heals with the reply of this ref
  * - announce: show a presence to others, and this session theirs; `text` is the message, for `stateOf`
  * - send: send this text as one message
  * - close: end the session with a WebSocket close code of the private range
@@ -23,6 +24,7 @@ import { decodeRequest, refOf } from './requests.js'
  *   | {type: 'commit', ref: number, events: string}
  *   | {type: 'read', pull: import('./messages.js').Pull}
  *   | {type: 'follow', live: import('./messages.js').Live}
+ *   | {type: 'inquire', inquiry: import('./messages.js').Inquiry}
  *   | {type: 'announce', presence: import('./messages.js').Presence, text: string}
  *   | {type: 'send', text: string}
  *   | {type: 'close', code: number, reason: string}} Deed
@@ -87,6 +89,11 @@ export class ServerSession {
         return [{ type: 'follow', live: request }]
       case 'auth':
         return [{ type: 'reauthenticate', ref: request.ref, token: request.token }]
+      case 'merkle':
+      case 'fetch':
+      case 'give':
+      case 'snapshot':
+        return [{ type: 'inquire', inquiry: request }]
       case 'presence':
         return [{ type: 'announce', presence: request, text }]
       case 'ping':

@@ -23,8 +23,7 @@ export function sessions(test, read) {
 
 /** A message as JSON with every member. @param {any} message */
 function full(message) {
-  const value = JSON.parse(encode(message))
-  return value.type === 'push' ? { ...value, events: JSON.parse(message.events) } : value
+  return JSON.parse(encode(message))
 }
 
 /** Whether a value says nothing that another does not say too. @param {any} part @param {any} whole @returns {boolean} */
