@@ -2,23 +2,27 @@
 
 The only module that knows apsw, which brings its own fixed SQLite. Every file carries an application id that says what
 kind it is and a schema version; WAL with ``synchronous=FULL`` makes a commit survive a power cut. Files of derived data
-may lose their last commits in one, and are made anew where others would be reported as damaged.
+may lose their last commits in one, and are made anew where others would be reported as damaged. A file that is
+*checked* has a checksum for every page beside it (see ``page_sums``), and is proven to be whole when it is opened.
 """
 
 from __future__ import annotations
 
 import errno
 from array import array as integers
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from threading import Lock, RLock
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import apsw
 
 from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged, StoreLocked
+from syncline.stores.tables import page_sums
+from syncline.stores.tables.page_sums import PageSums
 
 CHECKPOINT_PAGES = 4_000
 BLOCKING_CHECKPOINT_PAGES = 40_000
@@ -31,19 +35,25 @@ ROWS_PER_STATEMENT = (128, 32, 8, 4, 2, 1)
 TRY_TO_WRITE = "BEGIN IMMEDIATE; CREATE TABLE tried (x); INSERT INTO tried VALUES (1); ROLLBACK"
 REWRITE = "PRAGMA secure_delete = ON; PRAGMA temp_store = FILE; VACUUM"
 """Without the first, new pages would begin with what was in memory; the second is for files larger than that."""
-LAYOUT = "SELECT name, sql FROM sqlite_schema ORDER BY name"
-
+LAYOUT = "SELECT name, sql FROM sqlite_schema WHERE name != 'mark' ORDER BY name"
+MARK = "CREATE TABLE IF NOT EXISTS mark (mark BLOB); DELETE FROM mark; INSERT INTO mark VALUES (?)"
+"""The only row of its table, so its bytes are the last ones of a page."""
+MARKED = "SELECT rootpage FROM sqlite_schema WHERE name = 'mark'"
 
 HOLD = "PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"
 """Nothing is ever written there: a journal on the disk would cost three waits for it when the file is let go."""
 
 
 class Schema(NamedTuple):
-    """A kind of file: its application id, and a script for each version, which leads from the one before to it."""
+    """A kind of file: its application id, and a script for each version, which leads from the one before to it.
+
+    ``functions`` are what the scripts call besides those of SQLite.
+    """
 
     name: str
     application_id: int
     migrations: Sequence[str]
+    functions: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 
 
 class Database:
@@ -58,32 +68,42 @@ class Database:
         shared: bool = False,
         read_only: bool = False,
         derived: bool = False,
+        checked: bool = False,
+        examine: Callable[[Any], None] = lambda cursor: None,
     ) -> None:
         """``checkpoint_apart``: somebody calls ``checkpoint``. ``shared``: other programs may write too.
 
         ``read_only``: nothing is written, and another program may have the file open. ``derived``: a file of this kind
-        that is damaged or of another version is made anew.
+        that is damaged or of another version is made anew. ``checked``: it has to be as it was written; raises
+        StoreDamaged otherwise. One that has no sums yet is looked through by SQLite, and ``examine``, which raises
+        StoreDamaged if it does not like what it reads. What is deleted in a file that is checked is overwritten.
         """
         self._path = path
+        self._sums: PageSums | None = None
+        self._is_settled = False
         self._read_only, self._is_derived = read_only, derived
         self._writer_lock = RLock()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = Lock()
-        self._checkpoint_lock = Lock()
+        self._checkpoint_lock = RLock()
         self._wal_pages = 0
         self._closed = False
         self._lock = None if shared or read_only else hold(Path(f"{path}.lock"))
         try:
             with _translated(path):
+                if checked and (not read_only or (page_sums.beside(path).exists() and _is_free(path))):
+                    self._sums = _proven(path, schema, derived=derived)
                 if derived:
                     _discard_unless_good(path, schema)
-                pages = 0 if checkpoint_apart else CHECKPOINT_PAGES
+                pages = 0 if checkpoint_apart or checked else CHECKPOINT_PAGES
                 self._writer = _connect(
                     path, pages=pages, cache_kib=WRITER_CACHE_KIB, read_only=read_only, durable=not derived
                 )
-                if checkpoint_apart:
+                if checkpoint_apart or checked:
                     self._writer.set_wal_hook(self._note_wal)
                 _migrate(self._writer, path, schema, read_only=read_only)
+                if checked and not read_only:
+                    self._begin_sums(examine)
         except BaseException:
             if self._lock is not None:
                 self._lock.close()
@@ -96,7 +116,7 @@ class Database:
         One that is not ``durable`` survives the end of the process, and a power cut once a later one that is has been
         committed, or the system has written what it holds. It costs no wait for the disk.
         """
-        with self._writer_lock, _translated(self._path), self._syncing(durable=durable):
+        with self._writer_lock, self._watched(), self._syncing(durable=durable):
             self.check_open()
             cursor = self._writer.cursor()
             cursor.execute("BEGIN IMMEDIATE")
@@ -110,7 +130,9 @@ class Database:
                 if is_full:
                     raise apsw.FullError(str(error)) from error
                 raise
-        if self._wal_pages > BLOCKING_CHECKPOINT_PAGES:
+        if self._sums is not None and self._wal_pages > CHECKPOINT_PAGES:
+            self._settle("PASSIVE" if self._wal_pages < BLOCKING_CHECKPOINT_PAGES else "RESTART")
+        elif self._wal_pages > BLOCKING_CHECKPOINT_PAGES:
             self._finish_checkpoint()
 
     @contextmanager
@@ -129,7 +151,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Any]:
         """A consistent view of what is committed."""
-        with _translated(self._path):
+        with self._watched():
             with self._readers_lock:
                 self.check_open()
                 connection = self._readers.pop() if self._readers else None
@@ -172,6 +194,62 @@ class Database:
             self._wal_pages = 0
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
+    # What is checked
+
+    def _begin_sums(self, examine: Callable[[Any], None]) -> None:
+        """From now on pages get into the file with their sums only."""
+        self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._writer.execute("PRAGMA secure_delete = ON").fetchall()
+        if self._sums is None:
+            self._examine(examine)
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._sums = PageSums.of(self._path)
+            self._settle("TRUNCATE")
+
+    def _examine(self, examine: Callable[[Any], None]) -> None:
+        with self.writing() as cursor:
+            found = cursor.execute("PRAGMA integrity_check(1)").get
+            if found != "ok":
+                raise StoreDamaged(f"{self._path.name} is damaged: {found}")
+            examine(cursor)
+
+    def _settle(self, mode: str) -> None:
+        """A checkpoint of a checked file: what its pages are to be is written down before they change.
+
+        What was committed stands even if this fails (the disk is full, say): it stays in the WAL, and the next commit
+        tries again.
+        """
+        with self._checkpoint_lock, self._writer_lock, suppress(apsw.Error, OSError):
+            if self._sums is None or self._is_settled or self._sums.is_doubtful:
+                return
+            mark = page_sums.new_mark()
+            self._writer.execute(f"BEGIN IMMEDIATE; {MARK}; COMMIT", (mark,)).fetchall()
+            self._sums.take_in(self._wal_pages, mark, self._writer.execute(MARKED).get)
+            self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            self._wal_pages, self._is_settled = 0, True
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Errors of SQLite as ours. That a checked file is damaged is noted, so that its next opening knows of it."""
+        try:
+            with _translated(self._path):
+                yield
+        except (StoreDamaged, ForeignFile) as error:
+            if self._sums is None:
+                raise
+            with suppress(OSError):
+                self._sums.distrust()
+            raise StoreDamaged(f"{self._path.name} is damaged: {error}") from error
+
+    def empty_wal(self) -> bool:
+        """Leaves nothing in the WAL, where older states of pages lie; whether that went well, as for ``scrub``."""
+        with self._checkpoint_lock, self._writer_lock:
+            self.check_open()
+            with suppress(apsw.Error):
+                ((is_busy, *_),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                return not is_busy
+        return False
+
     def scrub(self) -> bool:
         """Leaves no byte of what was deleted, neither in the file nor beside it; whether that went well.
 
@@ -183,15 +261,24 @@ class Database:
             self.check_open()
             with suppress(apsw.Error), closing(_connect(self._path, pages=0, cache_kib=WRITER_CACHE_KIB)) as apart:
                 apart.execute(REWRITE).fetchall()
+                if self._sums is not None:
+                    self._is_settled = False
+                    self._settle("PASSIVE")
+                    if not self._is_settled:
+                        return False
                 ((is_busy, *_),) = apart.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 return not is_busy
         return False
 
     def close(self) -> None:
         """Closes every connection and gives the file free. Closing twice does nothing."""
+        if not self._closed:
+            self._settle("TRUNCATE")
         with self._checkpoint_lock, self._writer_lock, self._readers_lock:
             if not self._closed:
                 self._closed = True
+                if self._is_settled:
+                    self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
                 for connection in (*self._readers, self._writer, *([self._lock] if self._lock else [])):
                     connection.close()
 
@@ -201,7 +288,7 @@ class Database:
             raise StoreClosed(f"{self._path.name} was closed.")
 
     def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._wal_pages = pages
+        self._wal_pages, self._is_settled = pages, False
         return apsw.SQLITE_OK
 
 
@@ -258,6 +345,8 @@ def _migrate(connection: apsw.Connection, path: Path, schema: Schema, *, read_on
         raise NewerSchema(f"{path.name} was written by a newer Syncline (schema {found[1]}). Upgrade this one.")
     if read_only and found[1] < len(schema.migrations):
         raise ForeignFile(f"{path.name} is not (or not yet) a {schema.name} of this version: let it be opened once.")
+    for name, function in schema.functions.items():
+        connection.create_scalar_function(name, function, deterministic=True)
     for version, script in enumerate(schema.migrations[found[1] :], found[1] + 1):
         connection.execute(
             f"BEGIN IMMEDIATE; {script}; PRAGMA application_id = {schema.application_id};"
@@ -267,7 +356,7 @@ def _migrate(connection: apsw.Connection, path: Path, schema: Schema, *, read_on
 
 def discard(path: Path) -> None:
     """Deletes a file of derived data. The file itself goes last: while it is there, it is known to be ours."""
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in (".sums", "-wal", "-shm", ""):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
@@ -296,6 +385,51 @@ def _is_marked(path: Path, schema: Schema) -> bool:
     """Whether the application id stands where SQLite writes it, however damaged the rest is."""
     with path.open("rb") as file:
         return file.read(72)[68:] == schema.application_id.to_bytes(4, "big")
+
+
+def _proven(path: Path, schema: Schema, *, derived: bool) -> PageSums | None:
+    """The sums of a file that is as they say; None if there are none, or they are of another file that stood there.
+
+    Raises StoreDamaged, but deletes a derived file of this kind that is not proven.
+    """
+    sums = None
+    with suppress(StoreDamaged, apsw.CorruptError, apsw.NotADBError) if derived else _translated_damage(path):
+        sums = PageSums.load(path) if path.exists() else None
+        if sums is not None and not sums.prove(valid_frames(path)):
+            sums = None
+    if sums is None and derived and path.exists() and (page_sums.beside(path).exists() or _is_marked(path, schema)):
+        discard(path)
+    return sums
+
+
+@contextmanager
+def _translated_damage(path: Path) -> Iterator[None]:
+    """Errors of SQLite about a file that is known to be ours."""
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        raise StoreDamaged(f"{path.name} is damaged: {error}") from error
+
+
+def valid_frames(path: Path) -> int:
+    """How many frames SQLite takes from the WAL of a file. Raises an error of apsw."""
+    wal = Path(f"{path}-wal")
+    if not wal.exists() or not wal.stat().st_size:
+        return 0
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.set_busy_timeout(BUSY_MS)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    return max(frames, 0)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether no program has a file open, so that nothing changes while one looks at it."""
+    with suppress(StoreLocked, apsw.Error):
+        hold(Path(f"{path}.lock")).close()
+        return True
+    return False
 
 
 @contextmanager
