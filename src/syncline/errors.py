@@ -40,7 +40,8 @@
     ├── DocumentError                the document's: it is not as the request takes it to be
     │   ├── DocumentExists           document_exists
     │   ├── DocumentChanged          document_changed
-    │   └── KindMismatch             kind_mismatch
+    │   ├── KindMismatch             kind_mismatch
+    │   └── HistoryExpired           history_expired
     ├── AccessError                  the credentials' or the space's
     │   ├── Unauthorized             unauthorized
     │   │   ├── InvalidCredentials   invalid_credentials
@@ -369,6 +370,13 @@ class KindMismatch(DocumentError):
     """The document is of another kind than the request says; ``kind`` is what it is."""
 
     code = "kind_mismatch"
+
+
+class HistoryExpired(DocumentError):
+    """What is asked for lies before the first state of the document that is still at hand."""
+
+    code = "history_expired"
+    status = 410
 
 
 class AccessError(SynclineError):

@@ -6,6 +6,7 @@ import pytest
 
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
+from syncline.core.documents.folded import Folded
 from syncline.core.documents.history import History
 from syncline.core.documents.policies import MERGE, SERVER_WINS
 from syncline.core.documents.revisions import Placed, replay
@@ -14,7 +15,7 @@ from syncline.core.documents.snapshots import encode
 from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID, StampClock
-from syncline.errors import NotFound
+from syncline.errors import HistoryExpired, NotFound
 from syncline.replica.documents import library as libraries
 from syncline.replica.documents.library import Library
 from syncline.stores.snapshots import MemorySnapshotStore
@@ -29,6 +30,7 @@ class Desk:
     def __init__(self, seed, policy=MERGE):
         self.dice, self.now = random.Random(seed), NOW
         self.log, self.local, self.late = [], [], []
+        self.bottom = None
         self.policies, self.policy = Policies(), policy
         self.policies.of = lambda item, seq=None: policy
         self.store = MemorySnapshotStore()
@@ -41,7 +43,11 @@ class Desk:
     # what a library reads
 
     def entries(self, item, since):
+        since = max(since, self.bottom.seq if self.bottom else 0)
         return [entry for entry in self.log if entry.seq > since and entry.event.item == item]
+
+    def base(self, item):
+        return self.bottom
 
     def pending(self, item, after=NIL_ID):
         return [event for event in self.local if event.item == item and event.id > after]
@@ -71,6 +77,9 @@ class Desk:
         for each in self.placed:
             document.fold(each.event, policy=self.policy)
         return document
+
+    def after(self):
+        return [each for each in self.placed if not each.seq or each.seq > (self.bottom.seq if self.bottom else 0)]
 
     @property
     def placed(self):
@@ -113,6 +122,16 @@ class Desk:
             self.arrive(self.make("other", lambda editor: random_edit(self.dice, editor), confirmed))
         else:
             self.open()
+
+
+    def cut(self):
+        """What the log has up to some place is gone, and a base stands for it, as a server makes it."""
+        folded = Folded(ITEM, self.bottom)
+        for entry in self.log[folded.seq : self.dice.randint(folded.seq, len(self.log))]:
+            folded.fold(Placed.of(entry), self.policy)
+        if folded.count:
+            self.bottom = folded.base()
+        self.open()
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +203,102 @@ def shown(desk, event):
     document = desk.folded()
     document.fold(event)
     return document.value()
+
+
+@pytest.mark.parametrize("policy", [MERGE, SERVER_WINS])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_document_goes_on_from_its_base(seed, policy):
+    desk = Desk(seed, policy)
+    desk.arrive(desk.make("eve", create))
+    for _ in range(40):
+        desk.step()
+        if desk.dice.random() < 0.15:
+            desk.cut()
+        if desk.dice.random() < 0.3:
+            assert encode(desk.library.document(ITEM)) == encode(desk.folded())
+            assert desk.library.fold(ITEM, desk.after()).value() == desk.folded().value()
+            check_rest_of_history(desk)
+
+
+def check_rest_of_history(desk):
+    """From the base on history is as it would be, and what was before that is refused."""
+    whole = list(replay(Document(ITEM), desk.placed, policy=lambda seq: desk.policy))
+    base, library = desk.bottom, desk.library
+    first = library.first_revision(ITEM)
+    assert first == (base.revision + 1 if base else 1)
+    assert library.revision(ITEM) == len(whole)
+    assert library.revisions(ITEM) == library.revisions(ITEM, after=1 if base else 0) == whole[first - 1 :]
+    assert library.revisions(ITEM, after=first) == whole[first:]
+    document = Document(ITEM)
+    for each in [each for each in desk.placed if each.seq]:
+        document.fold(each.event, policy=desk.policy)
+        if base is None or each.seq >= base.seq:
+            assert library.at(ITEM, seq=each.seq)[0].value() == document.value()
+        else:
+            for bounds in {"seq": each.seq}, {"time": base.at - 1}, {"revision": base.revision - 1}:
+                with pytest.raises(HistoryExpired):
+                    library.at(ITEM, **bounds)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_came_after_the_base_is_undone_as_ever(seed):
+    desk, undone = Desk(seed), 0
+    desk.arrive(desk.make("eve", create))
+    for _ in range(40):
+        desk.step()
+        if desk.dice.random() < 0.1:
+            desk.cut()
+        if desk.dice.random() < 0.4:
+            undone += check_undo(desk)
+    assert undone
+
+
+def check_undo(desk):
+    whole = History([each.event for each in desk.placed]).undo("me")
+    try:
+        found = desk.library.undo(ITEM, "me")
+    except HistoryExpired:
+        assert desk.bottom.revision
+        assert whole is None or any(event.n <= desk.bottom.clock.get("me", 0) or event.meta for event in whole.touched)
+        return 0
+    assert (found is None) == (whole is None)
+    if found is None:
+        return 0
+    step, target = found
+    assert step.undoes == whole.undoes
+    expected = fold_without(Document(ITEM), [each.event for each in desk.placed], whole.left_out, ())
+    event = desk.draft(target, step, undoes=step.undoes)
+    assert event.ops == desk.draft(expected, whole, undoes=step.undoes).ops or desk.folded().overruled
+    desk.local.append(event)
+    desk.library.note(Placed(event))
+    return 1
+
+
+def test_an_item_that_is_no_document_has_a_base_that_covers_what_came():
+    desk = Desk(5)
+    said = Event.of({"id": desk.stamps.next(NOW, 0), "item": ITEM, "action": "say", "node": "eve", "clock": {"eve": 7}})
+    desk.arrive(said)
+    desk.dice.randint = lambda least, most: most
+    desk.cut()
+    assert (desk.bottom.state, desk.bottom.clock, desk.bottom.revision) == ("", {"eve": 7}, 0)
+    document = desk.library.document(ITEM)
+    assert document.has_seen(said)
+    assert not document.exists
+    assert desk.library.undo(ITEM, "me") is None
+
+
+def test_a_snapshot_from_before_the_base_is_passed_by():
+    desk = Desk(6)
+    desk.arrive(desk.make("eve", create))
+    for _ in range(30):
+        desk.arrive(desk.make("eve", lambda editor: random_edit(desk.dice, editor)))
+    desk.library.document(ITEM)
+    oldest = desk.store.nearest(ITEM, count=10)
+    assert oldest is not None
+    desk.dice.randint = lambda least, most: 17
+    desk.cut()
+    assert desk.library.at(ITEM, seq=17)[1] == desk.bottom.revision
+    assert encode(desk.library.document(ITEM)) == encode(desk.folded())
 
 
 def test_of_the_pending_events_only_those_beyond_the_snapshot_are_read():

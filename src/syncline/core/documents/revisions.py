@@ -74,18 +74,22 @@ def replay(
     events: Iterable[Placed],
     first_number: int = 1,
     policy: Callable[[int | None], str] = merge_always,
+    *,
+    group: str | None = None,
 ) -> Iterator[Revision]:
     """Folds the events of a document, pending ones last; its revisions, from ``first_number`` on.
 
-    ``policy`` tells the conflict policy in force at a seq (None: for pending events). If a document is folded in parts,
-    a group must not be cut in two.
+    ``policy`` tells the conflict policy in force at a seq (None: for pending events). ``group`` is that of the last
+    revision of a document that was folded before, as ``group_of`` tells it: what goes on with it is no revision of its
+    own, and is not told.
     """
     for _, members in groupby(events, _group):
-        group = list(members)
+        together = list(members)
         recorder = Recorder(document)
-        shows = [document.fold(each.event, policy=policy(each.seq or None), observer=recorder) for each in group]
-        if any(shows):  # even if it is what showed before the event or the group
-            yield _revision(first_number, group, recorder.change() or Change("update", [], []))
+        shows = [document.fold(each.event, policy=policy(each.seq or None), observer=recorder) for each in together]
+        goes_on, group = group is not None and group_of(together[0].event) == group, None
+        if any(shows) and not goes_on:  # even if it is what showed before the event or the group
+            yield _revision(first_number, together, recorder.change() or Change("update", [], []))
             first_number += 1
 
 

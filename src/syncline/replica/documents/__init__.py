@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import UNSET
 
+from syncline.core.bases import Base
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
@@ -53,6 +54,9 @@ class _Source:
 
     def holds(self, id: str) -> bool:
         return bool(self._store.holds([id]))
+
+    def base(self, item: str) -> Base | None:
+        return next(self._store.bases([item]), None) if self._store.state().horizon else None
 
     def place(self) -> tuple[int, int]:
         state = self._store.state()

@@ -20,6 +20,7 @@ from syncline.core.bases import Base
 from syncline.core.documents import snapshots
 from syncline.core.documents.conflicts import Conflicts, conflicts_of
 from syncline.core.documents.document import Document
+from syncline.core.documents.folded import document_of
 from syncline.core.documents.history import History, Step
 from syncline.core.documents.policies import SERVER_WINS
 from syncline.core.documents.revisions import Placed, Revision, group_of, replay
@@ -27,8 +28,8 @@ from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
-from syncline.errors import NotFound
-from syncline.replica.documents.shelf import Shelf, open_kept
+from syncline.errors import HistoryExpired, NotFound
+from syncline.replica.documents.shelf import Shelf, beginning, open_kept
 from syncline.stores.snapshots import Kept, SnapshotStore
 
 STRETCH = 128
@@ -138,7 +139,7 @@ class Library:
     def fold(self, item: str, events: Iterable[Placed]) -> Document:
         """The document of these events, which are all of an item after its base; it is not kept in memory."""
         base = self._source.base(item)
-        document = Document(item) if base is None else open_base(base)
+        document = Document(item) if base is None else document_of(base)
         for placed in events:
             document.fold(placed.event, policy=self._policies.of(item, placed.seq or None))
         return document
@@ -186,9 +187,8 @@ class Library:
         """The nearest snapshot within some bounds, or else the item's base, with nothing after it."""
         base = self._source.base(item)
         _check_bounds(item, base, **bounds)
-        rewritten = self._source.place()[1]
-        kept = self._store.nearest(item, rewritten=rewritten, **bounds)
-        if kept is not None and not (self._is_of_this_log(kept) and kept.count >= (base.count if base else 0)):
+        kept = self._nearest(item, base, **bounds)
+        if kept is not None and not self._is_of_this_log(kept):
             self._store.forget(item)
             kept = None
         shelf = Shelf(item, kept, base)
@@ -196,7 +196,12 @@ class Library:
         if kept is None or (not is_judged_anew and self._catch_up(shelf)):
             self._settle(shelf)
             return shelf
-        return Shelf(item, self._store.nearest(item, rewritten=rewritten, **(bounds | {"confirmed": True})), base)
+        return Shelf(item, self._nearest(item, base, **(bounds | {"confirmed": True})), base)
+
+    def _nearest(self, item: str, base: Base | None, **bounds: Any) -> Kept | None:
+        """The nearest snapshot; none before the base, since what came between them may be gone."""
+        kept = self._store.nearest(item, rewritten=self._source.place()[1], **bounds)
+        return kept if kept is None or base is None or kept.head >= base.seq else None
 
     def _is_of_this_log(self, kept: Kept) -> bool:
         """Whether a snapshot knows no more than the log, which may have been put back as of an older copy."""
@@ -305,7 +310,9 @@ class Library:
         after = max(after, self.first_revision(item) - 1)
         base = self._base(item, revision=after)
         placed = self._after(item, base.kept, base.document)
-        numbered = replay(base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq))
+        numbered = replay(
+            base.document, placed, base.revision + 1, lambda seq: self._policies.of(item, seq), group=base.group
+        )
         return list(islice((each for each in numbered if each.number > after), limit))
 
     def has_overruled(self, event: Event) -> bool:
@@ -342,8 +349,8 @@ class Library:
         events = [each.event for each in shelf.stretch]
         while True:
             step = find(History(events))
-            if step is not None and (not kept.count or _is_whole(step, events)):
-                base = base or self._opened(item, kept)
+            if step is not None and self._is_whole(step, events, kept):
+                base = base or self._as_kept(item, kept)
                 return step, fold_without(base, events, step.left_out, overruled, about=step.touched)
             if kept.count <= first.count:
                 return None
@@ -351,10 +358,17 @@ class Library:
             kept, base = older.kept, older.document
             events = [each.event for each in self._after(item, kept, base)]
 
-    def _opened(self, item: str, kept: Kept) -> Document:
+    def _as_kept(self, item: str, kept: Kept) -> Document:
         """The document of a snapshot, or as it began."""
         base = self._source.base(item)
-        return open_base(base) if base is not None and kept.count == base.count else open_kept(item, kept)
+        return document_of(base) if base is not None and kept.count == base.count else open_kept(item, kept)
+
+    def _is_whole(self, step: Step, events: Sequence[Event], kept: Kept) -> bool:
+        """Whether the events after a snapshot hold the whole of what is undone: a group may have begun before them."""
+        first, base = step.touched[0], self._source.base(step.touched[0].item)
+        before = takewhile(lambda event: event.id != first.id, events)
+        is_new = not kept.count or (base is not None and kept.count == base.count and first.node not in base.clock)
+        return is_new or group_of(first) is None or any(event.node == first.node for event in before)
 
 
 def _check_bounds(
@@ -378,10 +392,3 @@ def _check_bounds(
                 seq=base.seq,
                 at=base.at,
             )
-
-
-def _is_whole(step: Step, events: Sequence[Event]) -> bool:
-    """Whether these events hold the whole of what is undone: a group may have begun before them."""
-    first = step.touched[0]
-    before = takewhile(lambda event: event.id != first.id, events)
-    return group_of(first) is None or any(event.node == first.node for event in before)

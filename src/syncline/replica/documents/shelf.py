@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from syncline.core.bases import Base
 from syncline.core.documents import snapshots
 from syncline.core.documents.document import Document
+from syncline.core.documents.folded import document_of, state_of
 from syncline.core.documents.revisions import Placed, group_of
 from syncline.core.events import Event
 from syncline.stores.snapshots import Kept
@@ -14,9 +16,10 @@ from syncline.stores.snapshots import Kept
 class Shelf:
     """One document, the snapshot its last stretch begins with, and that stretch: confirmed events, pending ones."""
 
-    def __init__(self, item: str, kept: Kept | None) -> None:
-        self.kept = kept or nothing(item)
-        self.document = open_kept(item, kept)
+    def __init__(self, item: str, kept: Kept | None, base: Base | None = None) -> None:
+        """It begins with a snapshot, or else with the item's base, or else empty."""
+        self.kept = kept or beginning(item, base)
+        self.document = open_kept(item, kept) if kept or base is None else document_of(base)
         self.revision, self.group = self.kept.revision, self.kept.group
         self.stretch: list[Placed] = []
         self.seq, self.at, self.pending, self.last = self.kept.seq, self.kept.at, self.kept.pending, self.kept.last
@@ -65,10 +68,23 @@ class Shelf:
             self.last = placed.event.id
 
 
-def nothing(item: str) -> Kept:
-    """The snapshot of a document without events."""
-    zero: dict[str, Any] = dict.fromkeys(("count", "revision", "seq", "at", "pending", "head", "rewritten"), 0)
-    return Kept(item=item, group=None, body=b"", **zero)
+def beginning(item: str, base: Base | None = None) -> Kept:
+    """Where a document begins: at its base, or with nothing."""
+    if base is None:
+        zero: dict[str, Any] = dict.fromkeys(("count", "revision", "seq", "at", "pending", "head", "rewritten"), 0)
+        return Kept(item=item, group=None, body=b"", **zero)
+    return Kept(
+        item=item,
+        count=base.count,
+        revision=base.revision,
+        seq=base.seq,
+        at=base.at,
+        pending=0,
+        head=base.seq,
+        rewritten=0,
+        group=base.group,
+        body=state_of(base),
+    )
 
 
 def open_kept(item: str, kept: Kept | None) -> Document:
