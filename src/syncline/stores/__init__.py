@@ -17,6 +17,7 @@ from syncline.core.access.rules import Rule
 from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import NodeState, Outcome, Submission
+from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import Head, Row
@@ -35,6 +36,7 @@ __all__ = [
     "ReplicaState",
     "ReplicaStore",
     "SharedLogs",
+    "Part",
     "Slice",
     "are_late",
     "is_on_its_way",
@@ -221,7 +223,8 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     commit that
 
     - rewinds,
-    - forgets an item of which there were entries or orphans,
+    - forgets an item of which there were entries, orphans or a base,
+    - puts bases in their places,
     - keeps late entries (see ``are_late``),
     - drops an event that was in the outbox,
     - changes whether an event of the outbox is on its way (see ``is_on_its_way``),
@@ -247,6 +250,8 @@ class Outboxed(NamedTuple):
 
     ``status`` is ``pending`` (to be pushed), ``acked`` (its entry is on its way), ``heard`` (another's, from a peer),
     ``refused`` (with an ``error`` object), or ``orphan`` (was an entry of a log that was rolled back). ``seq`` is where
+    horizon: int = 0
+    """Up to this seq what there is may be in bases, without its entries; 0: the replica has the log's beginning."""
     a log holds it or, when that log was rolled back, has held it: others may know the event under its id; 0 if these
     others are peers alone.
     """
@@ -290,9 +295,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     rewind: int | None = None
     """Entries above this seq become orphans; those of this replica's own user become pending again."""
     forget: Sequence[str] = ()
-    """Items whose entries are deleted, with what was heard of them and orphans; ``EVERYTHING`` among them deletes all
-    entries. Other events stay: those of this replica's own user, and (of ``EVERYTHING``) what was heard and orphans,
-    which nobody else may have any more."""
+    """Items whose entries and bases are deleted, with what was heard of them and orphans; ``EVERYTHING`` among them
+    deletes all entries and bases. Other events stay: those of this replica's own user, and (of ``EVERYTHING``) what was
+    heard and orphans, which nobody else may have any more."""
+    part: Part | None = None
+    """A part of a snapshot to keep aside, or to put in place with all that waits."""
+    bases: Sequence[Base] = ()
+    """Bases to put in the places of those of the same items."""
     entries: Sequence[Entry] = ()
     """Entries to keep, in any order of seq; each settles the local event of the same id."""
     drop: Sequence[str] = ()
@@ -304,6 +313,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     """Another change follows soon. What was forgotten is gone from the disk (no byte of it is left in any file) when
     the next commit returns that does not say so."""
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a snapshot that is being taken. What has come of it waits aside, and nobody sees it before the end."""
+
+    bases: Sequence[Base]
+    is_first: bool
+    """What waited before is of no use any more, and goes."""
+    is_last: bool
+    """All that waits, this part included, takes the place of the bases there are."""
+
 
 
 class ReplicaStore(Protocol):
@@ -334,3 +353,21 @@ class ReplicaStore(Protocol):
 
     def close(self) -> None:
         """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""
+    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
+        """The bases of items that fit these patterns (none means all), in order of their items."""
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """The first entries after a seq, in order of their seqs."""
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
+        """The first entries from one key to another, both included, in order of their keys.
+
+        ``local``: events of the outbox that are on their way, too, with seq 0.
+        """
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """What there is of these ids, in order of the ids: the entries, and what may be given of the local events.
+
+        That is all but what was refused, as entries without a seq, time and receipt.
+        """
+

@@ -31,6 +31,7 @@ from syncline.stores import (
     ReplicaState,
     Slice,
     are_late,
+    Part,
     is_on_its_way,
     orphan_status,
 )
@@ -299,11 +300,29 @@ class MemoryReplicaStore:
     def _forget(self, items: Collection[str], moved: Counter[str]) -> bool:
         """Deletes the entries of items, and their orphans; whether there were any."""
         if EVERYTHING in items:
-            return self._remove(list(self._entries))
-        others = [each.event.id for each in self.outbox(*OF_OTHERS) if each.event.item in items]
+        self._bases: dict[str, Base] = {}
+        self._aside: dict[str, Base] = {}
+            had_bases = bool(self._bases)
+            self._bases.clear()
+            return self._remove(list(self._entries)) or had_bases
+        had_bases = not self._bases.keys().isdisjoint(items)
+        for item in items:
+            self._bases.pop(item, None)
+        gone = (each.event for each in self.outbox(*OF_OTHERS) if each.event.item in items)
+        others = [event.id for event in gone if event.user != self._state.user]
         for id in others:
             self._take_out(id, moved)
-        return self._remove([seq for seq, entry in self._entries.items() if entry.event.item in items]) or bool(others)
+        gone_seqs = [seq for seq, entry in self._entries.items() if entry.event.item in items]
+        return self._remove(gone_seqs) or bool(others) or had_bases
+
+    def _take(self, part: Part | None) -> bool:
+        """Keeps a part of a snapshot aside, or puts all of it in place; whether that."""
+        if part is None:
+            return False
+        self._aside = ({} if part.is_first else self._aside) | {base.item: base for base in part.bases}
+        if part.is_last:
+            self._bases, self._aside = self._aside, {}
+        return part.is_last
 
     def _rewind(self, seq: int, moved: Counter[str]) -> None:
         gone = [each for each in self._entries if each > seq]
@@ -316,6 +335,8 @@ class MemoryReplicaStore:
     def _remove(self, seqs: Collection[int]) -> bool:
         for seq in seqs:
             del self._seqs[self._entries.pop(seq).event.id]
+            rewrites |= self._take(change.part) or bool(change.bases)
+            self._bases.update((base.item, base) for base in change.bases)
         return bool(seqs)
 
     def _put(self, outboxed: Outboxed, moved: Counter[str]) -> bool:
@@ -342,6 +363,12 @@ class MemoryReplicaStore:
         return outboxed
 
     def _check_open(self) -> None:
+    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
+        """See ``ReplicaStore.bases``."""
+        self._check_open()
+        names = filter(matcher(items), self._bases) if any("*" in pattern for pattern in items) or not items else items
+        return iter([self._bases[item] for item in sorted(set(names)) if item in self._bases])
+
         if self._closed:
             raise StoreClosed("The store was closed.")
 
