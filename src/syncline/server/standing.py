@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from syncline.core.access.scope import Rights, Scope
 from syncline.core.access.state import READ, ROOT, Access
 from syncline.core.access.views import EMPTY_VIEW, View
+from syncline.core.cursors import Stand
 from syncline.core.messages import Authenticated
 from syncline.errors import Forbidden, NotFound, TokenExpired, Unauthorized, UserMismatch
 from syncline.server.auth.identity import Identity
@@ -100,6 +101,12 @@ class Standing:
     def view(self, items: Sequence[str] = ()) -> View:
         """What the user may see of these items (all: none are named)."""
         return self._view(self.space.access, tuple(items))
+
+    def stand(self, items: Sequence[str]) -> tuple[View, Stand]:
+        """The same, as a cursor tells it."""
+        access = self.space.access  # once: a writer's thread may put the next in its place
+        view = self._view(access, tuple(items))
+        return view, Stand(view.digest, access.seq, tuple(items))
 
     def _view(self, access: Access, items: tuple[str, ...]) -> View:
         scope = self.rights.scope

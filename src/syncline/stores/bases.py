@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from syncline.core.bases import Base
+from syncline.errors import SnapshotGone
 
 DROPPED_ROWS = 2_000
 """Rows that are looked at in one step of ``drop``."""
@@ -58,3 +59,59 @@ class BaseStore(Protocol):
 
         System items keep theirs. Of the others a stub is left, so nothing changes but what is shown of the past.
         """
+
+
+class MemoryBases:
+    """The bases of a log in memory, and how far content was dropped. Not thread-safe: whoever owns it holds a lock."""
+
+    def __init__(self) -> None:
+        self._staged: dict[str, Base] = {}
+        self._kept: dict[bool, tuple[Point, dict[str, Base]]] = {}  # the floor is under True
+        self._dropped = 0
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        return Points(*(self._kept[which][0] if which in self._kept else None for which in (False, True)))
+
+    def stage(self, bases: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        if is_first:
+            self._staged = {}
+        self._staged.update((base.item, base) for base in bases)
+
+    def keep_staged(self, point: Point, *, is_floor: bool) -> None:
+        """See ``BaseStore.keep_staged``."""
+        self._kept[is_floor], self._staged = (point, self._staged), {}
+        if is_floor:
+            self._dropped = 0
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        found = self._kept.get(is_floor)
+        if found is None or found[0] != point:
+            raise gone(point)
+        items = sorted(item for item in found[1] if item > after)[:limit]
+        return [found[1][item] for item in items]
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``."""
+        return self._kept[True][1].get(item) if True in self._kept else None
+
+    def next_to_drop(self) -> tuple[int, int]:
+        """After which seq, and up to which, content is dropped next."""
+        return self._dropped, max(self._dropped, min(self.points().horizon, self._dropped + DROPPED_ROWS))
+
+    def stands_for(self, item: str, seq: int) -> bool:
+        """Whether the floor stands for an entry, so that its content may go."""
+        base = None if item.startswith(".") else self.base(item)
+        return base is not None and seq <= base.seq
+
+    def note_dropped(self, until: int) -> bool:
+        """Content was dropped up to a seq; whether there is more to do."""
+        self._dropped = until
+        return until < self.points().horizon
+
+
+def gone(point: Point) -> SnapshotGone:
+    """The error for a snapshot that was replaced."""
+    return SnapshotGone(f"The snapshot at seq {point.seq} was replaced: ask from its beginning.")

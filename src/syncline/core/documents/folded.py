@@ -15,6 +15,8 @@ from syncline.core.bases import Base
 from syncline.core.documents import snapshots
 from syncline.core.documents.document import Document
 from syncline.core.documents.revisions import Placed, group_of
+from syncline.core.events import Event
+from syncline.core.stamps import NIL_ID
 from syncline.errors import StoreDamaged
 
 
@@ -25,11 +27,12 @@ class Folded:
         """Raises StoreDamaged if the base cannot be read."""
         self.document = document_of(base) if base else Document(item)
         self.seq, self.at, self.count, self.revision = 0, 0, 0, 0
+        self._last, self._schema = NIL_ID, 0
         self._group: str | None = None
         self._is_document = bool(base and base.state)
         if base is not None:
             self.seq, self.at, self.count, self.revision = base.seq, base.at, base.count, base.revision
-            self._group = base.group
+            self._last, self._schema, self._group = base.last, base.schema, base.group
 
     def fold(self, placed: Placed, policy: str) -> None:
         """Folds the next entry; one that is in it already does nothing."""
@@ -42,6 +45,7 @@ class Folded:
             self.revision += 1
         self._group = group if has_changed or group == self._group else None
         self._is_document = self._is_document or event.ops is not UNSET
+        self._last, self._schema = max(self._last, event.id), max(self._schema, _schema_of(event))
         self.seq, self.at, self.count = placed.seq, placed.at, self.count + 1
 
     @property
@@ -59,9 +63,16 @@ class Folded:
             count=self.count,
             revision=self.revision,
             clock=dict(self.document.clock),
+            last=self._last,
+            schema=self._schema,
             group=self._group,
             state=b64encode(state).decode(),
         )
+
+
+def _schema_of(event: Event) -> int:
+    schema = event.meta.get("schema") if event.meta is not UNSET else None
+    return schema if type(schema) is int else 0
 
 
 def document_of(base: Base) -> Document:
