@@ -24,6 +24,7 @@ from syncline.core.session import (
     Commit,
     Follow,
     Greet,
+    Inquire,
     Local,
     MarkCopied,
     Meet,
@@ -466,6 +467,9 @@ def deed_of(deed: Any) -> Any:
             return {"read": full(deed.pull)}
         case Follow():
             return {"follow": full(deed.live)}
+        case Inquire():
+            assert deed.ref == deed.inquiry.ref
+            return {"inquire": full(deed.inquiry)}
         case Announce():
             assert deed.ref == deed.presence.ref
             return {"announce": full(deed.presence)}

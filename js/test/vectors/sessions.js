@@ -127,7 +127,7 @@ function deedOf({ type, ...deed }) {
   if (type === 'commit') return { commit: { ref: deed.ref, events: JSON.parse(deed.events) } }
   if (type === 'close') return { close: [deed.code, deed.reason] }
   if (type === 'reauthenticate') return { reauthenticate: deed }
-  if (type !== 'send') return { [type]: deed.hello ?? deed.pull ?? deed.live ?? deed.presence }
+  if (type !== 'send') return { [type]: deed.hello ?? deed.pull ?? deed.live ?? (deed.inquiry && full(deed.inquiry)) ?? deed.presence }
   const message = JSON.parse(deed.text)
   if (message.type === 'error') return { send_error: { code: message.code, ref: message.ref } }
   return meant({ send: message })

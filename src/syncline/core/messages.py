@@ -319,6 +319,7 @@ Inquiry = Merkle | Fetch | Give | AskSnapshot
 """What heals: requests that a transport carries alike."""
 Reply = Tree | Found | Ack | Snapshot
 """The answers to these."""
+ReplyKind = TypeVar("ReplyKind", Tree, Found, Ack, Snapshot)
 Request = Hello | Push | Pull | Live | Auth | Presence | Ping | Pong | Inquiry
 Answer = Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong | Tree | Found | Snapshot
 
@@ -330,6 +331,11 @@ _encode = msgspec.json.Encoder().encode
 def encode(message: Message) -> bytes:
     """The message as JSON."""
     return _encode(message)
+
+
+def type_of(message: Message) -> str:
+    """The ``type`` of a message, by which addresses and subjects are called as well."""
+    return str(message.__struct_config__.tag)
 
 
 def decode_request(text: bytes) -> Request:

@@ -28,11 +28,16 @@ from syncline.core.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    AskSnapshot,
     Auth,
     Authenticated,
     ErrorMessage,
+    Fetch,
+    Give,
     Hello,
+    Inquiry,
     Live,
+    Merkle,
     Message,
     Page,
     Peers,
@@ -381,6 +386,17 @@ class Follow(NamedTuple):
     live: Live
 
 
+class Inquire(NamedTuple):
+    """Answer what heals with its reply."""
+
+    inquiry: Inquiry
+
+    @property
+    def ref(self) -> int:
+        """For the error, if there is one."""
+        return self.inquiry.ref
+
+
 class Announce(NamedTuple):
     """Show a presence to others, and this session theirs; ``text`` is the message, for ``state_of``."""
 
@@ -406,7 +422,7 @@ class Close(NamedTuple):
     reason: str
 
 
-Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Announce | Send | Close
+Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Inquire | Announce | Send | Close
 
 CLOSE_CODES = {
     "unauthorized": 4401,
@@ -463,6 +479,8 @@ class ServerSession:
                 return [Follow(request)]
             case Auth():
                 return [Reauthenticate(request.ref, request.token)]
+            case Merkle() | Fetch() | Give() | AskSnapshot():
+                return [Inquire(request)]
             case Presence():
                 return [Announce(request, text)]
             case Ping():

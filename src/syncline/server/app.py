@@ -18,6 +18,7 @@ from syncline.server.api import (
     auth,
     centre,
     documents,
+    heal,
     history,
     issuers,
     keys,
@@ -46,6 +47,10 @@ DESCRIBED = (
     Address("push", {"POST": log.push}),
     Address("pull", {"GET": log.pull}),
     Address("live", {"GET": log.live}),
+    Address("merkle", {"POST": heal.merkle}),
+    Address("fetch", {"POST": heal.fetch}),
+    Address("give", {"POST": heal.give}),
+    Address("snapshot", {"POST": heal.snapshot}),
     Address("docs", {"GET": documents.list_documents}),
     Address(
         "docs/{id}",

@@ -12,9 +12,10 @@ from syncline.core.access.state import READ
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.events import Event
-from syncline.core.messages import Welcome, encode_ack
+from syncline.core.messages import Inquiry, Welcome, encode_ack
 from syncline.errors import EventError, Forbidden, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
+from syncline.server import healing
 from syncline.server.desk import Change, Written
 from syncline.server.reader import Reader
 from syncline.stores import Slice
@@ -69,6 +70,10 @@ class Member(Reader):
             if isinstance(outcome, Forbidden):
                 self.on_refused(outcome)
         return encode_ack(events, outcomes, head.seq)
+
+    async def answer(self, inquiry: Inquiry) -> bytes:
+        """The encoded reply to what heals."""
+        return await healing.answer(self, inquiry)
 
     # Documents
 

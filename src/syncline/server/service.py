@@ -13,7 +13,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from syncline.core.log import Receipts
-from syncline.core.messages import PROTOCOL, Auth, ErrorMessage, Hello, Live, Pull, Push, decode_request, encode
+from syncline.core.messages import (
+    PROTOCOL,
+    AskSnapshot,
+    Auth,
+    ErrorMessage,
+    Fetch,
+    Give,
+    Hello,
+    Live,
+    Merkle,
+    Pull,
+    Push,
+    decode_request,
+    encode,
+)
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
 from syncline.server.audit import ACCOUNT, FORBIDDEN, Audit
 from syncline.server.auth.authenticator import Authenticator
@@ -275,8 +289,8 @@ class ServicePeer:
                 answer = member.renew(identity, message.ref)
             self._identity = identity
             return encode(answer)
-        is_push = isinstance(message, Push)
-        async with self._service.enter(self._identity, self._space, catch_up=not is_push) as member:
+        is_judged = isinstance(message, Push | Give)
+        async with self._service.enter(self._identity, self._space, catch_up=not is_judged) as member:
             match message:
                 case Hello():
                     return encode(await member.welcome(message.node))
@@ -287,6 +301,8 @@ class ServicePeer:
                     )
                 case Pull():
                     return await member.pull(message)
+                case Merkle() | Fetch() | Give() | AskSnapshot():
+                    return await member.answer(message)
         raise BadRequest("This message is not a request.")
 
     async def _identify(self, token: str | None, space: str) -> Identity:

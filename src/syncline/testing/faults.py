@@ -10,7 +10,19 @@ from enum import Enum
 from itertools import chain, repeat
 from typing import TypeVar
 
-from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import (
+    Ack,
+    Auth,
+    Authenticated,
+    Hello,
+    Inquiry,
+    Live,
+    Page,
+    Pull,
+    Push,
+    ReplyKind,
+    Welcome,
+)
 from syncline.errors import ConnectionLost, SynclineError
 from syncline.testing.seeded import ManualClock
 from syncline.transports import Transport
@@ -95,6 +107,10 @@ class FaultyTransport:
     async def pull(self, pull: Pull) -> Page:
         """See ``Transport.pull``."""
         return await self._carry(lambda: self._transport.pull(pull))
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        return await self._carry(lambda: self._transport.ask(inquiry, kind))
 
     async def _carry(self, request: Callable[[], Awaitable[T]]) -> T:
         fault = await self._meet()

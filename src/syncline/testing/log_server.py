@@ -18,10 +18,26 @@ from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.events import Event
 from syncline.core.limits import Limits
 from syncline.core.log import NO_TAIL, Receipts
-from syncline.core.messages import ErrorMessage, Hello, Live, Pull, Welcome, encode, encode_ack, encode_page
-from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Read, Send, ServerSession
-from syncline.errors import EventError, SynclineError, Unauthorized
-from syncline.stores import EventStore
+from syncline.core.merkle import Leaf, Tree, held_in
+from syncline.core.messages import (
+    ErrorMessage,
+    Fetch,
+    Found,
+    Hello,
+    Inquiry,
+    Live,
+    Merkle,
+    Pull,
+    Welcome,
+    encode,
+    encode_ack,
+    encode_page,
+)
+from syncline.core.messages import Tree as TreeMessage
+from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Inquire, Read, Send, ServerSession
+from syncline.core.summaries import nodes_of, summaries_of
+from syncline.errors import EventError, NotFound, SynclineError, Unauthorized
+from syncline.stores import EventStore, load
 from syncline.stores.memory import MemoryEventStore
 from syncline.testing.seeded import ManualClock
 from syncline.transports import Transport
@@ -68,6 +84,29 @@ class LogServer:
         self._tell()
         return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
 
+    def reply(self, inquiry: Inquiry) -> bytes:
+        """The encoded reply to what heals. Raises NotFound for what this server does not do."""
+        match inquiry:
+            case Fetch():
+                return encode(self._found(inquiry))
+            case Merkle():
+                return encode(self._tree(inquiry))
+            case _:
+                raise NotFound("A server in memory takes no gifts and has no snapshots.")
+
+    def _found(self, asked: Fetch) -> Found:
+        held = {entry.event.id: entry for entry in load(self.store)}
+        return Found(ref=asked.ref, entries=[held[id] for id in dict.fromkeys(asked.ids) if id in held])
+
+    def _tree(self, asked: Merkle) -> TreeMessage:
+        events = [entry.event for entry in load(self.store, asked.since, items=patterns.check(asked.items))]
+        leaves = sorted(Leaf(event.key, event.digest) for event in events)
+        tree, seq = Tree.of(leaves), self.store.head().seq
+        nodes = tree.describe(nodes_of(asked.summaries), held_in(leaves))
+        return TreeMessage(
+            ref=asked.ref, seq=seq, root=tree.root.hex(), count=tree.count, summaries=summaries_of(nodes)
+        )
+
     def _tell(self) -> None:
         news, self.news = self.news, asyncio.Event()
         news.set()
@@ -111,7 +150,7 @@ class LogConnection:
                 if isinstance(deed, Authenticate):
                     answers += self._carry_out(self._session.reject(error))
                 else:
-                    ref = deed.ref if isinstance(deed, Commit) else deed.pull.ref if isinstance(deed, Read) else None
+                    ref = deed.pull.ref if isinstance(deed, Read) else getattr(deed, "ref", None)
                     answers.append(encode(ErrorMessage.of(error, ref)))
         return answers
 
@@ -125,6 +164,8 @@ class LogConnection:
                 return [self._server.commit(deed, self._user)]
             case Read(pull):
                 return [self._server.page(pull)[0]]
+            case Inquire(inquiry):
+                return [self._server.reply(inquiry)]
             case Follow(live):
                 return self._follow(live)
             case Send(text):

@@ -14,7 +14,19 @@ from typing import Any, NamedTuple
 import pytest
 
 from syncline.core.events import Event
-from syncline.core.messages import PROTOCOL, Auth, Hello, Live, Page, Pull, Push
+from syncline.core.messages import (
+    PROTOCOL,
+    AskSnapshot,
+    Auth,
+    Fetch,
+    Found,
+    Hello,
+    Live,
+    Page,
+    Pull,
+    Push,
+    Snapshot,
+)
 from syncline.errors import (
     BadCursor,
     BadRequest,
@@ -22,6 +34,7 @@ from syncline.errors import (
     HelloRequired,
     InvalidEvent,
     ReservedAction,
+    SnapshotGone,
     Unauthorized,
     Unavailable,
     UnsupportedProtocol,
@@ -193,6 +206,62 @@ class TransportContract:
             await transport.push(Push.of(Author().events(1)))
             assert (await transport.hello(_hello(served))).head == 1
             assert len((await transport.pull(Pull())).entries) == 1
+            await transport.close()
+
+    # What heals
+
+    @_run
+    async def test_events_are_fetched_by_their_ids(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport, author = await _greeted(served), Author()
+            events, unknown = author.events(3), author.event()
+            await transport.push(Push.of(events))
+            ids = [events[2].id, unknown.id, events[0].id, events[2].id]
+            found = await transport.ask(Fetch(ids=ids), Found)
+            assert [entry.seq for entry in found.entries] == [3, 1]
+            assert [bytes(entry.raw) for entry in found.entries] == [events[2].body, events[0].body]
+            assert not found.more
+            await transport.close()
+
+    @_run
+    async def test_what_is_too_much_for_one_answer_is_asked_for_again(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport, author = await _greeted(served), Author()
+            events = [author.event(payload="x" * 60_000) for _ in range(75)]
+            for start in range(0, len(events), 15):
+                await transport.push(Push.of(events[start : start + 15]))
+            ids, came = [event.id for event in events], list[bytes]()
+            while len(came) < len(events):
+                found = await transport.ask(Fetch(ids=ids[len(came) :]), Found)
+                came += [bytes(entry.raw) for entry in found.entries]
+                assert found.more is (len(came) < len(events))
+            assert came == [event.body for event in events]
+            await transport.close()
+
+    @_run
+    async def test_of_what_has_no_snapshot_there_is_an_empty_one(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport = await _greeted(served)
+            await transport.push(Push.of(Author().events(2)))
+            empty = await transport.ask(AskSnapshot(), Snapshot)
+            assert (empty.seq, empty.bases, empty.after) == (0, [], None)
+            assert len((await transport.pull(Pull(cursor=empty.cursor))).entries) == 2
+            with pytest.raises(SnapshotGone):
+                await transport.ask(AskSnapshot(seq=2), Snapshot)
+            await transport.close()
+
+    @_run
+    async def test_what_heals_fails_as_a_whole_with_its_error(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport = served.connect()
+            with pytest.raises(HelloRequired):
+                await transport.ask(AskSnapshot(), Snapshot)
+            await transport.hello(_hello(served))
+            with pytest.raises(BadRequest):
+                await transport.ask(Fetch(ids=["x"]), Found)
+            with pytest.raises(BadRequest):
+                await transport.ask(AskSnapshot(items=("a*b",)), Snapshot)
+            assert (await transport.pull(Pull())).entries == []  # the conversation goes on
             await transport.close()
 
     # Subscriptions

@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol, runtime_checkable
 
-from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Peers, Presence, Pull, Push, Welcome
+from syncline.core.messages import (
+    Ack,
+    Auth,
+    Authenticated,
+    Hello,
+    Inquiry,
+    Live,
+    Page,
+    Peers,
+    Presence,
+    Pull,
+    Push,
+    ReplyKind,
+    Welcome,
+)
 from syncline.errors import SynclineError
 
 __all__ = ["PresenceTransport", "Transport"]
@@ -35,6 +49,9 @@ class Transport(Protocol):
 
     def subscribe(self, live: Live) -> AsyncGenerator[Page, None]:
         """Pages from a cursor on, as they come, until the connection or the caller ends."""
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """What heals: the reply (of this ``kind``) to ``merkle``, ``fetch``, ``give`` or ``snapshot``."""
 
     async def close(self) -> None:
         """Ends the conversation; closing twice does nothing."""

@@ -15,14 +15,17 @@ from syncline.core.messages import (
     Auth,
     Authenticated,
     Hello,
+    Inquiry,
     Live,
     Page,
     Pull,
     Push,
+    ReplyKind,
     Result,
     Welcome,
     encode,
     expect,
+    type_of,
 )
 from syncline.errors import (
     BadRequest,
@@ -120,6 +123,10 @@ class HttpTransport:
         except httpx2.HTTPError as error:
             raise ConnectionLost(f"The stream from {self._url} broke: {_words(error)}") from None
         raise ConnectionLost(f"{self._url} ended the stream.")
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        return expect(await self._request("POST", type_of(inquiry), content=encode(inquiry)), kind)
 
     async def close(self) -> None:
         """See ``Transport.close``."""

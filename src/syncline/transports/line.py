@@ -20,7 +20,9 @@ from syncline.core.messages import (
     Auth,
     Authenticated,
     ErrorMessage,
+    Found,
     Hello,
+    Inquiry,
     Live,
     Page,
     Peers,
@@ -29,6 +31,9 @@ from syncline.core.messages import (
     Presence,
     Pull,
     Push,
+    ReplyKind,
+    Snapshot,
+    Tree,
     Welcome,
     decode_answer,
     encode,
@@ -102,6 +107,10 @@ class SocketTransport:
                 yield await line.next_peers()
         finally:
             line.hear_no_more()
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        return await self._open().ask(inquiry, kind)
 
     async def close(self) -> None:
         """See ``Transport.close``."""
@@ -195,7 +204,7 @@ class Line:
         match answer:
             case Welcome():
                 self._settle(0, answer)
-            case Authenticated() | Ack() | Page(ref=int()):
+            case Authenticated() | Ack() | Page(ref=int()) | Tree() | Found() | Snapshot():
                 self._settle(answer.ref or 0, answer)
             case Page():
                 await self._pages.put(answer)

@@ -11,11 +11,13 @@ from syncline.core.messages import (
     Auth,
     Authenticated,
     Hello,
+    Inquiry,
     Live,
     Message,
     Page,
     Pull,
     Push,
+    ReplyKind,
     Welcome,
     encode,
     expect,
@@ -68,6 +70,11 @@ class MemoryTransport:
         self._check_greeted()
         async for page in self._peer.follow(live):
             yield expect(page, Page)
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        self._check_greeted()
+        return await self._ask(inquiry, kind)
 
     async def close(self) -> None:
         """See ``Transport.close``."""

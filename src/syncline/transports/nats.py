@@ -19,14 +19,17 @@ from syncline.core.messages import (
     Auth,
     Authenticated,
     Hello,
+    Inquiry,
     Live,
     Message,
     Page,
     Pull,
     Push,
+    ReplyKind,
     Welcome,
     encode,
     expect,
+    type_of,
 )
 from syncline.errors import BadSettings, HelloRequired, Unauthorized
 from syncline.transports.nats_connection import NatsConnection, headers_size
@@ -97,6 +100,10 @@ class NatsTransport:
                 page, is_first = await coming, False
             finally:
                 coming.cancel()
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        return await self._send(type_of(inquiry), inquiry, kind)
 
     async def close(self) -> None:
         """See ``Transport.close``."""

@@ -38,7 +38,7 @@ ROOT = "syncline.v1"
 ANY = f"{ROOT}.*.*"
 """What a server listens to, as one of the group ``QUEUE``."""
 QUEUE = "syncline"
-VERBS = ("hello", "auth", "push", "pull", "live")
+VERBS = ("hello", "auth", "push", "pull", "live", "merkle", "fetch", "give", "snapshot")
 INBOXES = "_"
 """How the subjects begin on which answers are given, so that nobody has a server talk to other subjects."""
 

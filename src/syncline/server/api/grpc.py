@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from syncline.core.limits import MAX_BODY_BYTES
-from syncline.core.messages import PROTOCOL
+from syncline.core.messages import PROTOCOL, Give
 from syncline.errors import (
     BadRequest,
     InternalError,
@@ -133,12 +133,20 @@ async def live(asked: Asked) -> None:
                     await asked.answer(wire.page(frame.text))
 
 
+async def ask(asked: Asked) -> None:
+    """``Ask``: what heals."""
+    inquiry = wire.read_inquiry(await asked.message())
+    async with asked.enter(catch_up=not isinstance(inquiry, Give)) as member:
+        await asked.answer(wire.reply(await member.answer(inquiry)))
+
+
 METHODS: Mapping[str, Method] = {
     "Hello": hello,
     "Authenticate": authenticate,
     "Push": push,
     "Pull": pull,
     "Live": live,
+    "Ask": ask,
 }
 
 

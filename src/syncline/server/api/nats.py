@@ -8,7 +8,21 @@ from functools import cached_property
 from typing import TypeVar
 
 from syncline.core.limits import MAX_BODY_BYTES, MAX_WAIT_SECONDS
-from syncline.core.messages import PROTOCOL, Auth, Hello, Live, Pull, Push, decode_request, encode
+from syncline.core.messages import (
+    PROTOCOL,
+    AskSnapshot,
+    Auth,
+    Fetch,
+    Give,
+    Hello,
+    Inquiry,
+    Live,
+    Merkle,
+    Pull,
+    Push,
+    decode_request,
+    encode,
+)
 from syncline.errors import (
     BadRequest,
     SpaceMismatch,
@@ -28,7 +42,7 @@ from syncline.transports.nats_wire import (
     place_of,
 )
 
-Kind = TypeVar("Kind", Hello, Auth, Push, Pull, Live)
+Kind = TypeVar("Kind", Hello, Auth, Push, Pull, Live, Merkle, Fetch, Give, AskSnapshot)
 
 Waiting = Callable[[float], AbstractAsyncContextManager[None]]
 """A block that may take so many seconds, and then ends in silence."""
@@ -130,10 +144,39 @@ async def live(asked: Asked) -> bytes:
         return frame.text.encode()
 
 
+async def merkle(asked: Asked) -> bytes:
+    """Where what the asker holds differs from what is here."""
+    return await _heal(asked, asked.message(Merkle))
+
+
+async def fetch(asked: Asked) -> bytes:
+    """Entries by their ids."""
+    return await _heal(asked, asked.message(Fetch))
+
+
+async def give(asked: Asked) -> bytes:
+    """Takes entries that the log may have lost, or lacks."""
+    return await _heal(asked, asked.message(Give))
+
+
+async def snapshot(asked: Asked) -> bytes:
+    """Bases, from which a replica may begin."""
+    return await _heal(asked, asked.message(AskSnapshot))
+
+
+async def _heal(asked: Asked, inquiry: Inquiry) -> bytes:
+    async with asked.enter(catch_up=not isinstance(inquiry, Give)) as member:
+        return await member.answer(inquiry)
+
+
 METHODS: Mapping[str, Callable[[Asked], Awaitable[bytes]]] = {
     "hello": hello,
     "auth": auth,
     "push": push,
     "pull": pull,
     "live": live,
+    "merkle": merkle,
+    "fetch": fetch,
+    "give": give,
+    "snapshot": snapshot,
 }

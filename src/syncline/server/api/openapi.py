@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
-from syncline.core.messages import Hello, Page, Welcome
+from syncline.core.messages import AskSnapshot, Fetch, Found, Hello, Merkle, Page, Snapshot, Tree, Welcome
 from syncline.errors import BY_CODE
 from syncline.server.api import account_shapes, acl, audit, centre, issuers, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
@@ -24,6 +24,10 @@ ANY: Any = Any
 BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "push": {JSON: shapes.Pushed},
     "hello": {JSON: Hello},
+    "merkle": {JSON: Merkle},
+    "fetch": {JSON: Fetch},
+    "give": {JSON: shapes.Giving},
+    "snapshot": {JSON: AskSnapshot},
     "create_space": {JSON: CreateSpace},
     "put_document": {JSON: (ANY, TypedValue)},
     "patch_document": {JSON_PATCH: shapes.JsonPatch, MERGE_PATCH: ANY},
@@ -39,6 +43,10 @@ ANSWERS: Mapping[str, Any] = {
     "push": shapes.Pushing,
     "hello": Welcome,
     "pull": Page,
+    "merkle": Tree,
+    "fetch": Found,
+    "give": shapes.Given,
+    "snapshot": Snapshot,
     "show_document": shapes.Document,
     **dict.fromkeys(("put_document", "add_ops"), (shapes.WrittenDocument, TypedState)),
     **dict.fromkeys(("patch_document", "delete_document", "undo", "redo", "restore"), shapes.WrittenDocument),

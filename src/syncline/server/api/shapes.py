@@ -75,6 +75,20 @@ class Entry(msgspec.Struct):
     event: Event
 
 
+class Giving(msgspec.Struct, tag_field="type", tag="give"):
+    """A gift: entries of a log of this epoch."""
+
+    epoch: str
+    entries: list[Entry]
+    ref: int = 0
+
+
+class Given(Pushing, tag_field="type", tag="ack"):
+    """The answer to a gift."""
+
+    ref: int = 0
+
+
 class Entries(msgspec.Struct):
     """Entries of one document, and the seq to go on after."""
 
@@ -149,6 +163,8 @@ __all__ = [
     "Document",
     "Entries",
     "Event",
+    "Given",
+    "Giving",
     "JsonPatch",
     "Listing",
     "Ops",

@@ -16,6 +16,7 @@ from syncline.core.session import (
     Commit,
     Deed,
     Follow,
+    Inquire,
     Read,
     Reauthenticate,
     ServerSession,
@@ -196,6 +197,8 @@ class _Conversation:
                 await self._send_text(b'{"type":"ack","ref":%d,%b}' % (ref, await self._member.push(bytes(events))))
             case Read(pull):
                 await self._send_text(await self._member.pull(pull))
+            case Inquire(inquiry):
+                await self._send_text(await self._member.answer(inquiry))
             case Follow(live):
                 self._follower = asyncio.create_task(self._follow(live))
             case Announce():

@@ -8,7 +8,19 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Welcome
+from syncline.core.messages import (
+    Ack,
+    Auth,
+    Authenticated,
+    Hello,
+    Inquiry,
+    Live,
+    Page,
+    Pull,
+    Push,
+    ReplyKind,
+    Welcome,
+)
 from syncline.errors import BadRequest, ConnectionLost, HelloRequired
 from syncline.transports.grpc import wire
 from syncline.transports.grpc.failures import error_of
@@ -77,6 +89,10 @@ class GrpcTransport:
                 yield wire.read_page(data)
         finally:
             call.cancel()
+
+    async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
+        """See ``Transport.ask``."""
+        return wire.read_reply(await self._ask("Ask", wire.inquiry_request(inquiry)), kind)
 
     async def close(self) -> None:
         """See ``Transport.close``."""

@@ -13,7 +13,7 @@ class HelloRequest(_message.Message):
     def __init__(self, protocol: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("epoch", "head", "time", "user", "own", "limits", "rules", "actions", "items", "expires")
+    __slots__ = ("epoch", "head", "time", "user", "own", "limits", "rules", "actions", "items", "expires", "peer")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Welcome(_message.Message):
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
     epoch: str
     head: int
     time: int
@@ -34,7 +35,8 @@ class Welcome(_message.Message):
     actions: _containers.RepeatedScalarFieldContainer[str]
     items: _containers.RepeatedScalarFieldContainer[str]
     expires: int
-    def __init__(self, epoch: _Optional[str] = ..., head: _Optional[int] = ..., time: _Optional[int] = ..., user: _Optional[str] = ..., own: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., rules: _Optional[bytes] = ..., actions: _Optional[_Iterable[str]] = ..., items: _Optional[_Iterable[str]] = ..., expires: _Optional[int] = ...) -> None: ...
+    peer: bool
+    def __init__(self, epoch: _Optional[str] = ..., head: _Optional[int] = ..., time: _Optional[int] = ..., user: _Optional[str] = ..., own: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., rules: _Optional[bytes] = ..., actions: _Optional[_Iterable[str]] = ..., items: _Optional[_Iterable[str]] = ..., expires: _Optional[int] = ..., peer: _Optional[bool] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("event_bytes", "push_events", "body_bytes", "page_entries", "drift_ms")
@@ -98,16 +100,30 @@ class LiveRequest(_message.Message):
     items: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, cursor: _Optional[str] = ..., items: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class Inquiry(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: bytes
+    def __init__(self, message: _Optional[bytes] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: bytes
+    def __init__(self, message: _Optional[bytes] = ...) -> None: ...
+
 class Page(_message.Message):
-    __slots__ = ("entries", "late", "forget", "cursor", "more")
+    __slots__ = ("entries", "late", "forget", "cursor", "more", "bases")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     LATE_FIELD_NUMBER: _ClassVar[int]
     FORGET_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    BASES_FIELD_NUMBER: _ClassVar[int]
     entries: bytes
     late: bytes
     forget: _containers.RepeatedScalarFieldContainer[str]
     cursor: str
     more: bool
-    def __init__(self, entries: _Optional[bytes] = ..., late: _Optional[bytes] = ..., forget: _Optional[_Iterable[str]] = ..., cursor: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
+    bases: bytes
+    def __init__(self, entries: _Optional[bytes] = ..., late: _Optional[bytes] = ..., forget: _Optional[_Iterable[str]] = ..., cursor: _Optional[str] = ..., more: _Optional[bool] = ..., bases: _Optional[bytes] = ...) -> None: ...

@@ -11,9 +11,27 @@ import msgspec
 from msgspec import Raw
 
 from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
 from syncline.core.events import Entry
 from syncline.core.limits import Limits
-from syncline.core.messages import Ack, Auth, Authenticated, Hello, Live, Page, Pull, Push, Result, Welcome, checked
+from syncline.core.messages import (
+    Ack,
+    Auth,
+    Authenticated,
+    Hello,
+    Inquiry,
+    Live,
+    Page,
+    Pull,
+    Push,
+    ReplyKind,
+    Result,
+    Welcome,
+    checked,
+    decode_request,
+    encode,
+    expect,
+)
 from syncline.errors import BadRequest, BadSettings, InternalError
 from syncline.transports.grpc import MISSING
 
@@ -30,6 +48,7 @@ _Json = TypeVar("_Json")
 _rules = msgspec.json.Decoder(list[Rule])
 _results = msgspec.json.Decoder(list[Result])
 _entries = msgspec.json.Decoder(list[Entry])
+_bases = msgspec.json.Decoder(list[Base])
 
 
 class _EncodedPage(msgspec.Struct):
@@ -38,6 +57,7 @@ class _EncodedPage(msgspec.Struct):
     entries: Raw
     cursor: str
     late: Raw = Raw(b"")
+    bases: Raw = Raw(b"")
     forget: list[str] = []
     more: bool = False
 
@@ -82,6 +102,11 @@ def live_request(live: Live) -> bytes:
     return _written(pb.LiveRequest(cursor=live.cursor, items=live.items))
 
 
+def inquiry_request(inquiry: Inquiry) -> bytes:
+    """The request for what heals."""
+    return _written(pb.Inquiry(message=encode(inquiry)))
+
+
 # Requests, at a server: all raise BadRequest
 
 
@@ -114,12 +139,20 @@ def read_live(data: bytes) -> Live:
     return Live(cursor=asked.cursor or None, items=tuple(asked.items))
 
 
+def read_inquiry(data: bytes) -> Inquiry:
+    """A request for what heals. Raises BadJson as well."""
+    message = decode_request(_read(pb.Inquiry, data).message)
+    if not isinstance(message, Inquiry):
+        raise BadRequest("Not a merkle, fetch, give or snapshot message.")
+    return message
+
+
 # Answers, from a server
 
 
 def welcome(message: Welcome) -> bytes:
     """A welcome."""
-    given = {name: getattr(message, name) for name in ("epoch", "head", "time", "user", "own", "expires")}
+    given = {name: getattr(message, name) for name in ("epoch", "head", "time", "user", "own", "expires", "peer")}
     limits = pb.Limits(**msgspec.structs.asdict(message.limits))
     rules = None if message.rules is None else msgspec.json.encode(message.rules)
     return _written(pb.Welcome(**given, limits=limits, rules=rules, actions=message.actions, items=message.items))
@@ -143,11 +176,17 @@ def page(encoded: bytes | str) -> bytes:
         pb.Page(
             entries=bytes(found.entries),
             late=bytes(found.late),
+            bases=bytes(found.bases),
             forget=found.forget,
             cursor=found.cursor,
             more=found.more,
         )
     )
+
+
+def reply(encoded: bytes) -> bytes:
+    """The reply to what heals, from its encoded message."""
+    return _written(pb.Reply(message=encoded))
 
 
 # Answers, at a client: all raise InternalError for what this version cannot read
@@ -167,6 +206,7 @@ def read_welcome(data: bytes) -> Welcome:
         actions=tuple(found.actions),
         items=tuple(found.items),
         expires=found.expires if found.HasField("expires") else None,
+        peer=found.peer,
     )
 
 
@@ -186,14 +226,19 @@ def read_ack(data: bytes, ref: int) -> Ack:
 def read_page(data: bytes) -> Page:
     """A page."""
     found = _answer(pb.Page, data)
-    late = _json(_entries, found.late) if found.late else []
     return Page(
         entries=_json(_entries, found.entries),
-        late=late,
+        late=_json(_entries, found.late) if found.late else [],
+        bases=_json(_bases, found.bases) if found.bases else [],
         forget=list(found.forget),
         cursor=found.cursor,
         more=found.more,
     )
+
+
+def read_reply(data: bytes, kind: type[ReplyKind]) -> ReplyKind:
+    """The reply to what heals."""
+    return expect(_answer(pb.Reply, data).message, kind)
 
 
 def _written(message: Any) -> bytes:
