@@ -13,16 +13,22 @@ each end decides what stands there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from syncline.core.events import Entry
-from syncline.core.limits import MAX_FETCH_IDS
+from syncline.core.batch import decode_events
+from syncline.core.events import Entry, Event
+from syncline.core.limits import MAX_BODY_BYTES, MAX_FETCH_IDS, MAX_PUSH_EVENTS
 from syncline.core.merkle import Read, Tree, Walk
 from syncline.core.messages import Fetch, Found, Merkle
 from syncline.core.messages import Tree as TreeMessage
 from syncline.core.summaries import nodes_of, summaries_of
-from syncline.errors import BadRequest
+from syncline.errors import BadRequest, EventError
+
+NO_EPOCH = "0" * 32
+"""The epoch that a replica gives under which knows of no log yet."""
+ENVELOPE_BYTES = 256
+"""More than what surrounds an event in a message, or a message."""
 
 
 class Share(NamedTuple):
@@ -97,3 +103,23 @@ class Peering:
         done = max(came) + 1 if found.more else len(self._asked)
         self._fetching = (self._fetching or [])[done:]
         return found.entries
+
+
+def events_of(entries: Sequence[Entry]) -> list[Event | EventError]:
+    """The events that a peer gives, looked at as a server looks at a push. Raises TooManyEvents, or BadJson."""
+    return decode_events(b"[" + b",".join(bytes(entry.raw) for entry in entries) + b"]")
+
+
+def batches(entries: Sequence[Entry], max_bytes: int = MAX_BODY_BYTES - ENVELOPE_BYTES) -> Iterator[list[Entry]]:
+    """The entries in order, as many together as one ``give`` may carry."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        length = len(entry.raw) + ENVELOPE_BYTES
+        if batch and (size + length > max_bytes or len(batch) == MAX_PUSH_EVENTS):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += length
+    if batch:
+        yield batch

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from syncline.core import stamps
-from syncline.core.merkle import Read, Tree
+from syncline.core.merkle import Read, Tree, span
 from syncline.core.patterns import matcher
 from syncline.replica.hearing import is_between_peers
 from syncline.stores import Change, ReplicaStore
@@ -64,7 +64,7 @@ class Holdings:
 
 
 def _made(by_id: ById, wanted: Wanted) -> tuple[Tree, Read]:
-    return Tree.of(leaves(by_id, wanted)), reading(by_id, wanted)
+    return Tree.of(leaves(by_id, wanted, *span(""))), reading(by_id, wanted)
 
 
 def _goes_between(digested: Digested) -> bool:
