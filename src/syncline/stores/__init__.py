@@ -23,6 +23,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.stamps import NIL_ID
+from syncline.stores.digests import Digested, DigestStore
 
 __all__ = [
     "Appended",
@@ -120,7 +121,7 @@ class Gathered(NamedTuple):
     stopped: tuple[str, int] | None
 
 
-class LogStore(EventStore, Protocol):
+class LogStore(EventStore, DigestStore, Protocol):
     """A space's log that a server runs on: it writes there itself, answers by item, and may share it with others."""
 
     is_shared: bool
@@ -346,6 +347,15 @@ class ReplicaStore(Protocol):
         """The first ``limit`` local events of these statuses (all if none) with ids beyond ``after``, in their order.
 
         ``items`` are literals or prefixes with one trailing ``*``; none means all. Events of others are not touched.
+        """
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """The first entries after a seq, in order of their seqs."""
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
+        """The first entries from one key to another, both included, in order of their keys.
+
+        ``local``: events of the outbox that are on their way, too, with seq 0.
         """
 
     def holds(self, ids: Iterable[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from threading import RLock
@@ -35,6 +36,7 @@ from syncline.stores import (
     is_on_its_way,
     orphan_status,
 )
+from syncline.stores.digests import Digested
 
 __all__ = ["MemoryEventStore", "MemoryReplicaStore"]
 
@@ -52,6 +54,8 @@ class MemoryEventStore:
         self._head = Head(epoch)
         self._rows: list[Row] = []
         self._known: dict[bytes, tuple[int, bytes]] = {}
+        self._keys: list[bytes] = []
+        """Those of all or fewer events, sorted."""
         self._nodes: dict[str, NodeState] = {}
         self._last_n: dict[tuple[str, str], int] = {}
         self._last_seq: dict[str, int] = {}
@@ -204,6 +208,27 @@ class MemoryEventStore:
             self._keep(rows)
             return self._head
 
+    # Digests
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        with self._lock:
+            self._check_open()
+            return [self._digested(row.event.key) for row in self._rows[since : since + limit]]
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        with self._lock:
+            self._check_open()
+            if len(self._keys) < len(self._known):
+                self._keys = sorted(self._known)
+            keys = self._keys[bisect_left(self._keys, low) : bisect_right(self._keys, high)]
+            return [self._digested(key) for key in keys[:limit]]
+
+    def _digested(self, key: bytes) -> Digested:
+        seq, digest = self._known[key]
+        return Digested(seq, key, digest, self._rows[seq - 1].event.item)
+
     def checkpoint(self) -> None:
         """See ``LogStore.checkpoint``: there is nothing to do."""
 
@@ -221,6 +246,7 @@ class MemoryReplicaStore:
         self._seqs: dict[str, int] = {}
         self._outbox: dict[str, Outboxed] = {}
         self._outbox_ids: defaultdict[str, set[str]] = defaultdict(set)  # by item
+        self._in_order: list[Digested] | None = None  # by key: entries, and what is on its way
         self._lock = RLock()
         self._closed = False
 
@@ -244,6 +270,7 @@ class MemoryReplicaStore:
             rewrites |= self._come_between([each.event for each in change.outbox if each.status == "heard"])
             for outboxed in change.outbox:
                 rewrites |= self._put(outboxed, moved)
+            self._in_order = None
             rewritten = self._state.rewritten + rewrites
             self._state = replace(change.state or self._state, rewritten=rewritten, traces=False)
             return moved
@@ -268,6 +295,21 @@ class MemoryReplicaStore:
         with self._lock:
             found = [self._outbox[id] for id in sorted(id for id in self._ids_of(items) if id > after)]
             return [each for each in found if not statuses or each.status in statuses][:limit]
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        return [_digested(entry.event, entry.seq) for entry in self.load(since, limit=limit)]
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
+        """See ``ReplicaStore.digests_by_id``."""
+        self._check_open()
+        with self._lock:
+            if self._in_order is None:
+                held = [_digested(entry.event, seq) for seq, entry in self._entries.items()]
+                held += [_digested(each.event) for each in self.outbox(*ON_ITS_WAY)]
+                self._in_order = sorted(held, key=_by_key)
+            start, end = bisect_left(self._in_order, low, key=_by_key), bisect_right(self._in_order, high, key=_by_key)
+            return [each for each in self._in_order[start:end] if local or each.seq][:limit]
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
@@ -379,3 +421,11 @@ def _check(change: Change) -> None:
         _ = entry.event.id  # an event is decoded when it is first looked at
     for outboxed in change.outbox:
         _ = outboxed.event.id
+
+
+def _digested(event: Event, seq: int = 0) -> Digested:
+    return Digested(seq, event.key, event.digest, event.item)
+
+
+def _by_key(digested: Digested) -> bytes:
+    return digested.key

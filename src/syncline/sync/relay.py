@@ -25,7 +25,8 @@ from syncline.core.log import Head
 from syncline.core.stamps import NIL_ID
 from syncline.errors import NodeConflict, SynclineError
 from syncline.replica import Replica, new_node, wall_clock_ms
-from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore
+from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore, load
+from syncline.stores.digests import Digested, DigestStore
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.sqlite import SqliteReplicaStore
 
@@ -72,6 +73,23 @@ class Mark(msgspec.Struct, frozen=True):
         new.replace(path)
 
 
+class LookedThrough:
+    """The digests of a log that does not tell them itself: each time all of it is read."""
+
+    def __init__(self, log: EventStore) -> None:
+        self._log = log
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        entries = load(self._log, since, limit=limit)
+        return [Digested(each.seq, each.event.key, each.event.digest, each.event.item) for each in entries]
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        found = [each for each in self.digests(0, self._log.head().seq) if low <= each.key <= high]
+        return sorted(found, key=lambda each: each.key)[:limit]
+
+
 class EdgeStore:
     """A ``ReplicaStore`` whose entries are those of a log on this server, and whose outbox is fed from it."""
 
@@ -84,6 +102,7 @@ class EdgeStore:
         compared anew.
         """
         self._log, self._bring_all = store, bring
+        self._digests: DigestStore = store if isinstance(store, DigestStore) else LookedThrough(store)
         self._mark_path = None if path is None else path.with_name(path.name + ".mark")
         mark = None if self._mark_path is None else Mark.read(self._mark_path, store)
         if path is not None and mark is None:
@@ -149,6 +168,14 @@ class EdgeStore:
     ) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         return self._inner.outbox(*statuses, items=items, after=after, limit=limit)
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``ReplicaStore.digests``: with the seqs of the log here."""
+        return self._digests.digests(since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
+        """See ``ReplicaStore.digests_by_id``: what waits is in the log, too."""
+        return self._digests.digests_by_id(low, high, limit)
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""

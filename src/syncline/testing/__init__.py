@@ -78,7 +78,16 @@ _HOME = {
     "ticking": "faults",
 }
 
-for _name in ("adoption", "document_index", "event_store", "log_store", "replica_store", "snapshot_store", "transport"):
+for _name in (
+    "adoption",
+    "digests",
+    "document_index",
+    "event_store",
+    "log_store",
+    "replica_store",
+    "snapshot_store",
+    "transport",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 

@@ -19,6 +19,7 @@ from syncline.core.patterns import matcher
 from syncline.core.stamps import NIL_ID
 from syncline.errors import Forbidden, NodeConflict, StoreClosed
 from syncline.stores import Gathered, LogStore, load
+from syncline.testing.digests import LogDigestsContract
 from syncline.testing.event_store import EPOCH, RECEIPTS, EventStoreContract
 from syncline.testing.seeded import START_MS, Author
 
@@ -28,7 +29,7 @@ PATTERNS = ["*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "ta
 TWICE = [*ITEMS, *ITEMS[::3], *ITEMS[::6]]
 
 
-class LogStoreContract(EventStoreContract):
+class LogStoreContract(LogDigestsContract, EventStoreContract):
     """Subclass it as ``Test…``, give ``make``, and inherit these tests and those of ``EventStoreContract``.
 
     A store that ``is_shared`` is also opened twice: ``make`` in the same directory must open the same log.
@@ -214,6 +215,8 @@ class LogStoreContract(EventStoreContract):
             lambda: store.find([NIL_ID]),
             lambda: store.items("*", "", 1),
             lambda: store.gather(["task.milk"], 0, 1, 1, 1),
+            lambda: store.digests(0, 1),
+            lambda: store.digests_by_id(b"", b"\xff", 1),
         ):
             with pytest.raises(StoreClosed):
                 call()

@@ -14,13 +14,14 @@ from syncline.core.events import Entry, Event
 from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
 from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.testing.digests import ReplicaDigestsContract
 from syncline.testing.seeded import START_MS, Author, eager_threads
 
 RECEIPT = "r" * 24
 MANY = 3_000
 
 
-class ReplicaStoreContract:
+class ReplicaStoreContract(ReplicaDigestsContract):
     """Subclass it as ``Test…``, give ``make``, and inherit every test. See ``syncline.stores.ReplicaStore``."""
 
     persists = True

@@ -24,11 +24,12 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.digests import Digested
 from syncline.stores.jsonl import index
 from syncline.stores.jsonl.log import IndexedLog
 from syncline.stores.jsonl.taken import Taken, gather
 from syncline.stores.recent import Recent
-from syncline.stores.tables import item_index, nodes
+from syncline.stores.tables import digests, item_index, nodes
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has grown to this is followed by another one."""
@@ -209,6 +210,18 @@ class JsonLinesEventStore:
         if gathered.stopped is None and len(wanted) == limit:
             return gathered._replace(stopped=wanted[-1])
         return gathered
+
+    # Digests
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        with self._log.reading() as cursor:
+            return digests.after(cursor, since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        with self._log.reading() as cursor:
+            return digests.by_id(cursor, low, high, limit)
 
     @property
     def wants_checkpoint(self) -> bool:

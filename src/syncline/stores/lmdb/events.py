@@ -23,7 +23,8 @@ from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.errors import StoreDamaged
 from syncline.stores import Appended, Gathered, Slice
-from syncline.stores.lmdb import item_index
+from syncline.stores.digests import Digested
+from syncline.stores.lmdb import digests, item_index
 from syncline.stores.lmdb.environment import MAP_BYTES, Environment
 from syncline.stores.lmdb.layout import END_KEY, EPOCH_KEY, pack, unpack
 from syncline.stores.lmdb.taken import Taken, gather
@@ -224,6 +225,18 @@ class LmdbEventStore:
         if gathered.stopped is None and len(places) == limit:
             return gathered._replace(stopped=places[-1])
         return gathered
+
+    # Digests
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        with self._env.reading() as txn:
+            return digests.after(txn, since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        with self._env.reading() as txn:
+            return digests.by_id(txn, low, high, limit)
 
     def checkpoint(self) -> None:
         """See ``LogStore.checkpoint``: a commit leaves nothing to do, but pages that were read leave the memory."""

@@ -22,7 +22,8 @@ from syncline.core.log import NO_TAIL, Head, Receipts, extend
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import SpaceDeleted, StoreClosed
 from syncline.stores import Appended, Gathered, Slice
-from syncline.stores.postgres import ends, item_index
+from syncline.stores.digests import Digested
+from syncline.stores.postgres import digests, ends, item_index
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.ends import End
 from syncline.stores.postgres.seen import FIND, Seen, array, find_nodes
@@ -240,6 +241,20 @@ class PostgresEventStore:
         with self._db.at_once() as cursor:
             places = item_index.places(cursor, self._key, items, since, limit, until)
             return gather(cursor, self._key, places, limit, max_bytes)
+
+    # Digests
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        self._check_open()
+        with self._db.at_once() as cursor:
+            return digests.after(cursor, self._key, since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        self._check_open()
+        with self._db.at_once() as cursor:
+            return digests.by_id(cursor, self._key, low, high, limit)
 
     def checkpoint(self) -> None:
         """See ``LogStore.checkpoint``: the database does that by itself."""

@@ -28,10 +28,11 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.digests import Digested
 from syncline.stores.recent import Recent
 from syncline.stores.sqlite import sizes
 from syncline.stores.sqlite.taken import Taken, gather
-from syncline.stores.tables import item_index, nodes
+from syncline.stores.tables import digests, item_index, nodes
 from syncline.stores.tables.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
@@ -264,6 +265,18 @@ class SqliteEventStore:
         if gathered.stopped is None and len(places) == limit:
             return gathered._replace(stopped=places[-1])
         return gathered
+
+    # Digests
+
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests``."""
+        with self._db.reading() as cursor:
+            return digests.after(cursor, since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int) -> list[Digested]:
+        """See ``DigestStore.digests_by_id``."""
+        with self._db.reading() as cursor:
+            return digests.by_id(cursor, low, high, limit)
 
     @property
     def wants_checkpoint(self) -> bool:

@@ -27,7 +27,8 @@ from syncline.stores import (
     is_on_its_way,
     orphan_status,
 )
-from syncline.stores.tables import item_index
+from syncline.stores.digests import Digested
+from syncline.stores.tables import digests, item_index
 from syncline.stores.tables.database import Database, Schema, array, insert
 
 SCHEMA = Schema(
@@ -58,8 +59,10 @@ SCHEMA = Schema(
         CREATE INDEX outbox_by_item ON outbox (item, id);
         CREATE TABLE state (state TEXT NOT NULL);
         """
-        + item_index.TABLES
+        + item_index.TABLES,
+        "UPDATE entries SET digest = digest_of(entry) WHERE digest IS NULL AND entry IS NOT NULL",
     ],
+    {"digest_of": lambda entry: Entry.read(entry).event.digest},
 )
 
 
@@ -67,7 +70,7 @@ def _quoted(statuses: Sequence[str]) -> str:
     return ", ".join(f"'{status}'" for status in statuses)
 
 
-KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, entry)"
+KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, digest, entry)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING id, status"
 PUT = "INSERT INTO outbox"
 OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?"
@@ -84,6 +87,9 @@ FORGET = "DELETE FROM entries WHERE seq IN carray(?)"
 FORGET_NODES = "DELETE FROM nodes WHERE ref NOT IN (SELECT node FROM entries)"
 OTHERS = f"SELECT id FROM outbox WHERE item IN carray(?) AND +status IN ({_quoted(OF_OTHERS)})"
 LAST_LOCAL = f"SELECT id FROM outbox WHERE item = ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id DESC LIMIT 1"
+ON_THEIR_WAY = (
+    f"SELECT event FROM outbox WHERE id >= ? AND id <= ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id LIMIT ?"
+)
 LAST = "SELECT max(seq) FROM entries"
 KEEP_STATE = "UPDATE state SET state = ?"
 
@@ -197,6 +203,20 @@ class SqliteReplicaStore:
                 for event, status, seq, error in rows
             ]
 
+    def digests(self, since: int, limit: int) -> list[Digested]:
+        """See ``ReplicaStore.digests``."""
+        with self._db.reading() as cursor:
+            return digests.after(cursor, since, limit)
+
+    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
+        """See ``ReplicaStore.digests_by_id``."""
+        with self._db.reading() as cursor:
+            found = digests.by_id(cursor, low, high, limit)
+            waiting = [event for (event,) in cursor.execute(ON_THEIR_WAY, (low, high, limit))] if local else []
+        events = [Event.read(event) for event in waiting]
+        found += [Digested(0, event.key, event.digest, event.item) for event in events]
+        return sorted(found, key=lambda each: each.key)[:limit]
+
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
         keys = [stamps.key(id) for id in ids]
@@ -235,11 +255,11 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     refs = {node: cursor.execute(REF, (node,)).get for node in {event.node for event in events}}
     _take_out(cursor, [event.key for event in events], moved)
     rows = [
-        (entry.seq, entry.at, event.key, event.item, refs[event.node], event.n, entry.encoded)
+        (entry.seq, entry.at, event.key, event.item, refs[event.node], event.n, event.digest, entry.encoded)
         for entry, event in zip(entries, events, strict=True)
     ]
     insert(cursor, KEEP, rows)
-    late = [(item, seq, node, n) for seq, _, _, item, node, n, _ in rows if seq <= reach]
+    late = [(item, seq, node, n) for seq, _, _, item, node, n, *_ in rows if seq <= reach]
     item_index.add_late(cursor, late)
     return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
 
