@@ -118,6 +118,16 @@ def test_what_is_beside_the_entries_agrees_and_what_does_not_is_named(log):
 
 
 @pytest.mark.parametrize("store", FILES)
+def test_an_empty_log_has_its_epoch(store, tmp_path):
+    kind, reader, name = FILES[store]
+    with closing(kind(tmp_path / name, RECEIPTS)) as log:
+        head = log.head()
+    with closing(reader(tmp_path / name)) as opened:
+        assert opened.head() == head
+        assert opened.read(0, 10) == []
+
+
+@pytest.mark.parametrize("store", FILES)
 def test_it_works_beside_a_program_that_writes(store, tmp_path):
     command = [sys.executable, "-c", WRITER, tmp_path, store]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:

@@ -32,6 +32,7 @@ PANELS = {
     "Read and write a log": "log tail pull push export import",
     "Documents": "doc",
     "Administer": "spaces users keys acl audit config",
+    "Back up": "backup",
 }
 MODULES = {"logout": "login", "import": "imports", "doc": "document_history"}
 

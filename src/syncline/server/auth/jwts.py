@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from syncline.errors import TokenExpired, Unauthorized
+from syncline.server.ciphers import Ed25519PrivateKey
 
 MAX_CHARACTERS = 8_192
 LEEWAY_MS = 30_000

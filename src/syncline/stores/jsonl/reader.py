@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from syncline.core.log import Head, Receipts
-from syncline.errors import ForeignFile, StoreLocked
-from syncline.stores.jsonl import index
+from syncline.errors import StoreDamaged, StoreLocked
+from syncline.stores.jsonl import index, lines
 from syncline.stores.jsonl.events import JsonLinesEventStore
 from syncline.stores.jsonl.segments import INDEX, Place, Segments
 from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
@@ -36,9 +36,16 @@ class JsonLinesReader:
         """See ``LogReader.head``."""
         with self._db.reading() as cursor:
             reached = index.reached(cursor)
-        if reached is None:
-            raise ForeignFile(f"{self._segments.folder} is being made. Try again in a moment.")
-        return reached.mark.head
+        return self._begin() if reached is None else reached.mark.head
+
+    def _begin(self) -> Head:
+        """Where the log begins, while nothing of it is indexed."""
+        self._segments.look()
+        first = self._segments.bytes_of(1, 0, lines.LONGEST_BYTES).partition(b"\n")[0] + b"\n"
+        head = lines.read_head(first)
+        if head is None:
+            raise StoreDamaged(f"{self._segments.path(1)}, line 1: it does not read as the first line of this segment.")
+        return head
 
     def tail(self, seq: int) -> bytes | None:
         """See ``LogReader.tail``."""
