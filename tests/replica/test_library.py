@@ -123,7 +123,6 @@ class Desk:
         else:
             self.open()
 
-
     def cut(self):
         """What the log has up to some place is gone, and a base stands for it, as a server makes it."""
         folded = Folded(ITEM, self.bottom)
@@ -216,7 +215,7 @@ def test_a_document_goes_on_from_its_base(seed, policy):
             desk.cut()
         if desk.dice.random() < 0.3:
             assert encode(desk.library.document(ITEM)) == encode(desk.folded())
-            assert desk.library.fold(ITEM, desk.after()).value() == desk.folded().value()
+            assert desk.library.fold(ITEM, desk.after(), desk.bottom).value() == desk.folded().value()
             check_rest_of_history(desk)
 
 

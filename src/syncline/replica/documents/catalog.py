@@ -114,6 +114,8 @@ class Catalog:
         self._begins_anew = not is_like or self._place.reading != now.reading or self._place.seq > now.seq
         since = 0 if self._begins_anew else self._place.seq
         self._dirty.update(entry.event.item for entry in self._store.load(since) if is_op(entry.event))
+        if self._begins_anew:
+            self._dirty.update(base.item for base in self._store.bases() if base.state)
         known, local = self._index.local(), self._local()
         self._dirty.update(local if self._begins_anew else (item for item, _ in known.items() ^ local.items()))
         self._is_caught_up = True

@@ -6,7 +6,7 @@ index is brought up to date when somebody asks; the watchers are told when the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, overload
@@ -14,6 +14,7 @@ from typing import Any, overload
 from msgspec import UNSET
 
 from syncline.core import canonical, patterns
+from syncline.core.bases import Base
 from syncline.core.documents.document import Document
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM
@@ -72,14 +73,16 @@ class FindingReplica(Replica):
 
     def _fold(self, items: Sequence[str]) -> Iterator[tuple[str, Document]]:
         """Many documents that are not in memory, and need not stay there, from one walk through the log."""
+        bases = {base.item: base for base in self._store.bases(items)} if items else {}
         events: dict[str, list[Placed]] = {item: [] for item in items}
         for entry in self._store.load(items=items) if items else ():
             events[entry.event.item].append(Placed.of(entry))
         for each in self._store.outbox(*ON_ITS_WAY, items=items) if items else ():
             events[each.event.item].append(Placed(each.event))
         for item, placed in events.items():
-            self._schemas[item] = max((schema_of(each.event) for each in placed), default=0)
-            yield item, self.library.fold(item, placed)
+            base = bases.get(item)
+            self._schemas[item] = _schema((each.event for each in placed), base)
+            yield item, self.library.fold(item, placed, base)
 
     def _reading(self) -> str:
         return str(self._upcasts)
@@ -90,7 +93,7 @@ class FindingReplica(Replica):
         """The version of a document's format: the greatest of its events, or this program's if there are none."""
         with self._lock:
             if item not in self._schemas:
-                self._schemas[item] = max(map(schema_of, self.events(items=[item])), default=0)
+                self._schemas[item] = _schema(self.events(items=[item]), next(self._store.bases([item]), None))
             return self._schemas[item] or self._upcasts.version(item)
 
     def is_outdated(self, item: str) -> bool:
@@ -115,7 +118,7 @@ class FindingReplica(Replica):
         return super()._made(draft, *arguments)
 
     def _note_schemas(self, change: Change) -> None:
-        if change.forget or change.rewind is not None:
+        if change.forget or change.rewind is not None or change.part is not None or change.bases:
             self._schemas.clear()
         events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
         for event in events if self._schemas else ():
@@ -213,13 +216,23 @@ class FindingReplica(Replica):
             self._catalog.touch(touched)
             self._note_schemas(change)
             self._watched.note(changed)
+        if change.part is not None and change.part.is_last:
+            self._note_snapshot()
+
+    def _note_snapshot(self) -> None:
+        """All documents may show something else: what was aside a moment ago stands now."""
+        items = {base.item for base in self._store.bases() if base.state}
+        self._catalog.touch(items)
+        self._watched.note(items if self._watched else ())
 
     def _touched(self, change: Change) -> set[str]:
         """The items on which something happens."""
         events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
         items = {event.item for event in events if is_op(event)} | (set(change.forget) - {EVERYTHING})
+        items.update(base.item for base in change.bases)
         if EVERYTHING in change.forget:
             items.update(entry.event.item for entry in self._store.load() if is_op(entry.event))
+            items.update(base.item for base in self._store.bases() if base.state)
         if change.rewind is not None:
             items.update(entry.event.item for entry in self._store.load(change.rewind))
         if any(event.item == POLICIES_ITEM for event in events):
@@ -237,7 +250,7 @@ class FindingReplica(Replica):
         news.update(each.event.item for each in change.outbox if not is_on_its_way(each.status))
         if change.rewind is not None or EVERYTHING in change.forget:
             return touched
-        return touched - (quiet - news - set(change.forget))
+        return touched - (quiet - news - set(change.forget) - {base.item for base in change.bases})
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -276,3 +289,8 @@ class FindingReplica(Replica):
         with self._lock:
             self._catalog.close()
             super().close()
+
+
+def _schema(events: Iterable[Event], base: Base | None) -> int:
+    """The version of a document's format; 0 if there is nothing of it."""
+    return max([base.schema or FIRST_SCHEMA if base else 0, *map(schema_of, events)])

@@ -136,9 +136,8 @@ class Library:
         shelf.add(placed, has_changed=has_changed)
         self._turn(shelf)
 
-    def fold(self, item: str, events: Iterable[Placed]) -> Document:
+    def fold(self, item: str, events: Iterable[Placed], base: Base | None) -> Document:
         """The document of these events, which are all of an item after its base; it is not kept in memory."""
-        base = self._source.base(item)
         document = Document(item) if base is None else document_of(base)
         for placed in events:
             document.fold(placed.event, policy=self._policies.of(item, placed.seq or None))

@@ -254,12 +254,20 @@ class LiveDocument(Reading):
         """The number of the last revision; 0 if there is none."""
         return self._replica.past(lambda library: library.revision(self.item))
 
+    @property
+    def first_revision(self) -> int:
+        """The number with which ``history`` begins: 1, or more in a replica that began from a snapshot."""
+        return self._replica.past(lambda library: library.first_revision(self.item))
+
     def history(self, *, after: int = 0, limit: int | None = None) -> list[Revision]:
-        """The revisions with numbers beyond ``after``, ascending."""
+        """The revisions with numbers beyond ``after``, ascending, from ``first_revision`` on."""
         return self._replica.past(lambda library: library.revisions(self.item, after=after, limit=limit))
 
     def at(self, revision: int | None = None, *, seq: int | None = None, time: int | None = None) -> PastDocument:
-        """The document as it was at a revision, a seq of the log, or a time (ms since 1970). Raises NotFound."""
+        """The document as it was at a revision, a seq of the log, or a time (ms since 1970).
+
+        Raises NotFound, or HistoryExpired for what was before the history that is here.
+        """
         if sum(bound is not None for bound in (revision, seq, time)) != 1:
             raise TypeError("at() takes a revision, a seq or a time.")
         document, number = self._replica.past(
@@ -273,7 +281,10 @@ class LiveDocument(Reading):
         return diff(self.at(one).wire if one else None, after)
 
     def undo(self) -> bool:
-        """Undoes this user's last standing edit, leaving what others changed since; False if there is none."""
+        """Undoes this user's last standing edit, leaving what others changed since; False if there is none.
+
+        Raises HistoryExpired if there may be one before the history that is here.
+        """
         return self._replica.step(self.item, "undo")
 
     def redo(self) -> bool:

@@ -1,0 +1,86 @@
+"""What a replica does with bases: it takes a snapshot in place of entries, and knows what they stand for.
+
+Up to its horizon a replica has no history. What it recorded itself and no server has answered stays, and merges; what a
+server answers with a seq up to there is in the bases, so nothing more comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from syncline.core.beginning import Take
+from syncline.core.events import Event
+from syncline.core.messages import Page
+from syncline.core.stamps import NIL_ID
+from syncline.stores import EVERYTHING, Change, Outboxed, Part, ReplicaState, ReplicaStore
+
+OF_OTHERS = ("heard", "orphan", "unvouched")
+
+
+def taken(store: ReplicaStore, take: Take) -> Change:
+    """Keeps a part aside, or puts the snapshot in place of all that is held up to its seq."""
+    state = store.state()
+    part = Part(bases=take.part.bases, is_first=take.is_first, is_last=take.is_last)
+    state = replace(state, stamp=max([state.stamp, *(base.last for base in part.bases)]))
+    if not take.is_last:
+        return Change(part=part, state=state)
+    seq, cursor = take.part.seq, take.part.cursor
+    acked = [each.event for each in store.outbox("acked") if (each.seq or 0) <= seq]
+    held = (entry.event for entry in store.load())
+    mine = [max((event.id for event in events if event.node == state.node), default=NIL_ID) for events in (held, acked)]
+    return Change(
+        rewind=seq if state.seq > seq else None,
+        forget=[EVERYTHING] if state.horizon or next(store.load(limit=1), None) else (),
+        part=part,
+        entries=take.entries,
+        drop=[event.id for event in acked],
+        state=replace(
+            state,
+            seq=seq,
+            cursor=cursor,
+            cursors=((seq, cursor),),
+            stamp=max([state.stamp, *(entry.event.id for entry in take.entries)]),
+            forgotten=max([state.forgotten, *mine]),
+            horizon=seq,
+        ),
+    )
+
+
+def after_page(state: ReplicaState, page: Page) -> ReplicaState:
+    """The state once a page's bases stand, and what it forgets is gone."""
+    horizon = 0 if EVERYTHING in page.forget else state.horizon
+    return replace(
+        state,
+        horizon=max([horizon, *(base.seq for base in page.bases)]),
+        stamp=max([state.stamp, *(base.last for base in page.bases)]),
+    )
+
+
+def is_in_bases(state: ReplicaState, seq: int | None) -> bool:
+    """Whether what the log has at a seq is known without its entry."""
+    return 0 < (seq or 0) <= min(state.horizon, state.seq)
+
+
+def covered(store: ReplicaStore) -> list[Outboxed]:
+    """Others' local events that are in a base: the log has them, and nobody need give or hear them any more."""
+    waiting = store.outbox(*OF_OTHERS) if store.state().horizon else []
+    bases = {base.item: base for base in store.bases(sorted({each.event.item for each in waiting}))} if waiting else {}
+    known = ((each, bases.get(each.event.item)) for each in waiting)
+    return [each for each, base in known if base is not None and base.covers(each.event.node, each.event.n)]
+
+
+def newest_id(store: ReplicaStore, ids: Iterable[str]) -> str:
+    """The greatest of some ids and of those in the log, as far as it is here."""
+    entries = (entry.event.id for entry in store.load())
+    return max([*ids, *entries, *(base.last for base in store.bases())])
+
+
+def confirmed(store: ReplicaStore, node: str, items: set[str]) -> dict[str, dict[str, int]]:
+    """The last counter of a node on each of several items, as a clock of that node alone."""
+    chosen = sorted(items) if len(items) < 100 else ()
+    clocks = {base.item: {node: base.clock[node]} for base in store.bases(chosen) if node in base.clock}
+    events: Iterable[Event] = (entry.event for entry in store.load(items=chosen))
+    clocks |= {event.item: {node: event.n} for event in events if event.node == node}
+    return {item: clock for item, clock in clocks.items() if item in items}
