@@ -13,10 +13,11 @@ from contextlib import closing, contextmanager
 import pytest
 
 from syncline.core.admission import Submission
+from syncline.core.erasure import erased_entry
 from syncline.core.log import Receipts
 from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreDamaged, StoreLocked
 from syncline.stores import load
-from syncline.stores.jsonl import JsonLinesEventStore, JsonLinesLogs
+from syncline.stores.jsonl import JsonLinesEventStore, JsonLinesLogs, rewriting
 from syncline.stores.jsonl.lines import read_head
 from syncline.stores.jsonl.scan import Mark, Scan
 from syncline.testing import AdoptionContract, Author, LogStoreContract
@@ -27,11 +28,15 @@ FIRST = f"{1:016}.jsonl"
 
 
 class TestJsonLinesEventStore(LogStoreContract, AdoptionContract):
+    drops = False
+
     def make(self, directory, epoch, receipts):
         return JsonLinesEventStore(directory / "log.jsonl", receipts)
 
 
 class TestJsonLinesEventStoreOfShortSegments(LogStoreContract, AdoptionContract):
+    drops = False
+
     def make(self, directory, epoch, receipts):
         return JsonLinesEventStore(directory / "log.jsonl", receipts, segment_bytes=4_000, index_run=70)
 
@@ -446,3 +451,15 @@ def test_a_segment_for_which_there_is_no_room_is_not_begun(folder):
         assert [path.name for path in folder.glob("*.jsonl")] == [FIRST]
         assert push(store, Author("other").events(1)).outcomes == [[11]]
     assert len(read(folder)) == 11
+
+
+def test_a_segment_that_was_written_anew_before_a_crash_is_indexed_anew(tmp_path):
+    with closing(JsonLinesEventStore(tmp_path / "log", RECEIPTS)) as store:
+        store.append([Submission(Author().events(20), "ann")], now_ms=START_MS)
+        entries = list(load(store))
+    gone = {entry.seq: erased_entry(entry) for entry in entries[3:9]}
+    rewriting.rewrite(tmp_path / "log" / f"{1:016}.jsonl", {seq: entry.encoded for seq, entry in gone.items()})
+    (tmp_path / "log" / "index.stale").touch()
+    with closing(JsonLinesEventStore(tmp_path / "log", RECEIPTS)) as store:
+        assert [each.encoded for each in load(store)] == [gone.get(each.seq, each).encoded for each in entries]
+        assert not (tmp_path / "log" / "index.stale").exists()

@@ -29,12 +29,16 @@ SMAPS = Path("/proc/self/smaps")
 
 
 class TestLmdbEventStore(LogStoreContract, AdoptionContract):
+    keeps_old_pages = True
+
     def make(self, directory, epoch, receipts):
         return LmdbEventStore(directory / "log.lmdb", receipts)
 
 
 class TestLmdbEventStoreOfShortRuns(LogStoreContract, AdoptionContract):
     """In a map that is too small from the beginning."""
+
+    keeps_old_pages = True
 
     def make(self, directory, epoch, receipts):
         return LmdbEventStore(directory / "log.lmdb", receipts, index_run=70, map_bytes=TINY)

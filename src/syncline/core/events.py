@@ -133,7 +133,7 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         return named
 
 
-class Entry(msgspec.Struct, frozen=True, dict=True):
+class Entry(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """An event in a log: ``seq``, the server's time ``at`` in milliseconds, and its ``receipt``.
 
     That of an erased event carries its ``digest`` (base64url), which the erased form does not have.
@@ -142,14 +142,14 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
     seq: int
     at: int
     receipt: str
-    raw: Raw = msgspec.field(name="event")
     digest: str | UnsetType = UNSET
+    raw: Raw = msgspec.field(name="event")
 
     @classmethod
     def of(cls, seq: int, at: int, receipt: str, event: Event) -> Entry:
         """The entry of an event at hand."""
         digest = digest_text(event.digest) if event.is_erased else UNSET
-        entry = cls(seq, at, receipt, Raw(event.body), digest)
+        entry = cls(seq=seq, at=at, receipt=receipt, digest=digest, raw=Raw(event.body))
         entry.__dict__["event"] = event
         return entry
 
@@ -168,14 +168,17 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def encoded(self) -> bytes:
-        """The form in which an entry is stored and sent: seq, at, receipt, and the event in canonical form."""
-        plain = encode_entry(self.seq, self.at, self.receipt.encode(), bytes(self.raw))
-        return plain if self.digest is UNSET else b'%b,"digest":"%b"}' % (plain[:-1], self.digest.encode())
+        """The form in which an entry is stored and sent: seq, at, receipt, and the event's canonical form last."""
+        digest = b"" if self.digest is UNSET else b',"digest":"%b"' % self.digest.encode()
+        return _ENTRY % (self.seq, self.at, self.receipt.encode(), digest, bytes(self.raw))
+
+
+_ENTRY = b'{"seq":%d,"at":%d,"receipt":"%b"%b,"event":%b}'
 
 
 def encode_entry(seq: int, at: int, receipt: bytes, body: bytes) -> bytes:
     """An entry as it is stored and sent, of an event that is not erased."""
-    return b'{"seq":%d,"at":%d,"receipt":"%b","event":%b}' % (seq, at, receipt, body)
+    return _ENTRY % (seq, at, receipt, b"", body)
 
 
 def digest_text(digest: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from threading import Lock
@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from msgspec import UNSET
 
 from syncline.core.admission import Submission
+from syncline.core.bases import Base
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Placed
@@ -63,6 +64,10 @@ class Source:
     def holds(self, id: str) -> bool:
         """Whether the log holds an event; nobody asks, as nothing is pending here."""
         return True
+
+    def base(self, item: str) -> Base | None:
+        """None: the log has its beginning."""
+        return None
 
     def place(self) -> tuple[int, int]:
         """The head."""
@@ -155,6 +160,10 @@ class Documents:
             if not self._followers[item]:
                 del self._followers[item], self.news[item]
 
+    async def forget(self, items: Collection[str]) -> None:
+        """Lets go of what was made of these items, in memory, and of all snapshots on the disk: they are made again."""
+        await self._run(self._forget, items)
+
     def _turn(self, item: str) -> asyncio.Lock:
         """The lock of an item: whoever looks at it or writes it waits for the others."""
         lock = self._turns.get(item)
@@ -177,6 +186,12 @@ class Documents:
 
     def _looked(self, item: str, function: Callable[[Library], T]) -> T:
         return function(self._up_to_date(item))
+
+    def _forget(self, items: Collection[str]) -> None:
+        for item in items:
+            self._up_to_date(item).let_go(item)
+        if self._snapshots is not None:
+            self._snapshots.forget()  # all of them: only that leaves no byte on the disk
 
     def _draft(self, item: str, change: Change) -> tuple[Submission | None, bool]:
         """The event to be committed, None if there is nothing to do; and whether there is a document."""

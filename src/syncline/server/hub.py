@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from syncline.core.access.views import View
 from syncline.core.cursors import Cursor, CursorCodec, Stand
+from syncline.core.erasure import ERASURES
 from syncline.core.log import Head, Row
 from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
@@ -35,12 +36,20 @@ class Hub:
     def announce(self, rows: Sequence[Row], head: Head) -> None:
         """Takes the rows of a commit and wakes all who wait."""
         self.head = head
+        if any(row.event.item == ERASURES for row in rows):
+            self._clear()  # who was behind reads from the store, where nothing of it is left
+            self.wake()
+            return
         self._rows += rows
         self._size += sum(len(row.encoded) for row in rows)
         self._frames.clear()
         if len(self._rows) > RECENT_ENTRIES or self._size > RECENT_BYTES:
             self._trim()
         self.wake()
+
+    def _clear(self) -> None:
+        self._rows, self._size = [], 0
+        self._frames.clear()
 
     def _trim(self) -> None:
         """Drops the older half, so that trimming is rare."""

@@ -130,4 +130,6 @@ class Reader(Standing):
     async def _part(self, place: Place, limit: int) -> Part:
         """The next page. Call it when the place knows the rules of now: what is announced later is not in it."""
         until = self.space.hub.head.seq
-        return await self.space.run(reading.part, self.space.store, self._view_of, place, limit, until)
+        return await self.space.run(
+            reading.part, self.space.store, self._view_of, place, limit, until, self.space.erasures
+        )

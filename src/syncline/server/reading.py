@@ -13,13 +13,15 @@ from typing import NamedTuple
 from syncline.core.access.state import Access
 from syncline.core.access.views import View, differences
 from syncline.core.cursors import Cursor, Stand, Way
+from syncline.core.erasure import ERASURES, Erasures, erased_entry, events_of
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
-from syncline.stores import EVERYTHING, LogStore
+from syncline.stores import EVERYTHING, LogStore, load
 from syncline.stores.tables.item_index import just_before
 
+NOTHING_ERASED = Erasures()
 ITEMS = 1_000
 """Items of a difference that are looked at for one page."""
 
@@ -72,15 +74,26 @@ def turned(view_of: ViewOf, place: Place, stand: Stand) -> Place:
     return place._replace(cursor=cursor._replace(stand=stand, way=cursor.way or Way(old)))
 
 
-def part(store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int) -> Part:
-    """The next page for a reader, up to a seq."""
+def part(
+    store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int, erasures: Erasures = NOTHING_ERASED
+) -> Part:
+    """The next page for a reader, up to a seq; past an act of erasure it brings what that has left."""
     cursor, view = place.cursor, place.view
     if cursor.way is not None:
         return _difference(store, view_of(cursor.way.old), view, cursor, limit)
-    found = store.slice(cursor.seq, view=view, until=until, limit=limit)
+    act, *others = [*erasures.between(cursor.seq, until), until + 1]
+    found = store.slice(cursor.seq, view=view, until=others[0] - 1 if others else until, limit=limit)
     forget = (EVERYTHING,) if place.is_lost else ()
+    late = _erased(store, view, act, cursor.seq) if act <= found.seq else b""
     reached = cursor._replace(seq=found.seq, tail=found.tail)
-    return Part(found.encoded, reached, found.length, found.more, forget=forget)
+    return Part(found.encoded, reached, found.length, found.more or found.seq < until, late, forget)
+
+
+def _erased(store: LogStore, view: View, seq: int, since: int) -> bytes:
+    """What an act has left of entries that a reader holds."""
+    (act,) = load(store, seq - 1, items=[ERASURES], limit=1)
+    held = [entry for entry in store.find(events_of(act.event)) if entry.seq <= since and view.shows(entry.event.item)]
+    return b",".join(erased_entry(entry).encoded for entry in held)
 
 
 def _difference(store: LogStore, old: View, new: View, cursor: Cursor, limit: int) -> Part:

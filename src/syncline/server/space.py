@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from syncline.core.access.state import OPEN, ROOT, SYSTEM_ITEMS, Access
 from syncline.core.admission import Submission
 from syncline.core.cursors import CursorCodec
+from syncline.core.erasure import ERASURES, Erasures
 from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
@@ -72,6 +73,7 @@ class Space:
         documents_bytes: int = BUDGET_BYTES,
         terms: Terms = NO_TERMS,
         on_stored: Callable[[str, int], None] = lambda name, seq: None,
+        erasures: Erasures | None = None,
     ) -> None:
         """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take.
 
@@ -98,6 +100,8 @@ class Space:
             on_stored=partial(on_stored, name),
             on_replaced=self._on_replaced,
         )
+        self.erasures = erasures or Erasures()
+        """What was erased; it knows of all that was announced."""
         self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
         self.presences = Presences()
         self._reviewed = self.access  # as of when it was looked who may see whose presence
@@ -112,6 +116,9 @@ class Space:
         self._has_heard = False
 
     def _announce(self, rows: Sequence[Row], head: Head) -> None:
+        for row in rows:
+            if row.event.item == ERASURES:
+                self.erasures.note(row.seq, row.event)
         self.documents.note(rows, head)
         self.hub.announce(rows, head)
         if self.access is not self._reviewed:
@@ -227,6 +234,14 @@ class Space:
         self._authority.close()
         self.documents.close()
         self.store.close()
+
+
+def read_erasures(store: EventStore) -> Erasures:
+    """What was erased, from the log."""
+    erasures = Erasures()
+    for entry in load(store, items=[ERASURES]):
+        erasures.note(entry.seq, entry.event)
+    return erasures
 
 
 def read_access(store: EventStore, seq: int | None = None) -> Access:

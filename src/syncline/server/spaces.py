@@ -16,14 +16,16 @@ from msgspec import structs
 
 from syncline.core.access.state import Access
 from syncline.core.cursors import CursorCodec
+from syncline.core.erasure import Erasures
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.closings import Closings
+from syncline.server.erasing import make_up
 from syncline.server.register.spaces import SpaceState
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
-from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access
+from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access, read_erasures
 from syncline.stores import Logs, LogStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteSnapshotStore
@@ -103,7 +105,7 @@ class Spaces:
             await asyncio.to_thread(exists, name)
             await self._closings.ended(name)
             await self._make_room()
-            store, access, terms = await asyncio.to_thread(self._open_log, name)
+            store, access, erasures, terms = await asyncio.to_thread(self._open_log, name)
             snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
             space = Space(
                 name,
@@ -116,15 +118,24 @@ class Spaces:
                 self._documents_bytes,
                 terms,
                 self._note_stored,
+                erasures,
             )
             self._open[name] = space
+            await self._erase_again(space)
             self._resolving.join(space)
 
-    def _open_log(self, name: str) -> tuple[LogStore, Access, Terms]:
+    async def _erase_again(self, space: Space) -> None:
+        """What breaks off here is begun anew at the next opening."""
+        try:
+            await make_up(space, self._registry.erasures)
+        except SynclineError as error:
+            log.warning("what was erased in the space %s may be there yet: %s", space.name, error.message)
+
+    def _open_log(self, name: str) -> tuple[LogStore, Access, Erasures, Terms]:
         """The log, and what holds there. Raises SpaceDeleted if the space was deleted meanwhile, by another server."""
         store = self._logs.open(name)
         try:
-            return store, read_access(store), self._terms_of(name)
+            return store, read_access(store), read_erasures(store), self._terms_of(name)
         except BaseException as error:
             store.close()
             if isinstance(error, SpaceDeleted):  # opening the log may have made it anew

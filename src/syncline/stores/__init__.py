@@ -19,10 +19,12 @@ from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import NodeState, Outcome, Submission
 from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
+from syncline.core.gifts import Voucher
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import Head, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.stamps import NIL_ID
+from syncline.stores.bases import BaseStore
 from syncline.stores.digests import Digested, DigestStore
 
 __all__ = [
@@ -34,15 +36,15 @@ __all__ = [
     "LogStore",
     "Logs",
     "Outboxed",
+    "Part",
     "ReplicaState",
     "ReplicaStore",
     "SharedLogs",
-    "Part",
     "Slice",
     "are_late",
     "is_on_its_way",
     "load",
-    "orphan_status",
+    "lost",
 ]
 
 
@@ -121,7 +123,7 @@ class Gathered(NamedTuple):
     stopped: tuple[str, int] | None
 
 
-class LogStore(EventStore, DigestStore, Protocol):
+class LogStore(EventStore, BaseStore, DigestStore, Protocol):
     """A space's log that a server runs on: it writes there itself, answers by item, and may share it with others."""
 
     is_shared: bool
@@ -154,6 +156,12 @@ class LogStore(EventStore, DigestStore, Protocol):
         They lead there to the epoch, seq and tail of ``then``, and go on where this log ends; an empty log takes the
         epoch, too. Nothing is judged. Raises EpochChanged, CursorReset if they do not go on here, or StoreDamaged if
         they do not lead there; then nothing is stored. Only for a log that no server has open.
+        """
+
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """Puts erased entries in place of those of the same seq and id, durably; with others nothing is done.
+
+        What was erased is gone from the disk when the next call returns that has no ``more`` to follow it.
         """
 
     @property
@@ -242,6 +250,8 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns of the actions that the credentials were limited to then; none: not limited."""
     items: tuple[str, ...] = ()
     """The same of items."""
+    horizon: int = 0
+    """Up to this seq what there is may be in bases, without its entries; 0: the replica has the log's beginning."""
     traces: bool = False
     """Whether bytes of what was forgotten may still be on the disk. Only the store knows, as with ``rewritten``."""
 
@@ -250,28 +260,38 @@ class Outboxed(NamedTuple):
     """A local event that is not an entry yet.
 
     ``status`` is ``pending`` (to be pushed), ``acked`` (its entry is on its way), ``heard`` (another's, from a peer),
-    ``refused`` (with an ``error`` object), or ``orphan`` (was an entry of a log that was rolled back). ``seq`` is where
-    horizon: int = 0
-    """Up to this seq what there is may be in bases, without its entries; 0: the replica has the log's beginning."""
-    a log holds it or, when that log was rolled back, has held it: others may know the event under its id; 0 if these
-    others are peers alone.
+    ``refused`` (with an ``error`` object), ``orphan`` (was an entry of a log that was rolled back, and is to be given
+    back) or ``unvouched`` (the same, but the log did not take it, with the ``error``). ``seq`` is where a log holds it
+    or, when that log was rolled back, has held it: others may know the event under its id; 0 if these others are peers
+    alone. ``voucher`` is what remains of the entry that it was.
     """
 
     event: Event
     status: str = "pending"
     seq: int | None = None
     error: Mapping[str, Any] | None = None
+    voucher: Voucher | None = None
+
+    @property
+    def loose(self) -> Entry:
+        """The event as it is given to others: an entry without a seq, time and receipt."""
+        return Entry.of(0, 0, "", self.event)
+
+    @classmethod
+    def lost(cls, entry: Entry, epoch: str | None) -> Outboxed:
+        """What becomes of an entry when its log is rolled back."""
+        return cls(entry.event, "orphan", entry.seq, None, Voucher.of(epoch, entry))
 
 
-def orphan_status(event: Event, user: str | None) -> str:
-    """What becomes of an entry that was rolled back: one's own is pushed again, another's is kept."""
-    return "pending" if event.user == user else "orphan"
+def lost(acked: Outboxed) -> Outboxed:
+    """What becomes of an event that was acknowledged by a log that does not hold it any more."""
+    return acked._replace(status="pending" if acked.voucher is None else "orphan")
 
 
-ON_ITS_WAY = ("acked", "heard", "pending")
-"""Statuses of local events that count as part of their items: they will be, or are, in the server's log."""
-OF_OTHERS = ("heard", "orphan")
-"""Statuses of local events that go when their items are forgotten."""
+ON_ITS_WAY = ("acked", "heard", "orphan", "pending", "unvouched")
+"""Statuses of local events that count as part of their items: they will be, or are, or were in the server's log."""
+OF_OTHERS = ("heard", "orphan", "unvouched")
+"""Statuses of local events that go when their items are forgotten, unless they are this replica's own user's."""
 
 
 def is_on_its_way(status: str) -> bool:
@@ -290,11 +310,21 @@ def are_late(entries: Sequence[Entry], held: Mapping[int, bytes], last: int) -> 
     return bool(moved) or any(held.get(entry.seq) != entry.encoded for entry in late)
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a snapshot that is being taken. What has come of it waits aside, and nobody sees it before the end."""
+
+    bases: Sequence[Base]
+    is_first: bool
+    """What waited before is of no use any more, and goes."""
+    is_last: bool
+    """All that waits, this part included, takes the place of the bases there are."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic change of a replica. The parts are carried out in the order in which they stand here."""
 
     rewind: int | None = None
-    """Entries above this seq become orphans; those of this replica's own user become pending again."""
+    """Entries above this seq become orphans."""
     forget: Sequence[str] = ()
     """Items whose entries and bases are deleted, with what was heard of them and orphans; ``EVERYTHING`` among them
     deletes all entries and bases. Other events stay: those of this replica's own user, and (of ``EVERYTHING``) what was
@@ -314,16 +344,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     """Another change follows soon. What was forgotten is gone from the disk (no byte of it is left in any file) when
     the next commit returns that does not say so."""
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a snapshot that is being taken. What has come of it waits aside, and nobody sees it before the end."""
-
-    bases: Sequence[Base]
-    is_first: bool
-    """What waited before is of no use any more, and goes."""
-    is_last: bool
-    """All that waits, this part included, takes the place of the bases there are."""
-
 
 
 class ReplicaStore(Protocol):
@@ -349,20 +369,6 @@ class ReplicaStore(Protocol):
         ``items`` are literals or prefixes with one trailing ``*``; none means all. Events of others are not touched.
         """
 
-    def digests(self, since: int, limit: int) -> list[Digested]:
-        """The first entries after a seq, in order of their seqs."""
-
-    def digests_by_id(self, low: bytes, high: bytes, limit: int, *, local: bool = False) -> list[Digested]:
-        """The first entries from one key to another, both included, in order of their keys.
-
-        ``local``: events of the outbox that are on their way, too, with seq 0.
-        """
-
-    def holds(self, ids: Iterable[str]) -> set[str]:
-        """Which of these ids are entries or in the outbox."""
-
-    def close(self) -> None:
-        """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""
     def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
         """The bases of items that fit these patterns (none means all), in order of their items."""
 
@@ -381,3 +387,8 @@ class ReplicaStore(Protocol):
         That is all but what was refused, as entries without a seq, time and receipt.
         """
 
+    def holds(self, ids: Iterable[str]) -> set[str]:
+        """Which of these ids are entries or in the outbox."""
+
+    def close(self) -> None:
+        """Closes the store; closing twice does nothing. Other calls then raise StoreClosed."""

@@ -14,6 +14,8 @@ from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.adoption import adopt, nodes_after
+from syncline.core.bases import Base
+from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
@@ -29,13 +31,13 @@ from syncline.stores import (
     Change,
     Gathered,
     Outboxed,
+    Part,
     ReplicaState,
     Slice,
     are_late,
-    Part,
     is_on_its_way,
-    orphan_status,
 )
+from syncline.stores.bases import MemoryBases, Point, Points
 from syncline.stores.digests import Digested
 
 __all__ = ["MemoryEventStore", "MemoryReplicaStore"]
@@ -59,6 +61,8 @@ class MemoryEventStore:
         self._nodes: dict[str, NodeState] = {}
         self._last_n: dict[tuple[str, str], int] = {}
         self._last_seq: dict[str, int] = {}
+        self._stubs: dict[int, Stub] = {}
+        self._bases = MemoryBases()
         self._lock = RLock()
         self._closed = False
 
@@ -98,9 +102,9 @@ class MemoryEventStore:
         items = {item for item in self._last_seq if item[0] != "."}
         return Room(quotas, events=self._head.seq, bytes=self.size(), items=items)
 
-    def _event(self, id: str) -> Event | None:
+    def _event(self, id: str) -> Held | None:
         seq, _ = self._known.get(stamps.key(id), (0, b""))
-        return self._rows[seq - 1].event if seq else None
+        return self._stubs.get(seq) or self._rows[seq - 1].event if seq else None
 
     def slice(
         self,
@@ -118,7 +122,7 @@ class MemoryEventStore:
             size, seq = 0, since
             end = self._head.seq if until is None else min(until, self._head.seq)
             for row in self._rows[since : min(since + SCANNED_ROWS, end)]:
-                if view.shows(row.event.item):
+                if row.encoded and view.shows(row.event.item):
                     size += len(row.encoded) + 1
                     if len(found) == limit or (found and size > max_bytes):
                         break
@@ -134,7 +138,7 @@ class MemoryEventStore:
     def size(self) -> int:
         """See ``EventStore.size``."""
         self._check_open()
-        return sum(len(row.event.body) for row in self._rows)
+        return sum(len(row.event.body) for row in self._rows if row.encoded)
 
     def tail(self, seq: int) -> bytes | None:
         """See ``EventStore.tail``."""
@@ -173,7 +177,8 @@ class MemoryEventStore:
         with self._lock:
             self._check_open()
             places = [self._known.get(key) for key in {stamps.key(id) for id in ids}]
-            return [Entry.read(self._rows[place[0] - 1].encoded) for place in places if place is not None]
+            rows = [self._rows[place[0] - 1] for place in places if place is not None]
+            return [Entry.read(row.encoded) for row in rows if row.encoded]
 
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
         """See ``LogStore.items``."""
@@ -189,7 +194,7 @@ class MemoryEventStore:
             found: list[bytes] = []
             size, last = 0, None
             for item in items:
-                rows = [row for row in self._rows[since:until] if row.event.item == item]
+                rows = [row for row in self._rows[since:until] if row.encoded and row.event.item == item]
                 for row in rows:
                     size += len(row.encoded) + 1
                     if len(found) == limit or (found and size > max_bytes):
@@ -207,6 +212,57 @@ class MemoryEventStore:
             self._nodes |= nodes_after(self._nodes, [row.event for row in rows])
             self._keep(rows)
             return self._head
+
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """See ``LogStore.rewrite``."""
+        with self._lock:
+            self._check_open()
+            for entry in entries:
+                row = self._rows[entry.seq - 1]
+                if row.encoded and row.event.id == entry.event.id:
+                    self._rows[entry.seq - 1] = row._replace(event=entry.event, encoded=entry.encoded)
+
+    # Bases
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        self._check_open()
+        return self._bases.points()
+
+    def stage(self, bases: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        with self._lock:
+            self._check_open()
+            self._bases.stage(bases, is_first=is_first)
+
+    def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
+        """See ``BaseStore.keep_staged``."""
+        with self._lock:
+            self._check_open()
+            self._bases.keep_staged(point, is_floor=is_floor)
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        with self._lock:
+            self._check_open()
+            return self._bases.bases(point, after, limit, is_floor=is_floor)
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``."""
+        with self._lock:
+            self._check_open()
+            return self._bases.base(item)
+
+    def drop(self) -> bool:
+        """See ``BaseStore.drop``."""
+        with self._lock:
+            self._check_open()
+            since, until = self._bases.next_to_drop()
+            for row in self._rows[since:until]:
+                if row.encoded and self._bases.stands_for(row.event.item, row.seq):
+                    self._rows[row.seq - 1] = row._replace(encoded=b"")
+                    self._stubs[row.seq] = Stub(row.event.item)
+            return self._bases.note_dropped(until)
 
     # Digests
 
@@ -244,6 +300,8 @@ class MemoryReplicaStore:
         self._state = ReplicaState(node=node)
         self._entries: dict[int, Entry] = {}
         self._seqs: dict[str, int] = {}
+        self._bases: dict[str, Base] = {}
+        self._aside: dict[str, Base] = {}
         self._outbox: dict[str, Outboxed] = {}
         self._outbox_ids: defaultdict[str, set[str]] = defaultdict(set)  # by item
         self._in_order: list[Digested] | None = None  # by key: entries, and what is on its way
@@ -261,6 +319,8 @@ class MemoryReplicaStore:
                 self._rewind(change.rewind, moved)
             if change.forget:
                 rewrites |= self._forget(change.forget, moved)
+            rewrites |= self._take(change.part) or bool(change.bases)
+            self._bases.update((base.item, base) for base in change.bases)
             if change.entries:
                 rewrites |= self._are_late(change.entries)
             for entry in change.entries:
@@ -287,6 +347,12 @@ class MemoryReplicaStore:
         seqs = sorted(seq for seq, entry in self._entries.items() if seq > since and wanted(entry.event.item))
         return iter([self._entries[seq] for seq in seqs[:limit]])
 
+    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
+        """See ``ReplicaStore.bases``."""
+        self._check_open()
+        names = filter(matcher(items), self._bases) if any("*" in pattern for pattern in items) or not items else items
+        return iter([self._bases[item] for item in sorted(set(names)) if item in self._bases])
+
     def outbox(
         self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
     ) -> list[Outboxed]:
@@ -310,6 +376,16 @@ class MemoryReplicaStore:
                 self._in_order = sorted(held, key=_by_key)
             start, end = bisect_left(self._in_order, low, key=_by_key), bisect_right(self._in_order, high, key=_by_key)
             return [each for each in self._in_order[start:end] if local or each.seq][:limit]
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """See ``ReplicaStore.find``."""
+        self._check_open()
+        with self._lock:
+            wanted = sorted(set(ids))
+            held = {id: self._entries[self._seqs[id]] for id in wanted if id in self._seqs}
+            local = [self._outbox[id] for id in wanted if id in self._outbox]
+            held |= {each.event.id: each.loose for each in local if each.status != "refused"}
+            return [held[id] for id in wanted if id in held]
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
@@ -342,8 +418,6 @@ class MemoryReplicaStore:
     def _forget(self, items: Collection[str], moved: Counter[str]) -> bool:
         """Deletes the entries of items, and their orphans; whether there were any."""
         if EVERYTHING in items:
-        self._bases: dict[str, Base] = {}
-        self._aside: dict[str, Base] = {}
             had_bases = bool(self._bases)
             self._bases.clear()
             return self._remove(list(self._entries)) or had_bases
@@ -371,14 +445,11 @@ class MemoryReplicaStore:
         orphans = [self._entries[each] for each in gone]
         self._remove(gone)
         for entry in orphans:
-            status = orphan_status(entry.event, self._state.user)
-            self._put(Outboxed(entry.event, status, entry.seq), moved)
+            self._put(Outboxed.lost(entry, self._state.epoch), moved)
 
     def _remove(self, seqs: Collection[int]) -> bool:
         for seq in seqs:
             del self._seqs[self._entries.pop(seq).event.id]
-            rewrites |= self._take(change.part) or bool(change.bases)
-            self._bases.update((base.item, base) for base in change.bases)
         return bool(seqs)
 
     def _put(self, outboxed: Outboxed, moved: Counter[str]) -> bool:
@@ -405,12 +476,6 @@ class MemoryReplicaStore:
         return outboxed
 
     def _check_open(self) -> None:
-    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
-        """See ``ReplicaStore.bases``."""
-        self._check_open()
-        names = filter(matcher(items), self._bases) if any("*" in pattern for pattern in items) or not items else items
-        return iter([self._bases[item] for item in sorted(set(names)) if item in self._bases])
-
         if self._closed:
             raise StoreClosed("The store was closed.")
 

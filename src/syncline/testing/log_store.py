@@ -19,7 +19,9 @@ from syncline.core.patterns import matcher
 from syncline.core.stamps import NIL_ID
 from syncline.errors import Forbidden, NodeConflict, StoreClosed
 from syncline.stores import Gathered, LogStore, load
+from syncline.testing.base_store import BaseStoreContract
 from syncline.testing.digests import LogDigestsContract
+from syncline.testing.erasing import ErasingContract
 from syncline.testing.event_store import EPOCH, RECEIPTS, EventStoreContract
 from syncline.testing.seeded import START_MS, Author
 
@@ -29,8 +31,9 @@ PATTERNS = ["*", "task*", "task.*", "task.old.*", "note.007", "task.", "z*", "ta
 TWICE = [*ITEMS, *ITEMS[::3], *ITEMS[::6]]
 
 
-class LogStoreContract(LogDigestsContract, EventStoreContract):
-    """Subclass it as ``Test…``, give ``make``, and inherit these tests and those of ``EventStoreContract``.
+class LogStoreContract(BaseStoreContract, ErasingContract, LogDigestsContract, EventStoreContract):
+    """Subclass it as ``Test…``, give ``make``, and inherit these tests and those of ``EventStoreContract`` and
+    ``BaseStoreContract``.
 
     A store that ``is_shared`` is also opened twice: ``make`` in the same directory must open the same log.
     """

@@ -159,7 +159,16 @@ CHANGES = """
 """Counts what every server must hear of, in the transaction that does it. All that is counted is written alone, so
 nobody waits for the one row longer than for the lock."""
 
-SCHEMA = Schema("register", [TABLES + CHANGES])
+ERASURES = """
+    CREATE TABLE erasures (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        space TEXT NOT NULL,
+        payload TEXT NOT NULL
+    );
+    CREATE INDEX erasures_of_spaces ON erasures (space, id);
+"""
+
+SCHEMA = Schema("register", [TABLES + CHANGES, ERASURES])
 
 
 class PostgresRegister:

@@ -18,12 +18,15 @@ from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Ledger, NodeState, Submission, needed
 from syncline.core.adoption import adopt, nodes_after
+from syncline.core.bases import Base
 from syncline.core.documents.dependencies import Held
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
+from syncline.errors import BadRequest
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.bases import MemoryBases, Point, Points
 from syncline.stores.digests import Digested
 from syncline.stores.jsonl import index
 from syncline.stores.jsonl.log import IndexedLog
@@ -54,7 +57,7 @@ class JsonLinesEventStore:
         """
         self._receipts = receipts
         self._lock = Lock()
-        self._recent = Recent()
+        self._recent, self._bases = Recent(), MemoryBases()
         self._items: set[str] | None = None
         self._log = IndexedLog(Path(directory), segment_bytes=segment_bytes, index_run=index_run)
 
@@ -153,7 +156,7 @@ class JsonLinesEventStore:
                 taken.take_stretch(end, limit)
                 seq = taken.last
             tail = index.tail(cursor, seq) or NO_TAIL
-        entries = self._log.segments.read(taken.places)
+            entries = self._log.segments.read(taken.places)
         return Slice(b",".join(entries), len(entries), seq, tail, seq < end)
 
     def head(self) -> Head:
@@ -195,7 +198,17 @@ class JsonLinesEventStore:
         """See ``LogStore.find``."""
         with self._log.reading() as cursor:
             places = index.places_of_ids(cursor, {stamps.key(id) for id in ids})
-        return [Entry.read(entry) for entry in self._log.segments.read(places)]
+            return [Entry.read(entry) for entry in self._log.segments.read(places)]
+
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """See ``LogStore.rewrite``."""
+        with self._lock:
+            held = {entry.event.id: entry for entry in self.find(entry.event.id for entry in entries)}
+            same = [entry for entry in entries if (old := held.get(entry.event.id)) and old.seq == entry.seq]
+            if same:
+                longer = sum(len(entry.raw) - len(held[entry.event.id].raw) for entry in same)
+                self._log.rewrite({entry.seq: entry.encoded for entry in same}, longer)
+            self._recent = Recent()
 
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
         """See ``LogStore.items``."""
@@ -210,6 +223,43 @@ class JsonLinesEventStore:
         if gathered.stopped is None and len(wanted) == limit:
             return gathered._replace(stopped=wanted[-1])
         return gathered
+
+    # Bases: a snapshot lasts as long as the log is open; history is never dropped
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        self._log.db.check_open()
+        return self._bases.points()
+
+    def stage(self, bases: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        self._log.db.check_open()
+        with self._lock:
+            self._bases.stage(bases, is_first=is_first)
+
+    def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
+        """See ``BaseStore.keep_staged``. Raises BadRequest for a floor: lines that were written stay."""
+        self._log.db.check_open()
+        if is_floor:
+            raise BadRequest("A log in JSON Lines keeps all of its history.")
+        with self._lock:
+            self._bases.keep_staged(point, is_floor=False)
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        self._log.db.check_open()
+        with self._lock:
+            return self._bases.bases(point, after, limit, is_floor=is_floor)
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``: there is no floor."""
+        self._log.db.check_open()
+        return None
+
+    def drop(self) -> bool:
+        """See ``BaseStore.drop``: there is nothing to do."""
+        self._log.db.check_open()
+        return False
 
     # Digests
 

@@ -59,6 +59,7 @@ PLACES_OF_IDS = "SELECT seq, offset, length, sum FROM entries WHERE id IN carray
 PLACES_OF_SEQS = "SELECT seq, offset, length, sum FROM entries WHERE seq IN carray(?) ORDER BY seq"
 STRETCH = "SELECT seq, item, offset, length, sum FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 OF_SEQS = "SELECT seq, item, offset, length, sum FROM entries WHERE seq IN carray(?) ORDER BY seq"
+MOVE = "UPDATE entries SET offset = ?, length = ?, sum = ? WHERE seq = ?"
 LAST_SEQ = "SELECT max(seq) FROM entries"
 LAST_ID = "SELECT max(id) FROM entries"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
@@ -111,6 +112,11 @@ def add(cursor: Any, rows: Sequence[Row], offsets: Sequence[int], refs: Mapping[
             for (seq, tail, event, line), offset in zip(rows, offsets, strict=True)
         ],
     )
+
+
+def move(cursor: Any, places: Sequence[Place]) -> None:
+    """Notes that entries stand elsewhere, and that they are others."""
+    cursor.executemany(MOVE, [(place.offset, place.length, place.sum, place.seq) for place in places])
 
 
 def known(cursor: Any, keys: Collection[bytes]) -> dict[bytes, tuple[int, bytes]]:

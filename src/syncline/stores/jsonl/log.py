@@ -7,8 +7,8 @@ for the disk. What the index lacks when a log is opened is read again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from itertools import accumulate
+from contextlib import contextmanager, suppress
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,14 +16,19 @@ from uuid import uuid4
 from syncline.core.admission import NodeState
 from syncline.core.log import Head, Row
 from syncline.errors import StoreDamaged
-from syncline.stores.folders import make_folder
+from syncline.stores.folders import make_folder, sync_folder
+from syncline.stores.gate import Gate
 from syncline.stores.jsonl import index, lines
 from syncline.stores.jsonl.catching_up import catch_up
 from syncline.stores.jsonl.index import Reached
+from syncline.stores.jsonl.rewriting import rewrite
 from syncline.stores.jsonl.scan import Mark
-from syncline.stores.jsonl.segments import INDEX, LOCK, NEW, Segments, forget
+from syncline.stores.jsonl.segments import INDEX, LOCK, NEW, STALE, Segments, forget
 from syncline.stores.tables import item_index, nodes
 from syncline.stores.tables.database import Database, discard, hold
+
+READERS = 1_000
+"""How many may read at a time; others wait."""
 
 
 class IndexedLog:
@@ -32,6 +37,7 @@ class IndexedLog:
     def __init__(self, folder: Path, *, segment_bytes: int, index_run: int) -> None:
         """Raises StoreLocked, ForeignFile, NewerSchema or StoreDamaged."""
         self._segment_bytes, self._index_run = segment_bytes, index_run
+        self._gate = Gate(READERS)
         self._is_stuck = False
         self._written: tuple[Reached, int] | None = None
         self.segments = Segments(folder)
@@ -57,7 +63,10 @@ class IndexedLog:
 
     def _open_index(self) -> tuple[Database, Reached]:
         """The index, as far as the log goes. One that does not fit is made anew: then what is wrong is the log."""
-        path = self.segments.folder / INDEX
+        path, stale = self.segments.folder / INDEX, self.segments.folder / STALE
+        if stale.exists():
+            discard(path)
+            stale.unlink()
         db = index.open_index(path)
         try:
             return db, catch_up(db, self.segments, self._index_run)
@@ -81,9 +90,11 @@ class IndexedLog:
         self.db.check_open()
         return self.reached.mark.head
 
-    def reading(self) -> AbstractContextManager[Any]:
-        """A consistent view of the index."""
-        return self.db.reading()
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """A consistent view of the index, and of the segments for as long as the block lasts."""
+        with self._gate.inside(), self.db.reading() as cursor:
+            yield cursor
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
@@ -119,6 +130,26 @@ class IndexedLog:
         index.keep(cursor, reached)
         self._written = reached, item_index.extend(cursor, self.indexed, head.seq, self._index_run)
         self.segments.append(b"\n".join([*(row.encoded for row in rows), mark]))
+
+    def rewrite(self, changed: Mapping[int, bytes], longer: int) -> None:
+        """Puts entries, by seq, in place of those that are there; their events are so many bytes ``longer``."""
+        stale = self.segments.folder / STALE
+        with self._gate.alone():
+            stale.touch()
+            sync_folder(self.segments.folder)
+            self.reached = self.reached._replace(bytes=self.reached.bytes + longer)
+            for first, seqs in groupby(sorted(changed), self.segments.first_of):
+                self._rewrite(first, {seq: changed[seq] for seq in seqs})
+            stale.unlink()
+
+    def _rewrite(self, first: int, changed: Mapping[int, bytes]) -> None:
+        places, size = rewrite(self.segments.path(first), changed)
+        if first == self.reached.segment:
+            self.segments.open_last()
+            self.reached = self.reached._replace(mark=self.reached.mark._replace(offset=size))
+        with self.db.writing() as cursor:
+            index.move(cursor, places)
+            index.keep(cursor, self.reached)
 
     def begin_anew(self, epoch: str) -> None:
         """Gives a log that is empty another epoch."""

@@ -24,8 +24,8 @@ from syncline.stores.jsonl import lines
 
 NAME = re.compile(r"(\d{16})\.jsonl")
 NEW = "segment.new"
-LOCK, INDEX = "lock", "index.db"
-OWN = re.compile(rf"{LOCK}(-journal)?|{INDEX}(-wal|-shm|-journal)?|{re.escape(NEW)}")
+LOCK, INDEX, STALE = "lock", "index.db", "index.stale"
+OWN = re.compile(rf"{LOCK}(-journal)?|{INDEX}(-wal|-shm|-journal)?|{re.escape(NEW)}|{STALE}")
 """What may be in a folder that has no segment yet."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BINARY = getattr(os, "O_BINARY", 0)
@@ -87,9 +87,9 @@ class Segments:
         """Begins a segment where the log ends. One that begins there already is replaced."""
         path, text = self.path(head.seq + 1), lines.head_line(head)
         new = self.folder / NEW
-        with _told(self.folder):
+        with told(self.folder):
             try:
-                _write_new(new, text)
+                write_new(new, text)
                 new.replace(path)
                 sync_folder(self.folder)
             except OSError:
@@ -108,7 +108,7 @@ class Segments:
     def append(self, text: bytes) -> None:
         """Appends to the last segment, durably. If that fails, ``cut`` takes back what was written."""
         assert self._file is not None  # opened with the store
-        with _told(self.folder):
+        with told(self.folder):
             rest = memoryview(text)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
@@ -133,13 +133,14 @@ class Segments:
     def read(self, places: Sequence[Place]) -> list[bytes]:
         """The entries at these places, which are in order of seq. Raises StoreDamaged."""
         found: list[bytes] = []
-        for first, group in groupby(places, key=self._first_of):
+        for first, group in groupby(places, key=lambda place: self.first_of(place.seq)):
             for stretch in _stretches(list(group)):
                 found += self._read(first, stretch)
         return found
 
-    def _first_of(self, place: Place) -> int:
-        return self.firsts[bisect_right(self.firsts, place.seq) - 1]
+    def first_of(self, seq: int) -> int:
+        """The first seq of the segment in which a seq is."""
+        return self.firsts[bisect_right(self.firsts, seq) - 1]
 
     def _read(self, first: int, places: Sequence[Place]) -> Iterator[bytes]:
         """Entries that stand close together, read at once."""
@@ -172,7 +173,8 @@ def _stretches(places: Sequence[Place]) -> Iterator[Sequence[Place]]:
             start = index
 
 
-def _write_new(path: Path, text: bytes) -> None:
+def write_new(path: Path, text: bytes) -> None:
+    """Writes a file that is on the disk when this returns."""
     with path.open("wb") as file:
         file.write(text)
         file.flush()
@@ -180,7 +182,7 @@ def _write_new(path: Path, text: bytes) -> None:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def told(folder: Path) -> Iterator[None]:
     """Tells of a full disk as ours."""
     try:
         yield

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from syncline.errors import BadSettings, ForeignFile, NewerSchema, StorageFull, StoreClosed, StoreDamaged
 from syncline.stores.folders import make_folder, sync_folder
-from syncline.stores.lmdb.gate import Gate
+from syncline.stores.gate import Gate
 from syncline.stores.lmdb.layout import KIND, KIND_KEY, SCHEMA, SCHEMA_KEY, TABLES, pack, unpack
 from syncline.stores.lmdb.ownership import hold
 from syncline.stores.lmdb.transaction import Transaction
@@ -163,9 +163,9 @@ class Environment(_Folder):
                 new = Transaction(txn, self._tables)
                 if new.get("meta", KIND_KEY) is None:
                     new.put("meta", KIND_KEY, KIND)
-                    new.put("meta", SCHEMA_KEY, pack(SCHEMA))
                     self._begin(new)
                     sync_folder(self._path)
+                new.put("meta", SCHEMA_KEY, pack(SCHEMA))
         except BaseException:
             self._env.close()
             raise

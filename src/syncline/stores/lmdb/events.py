@@ -16,6 +16,7 @@ from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
 from syncline.core.adoption import adopt, nodes_after
+from syncline.core.bases import Base
 from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
@@ -23,8 +24,9 @@ from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.errors import StoreDamaged
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.bases import Point, Points
 from syncline.stores.digests import Digested
-from syncline.stores.lmdb import digests, item_index
+from syncline.stores.lmdb import bases, digests, item_index
 from syncline.stores.lmdb.environment import MAP_BYTES, Environment
 from syncline.stores.lmdb.layout import END_KEY, EPOCH_KEY, pack, unpack
 from syncline.stores.lmdb.taken import Taken, gather
@@ -211,6 +213,22 @@ class LmdbEventStore:
             seqs = [place[:8] for _, place in txn.get_many("ids", keys)]
             return [Entry.read(entry) for _, entry in txn.get_many("entries", seqs) if entry]
 
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """See ``LogStore.rewrite``. Old pages are overwritten by later commits."""
+        with self._lock:
+            self._write(lambda txn: self._rewrite(txn, entries))
+            self._read_ends()
+
+    def _rewrite(self, txn: Transaction, entries: Sequence[Entry]) -> None:
+        longer = 0
+        for entry in entries:
+            key = pack(entry.seq)
+            held = txn.get("entries", key)
+            if held and Entry.read(held).event.id == entry.event.id:
+                longer += len(entry.raw) - len(Entry.read(held).raw)
+                txn.put("entries", key, entry.encoded)
+        txn.put("meta", END_KEY, pack(self._head.at) + pack(self._size + longer))
+
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
         """See ``LogStore.items``."""
         end = self._head.seq if until is None else until
@@ -225,6 +243,43 @@ class LmdbEventStore:
         if gathered.stopped is None and len(places) == limit:
             return gathered._replace(stopped=places[-1])
         return gathered
+
+    # Bases
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        with self._env.reading() as txn:
+            return bases.points(txn)
+
+    def stage(self, staged: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        self._env.write(lambda txn: bases.stage(txn, staged, is_first=is_first))
+
+    def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
+        """See ``BaseStore.keep_staged``."""
+        self._env.write(lambda txn: bases.keep_staged(txn, point, is_floor=is_floor))
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        with self._env.reading() as txn:
+            return bases.bases(txn, point, after, limit, is_floor=is_floor)
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``."""
+        with self._env.reading() as txn:
+            return bases.base(txn, item)
+
+    def drop(self) -> bool:
+        """See ``BaseStore.drop``."""
+        with self._lock:
+            is_more = self._write(self._drop)
+            self._read_ends()
+        return is_more
+
+    def _drop(self, txn: Transaction) -> bool:
+        freed, is_more = bases.drop(txn)
+        txn.put("meta", END_KEY, pack(self._head.at) + pack(self._size - freed))
+        return is_more
 
     # Digests
 

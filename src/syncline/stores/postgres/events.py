@@ -16,14 +16,16 @@ from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Ledger, NodeState, Outcome, Submission, needed
 from syncline.core.adoption import adopt, nodes_after
+from syncline.core.bases import Base
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, extend
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.errors import SpaceDeleted, StoreClosed
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.bases import Point, Points
 from syncline.stores.digests import Digested
-from syncline.stores.postgres import digests, ends, item_index
+from syncline.stores.postgres import bases, digests, ends, item_index, rewriting
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.ends import End
 from syncline.stores.postgres.seen import FIND, Seen, array, find_nodes
@@ -229,6 +231,19 @@ class PostgresEventStore:
             rows = cursor.execute(FIND, (self._key, array(ids)), binary=True)
             return [Entry.read(entry) for _, _, entry in rows if entry]
 
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """See ``LogStore.rewrite``."""
+        with self._lock:
+            self._check_open()
+            self._is_contended = True
+            with self._db.writing() as cursor:
+                ends.read(cursor, self._key, lock=True)
+                rewriting.rewrite(cursor, self._key, entries)
+                end = ends.read(cursor, self._key)
+            self._seen = Seen(self._key, end)
+            with self._end_lock:
+                self._end = end if end.head.seq >= self._end.head.seq else self._end
+
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
         """See ``LogStore.items``."""
         reach = self.head().seq if until is None else until
@@ -241,6 +256,54 @@ class PostgresEventStore:
         with self._db.at_once() as cursor:
             places = item_index.places(cursor, self._key, items, since, limit, until)
             return gather(cursor, self._key, places, limit, max_bytes)
+
+    # Bases
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        self._check_open()
+        with self._db.at_once() as cursor:
+            return bases.points(cursor, self._key)
+
+    def stage(self, staged: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        self._check_open()
+        with self._db.writing(durable=False) as cursor:
+            bases.stage(cursor, self._key, staged, is_first=is_first)
+
+    def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
+        """See ``BaseStore.keep_staged``."""
+        self._check_open()
+        with self._db.writing() as cursor:
+            bases.keep_staged(cursor, self._key, point, is_floor=is_floor)
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        self._check_open()
+        with self._db.at_once() as cursor:
+            found = bases.bases(cursor, self._key, point, after, limit, is_floor=is_floor)
+            bases.bases(cursor, self._key, point, after, 0, is_floor=is_floor)  # it may have been replaced meanwhile
+            return found
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``."""
+        self._check_open()
+        with self._db.at_once() as cursor:
+            return bases.base(cursor, self._key, item)
+
+    def drop(self) -> bool:
+        """See ``BaseStore.drop``."""
+        with self._lock:
+            self._check_open()
+            self._is_contended = True
+            with self._db.writing() as cursor:
+                ends.read(cursor, self._key, lock=True)
+                is_more = bases.drop(cursor, self._key)
+                end = ends.read(cursor, self._key)
+            self._seen = Seen(self._key, end)
+            with self._end_lock:
+                self._end = max(end, self._end, key=lambda each: each.head.seq)
+        return is_more
 
     # Digests
 

@@ -22,15 +22,17 @@ from syncline.core.access.state import OPEN, Access
 from syncline.core.access.views import FULL_VIEW, View
 from syncline.core.admission import Known, Ledger, NodeState, Submission, needed
 from syncline.core.adoption import adopt, nodes_after
+from syncline.core.bases import Base
 from syncline.core.documents.dependencies import Held, Stub
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Head, Receipts, Row, extend
 from syncline.core.quotas import UNLIMITED, Quotas, Room
 from syncline.stores import Appended, Gathered, Slice
+from syncline.stores.bases import Point, Points
 from syncline.stores.digests import Digested
 from syncline.stores.recent import Recent
-from syncline.stores.sqlite import sizes
+from syncline.stores.sqlite import bases, sizes
 from syncline.stores.sqlite.taken import Taken, gather
 from syncline.stores.tables import digests, item_index, nodes
 from syncline.stores.tables.database import Database, Schema, array, insert
@@ -56,6 +58,7 @@ SCHEMA = Schema(
         + nodes.TABLE
         + item_index.TABLES,
         sizes.COLUMNS,
+        bases.TABLES,
     ],
 )
 
@@ -111,6 +114,7 @@ class SqliteEventStore:
         self._head, self._indexed = _read_head(cursor), item_index.indexed(cursor)
         self._nodes = nodes.Nodes(cursor)
         self._size, self._items = sizes.size(cursor), None
+        self._points = bases.points(cursor)
 
     def _append(
         self, submissions: Sequence[Submission], now_ms: int, access: Access, quotas: Quotas
@@ -252,6 +256,16 @@ class SqliteEventStore:
         with self._db.reading() as cursor:
             return [Entry.read(entry) for _, _, entry in cursor.execute(HELD, (array(keys),)) if entry]
 
+    def rewrite(self, entries: Sequence[Entry], *, more: bool = False) -> None:
+        """See ``LogStore.rewrite``."""
+        with self._lock:
+            with self._db.writing() as cursor:
+                longer = sum(sizes.rewrite(cursor, entry) for entry in entries)
+            self._size += longer
+            self._recent = Recent()
+        if not more:
+            self._db.scrub()
+
     def items(self, pattern: str, after: str, limit: int, until: int | None = None) -> list[str]:
         """See ``LogStore.items``."""
         with self._db.reading() as cursor:
@@ -265,6 +279,46 @@ class SqliteEventStore:
         if gathered.stopped is None and len(places) == limit:
             return gathered._replace(stopped=places[-1])
         return gathered
+
+    # Bases
+
+    def points(self) -> Points:
+        """See ``BaseStore.points``."""
+        self._db.check_open()
+        return self._points
+
+    def stage(self, staged: Sequence[Base], *, is_first: bool) -> None:
+        """See ``BaseStore.stage``."""
+        with self._db.writing(durable=False) as cursor:
+            bases.stage(cursor, staged, is_first=is_first)
+
+    def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
+        """See ``BaseStore.keep_staged``."""
+        with self._lock:
+            with self._db.writing() as cursor:
+                bases.keep_staged(cursor, point, is_floor=is_floor)
+            with self._db.reading() as cursor:
+                self._points = bases.points(cursor)
+
+    def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
+        """See ``BaseStore.bases``."""
+        with self._db.reading() as cursor:
+            return bases.bases(cursor, point, after, limit, is_floor=is_floor)
+
+    def base(self, item: str) -> Base | None:
+        """See ``BaseStore.base``."""
+        with self._db.reading() as cursor:
+            return bases.base(cursor, item)
+
+    def drop(self) -> bool:
+        """See ``BaseStore.drop``."""
+        with self._lock:
+            with self._db.writing() as cursor:
+                freed, is_more = bases.drop(cursor)
+            self._size -= freed
+            if freed:
+                self._recent = Recent()
+        return is_more
 
     # Digests
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from syncline.core.events import Entry
+
 COLUMNS = """
     ALTER TABLE log ADD COLUMN sized INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE log ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
@@ -18,6 +20,20 @@ SIZE = f"""
     ) FROM log
 """
 KEEP = "UPDATE log SET sized = ?, bytes = ?"
+
+
+REWRITE = "UPDATE entries SET entry = ? WHERE seq = ? AND id = ? AND entry IS NOT NULL"
+HELD = f"SELECT length(entry) - instr(entry, ?) - {len(PREFIX)} FROM entries WHERE seq = ?"
+RESIZE = "UPDATE log SET bytes = bytes + ? WHERE sized >= ?"
+
+
+def rewrite(cursor: Any, entry: Entry) -> int:
+    """Puts an erased entry in the place of the one it was; how many bytes its event is longer."""
+    before = cursor.execute(HELD, (PREFIX, entry.seq)).get or 0
+    cursor.execute(REWRITE, (entry.encoded, entry.seq, entry.event.key))
+    longer = (cursor.execute(HELD, (PREFIX, entry.seq)).get or 0) - before
+    cursor.execute(RESIZE, (longer, entry.seq))
+    return int(longer)
 
 
 def size(cursor: Any) -> int:
