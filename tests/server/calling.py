@@ -20,7 +20,7 @@ finally:
     sys.path.remove(SPEC)
 
 REQUESTS = {"Hello": pb.HelloRequest, "Authenticate": pb.AuthenticateRequest, "Push": pb.PushRequest}
-REQUESTS |= {"Pull": pb.PullRequest, "Live": pb.LiveRequest}
+REQUESTS |= {"Pull": pb.PullRequest, "Live": pb.LiveRequest, "Ask": pb.Inquiry}
 
 
 class Stub:

@@ -10,6 +10,7 @@ from secrets import randbits
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.server.inquiries import TYPES, inquiry
 from tests.server.running import DEADLINE, Author, push_body, recv, serving
 from tests.server.tenants import administer, bearer, change, key, make
 
@@ -19,6 +20,7 @@ JSON = {"Content-Type": "application/json"}
 BODIES = {
     "push": push_body([Author().event()]),
     "hello": b'{"type":"hello","node":"n"}',
+    **{type: json.dumps(inquiry(type)).encode() for type in TYPES},
     "docs/{id}/ops": b'{"ops":[]}',
     "docs/{id}/restore": b'{"revision":1}',
     "policies": b'{"task.*":"merge"}',

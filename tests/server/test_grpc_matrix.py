@@ -7,7 +7,7 @@ import pytest
 
 from tests.server.calling import REQUESTS, calling, refusal, services
 from tests.server.running import Author, ServerProcess
-from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, rows
+from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, code_of, rows
 
 CALLS = """
 Hello -                             | 401 401 401 401 404 | 200 | 200 | 200
@@ -17,8 +17,13 @@ Push {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
 Push .acl                    | 401 401 401 401 404 | 403 reserved_action | 403 reserved_action | 403 reserved_action
 Pull -                              | 401 401 401 401 404 | 200 | 200 | 200
 Live -                              | 401 401 401 401 404 | 200 | 200 | 200
+Ask - merkle                        | 401 401 401 401 404 | 200 | 200 | 200
+Ask - fetch                         | 401 401 401 401 404 | 200 | 200 | 200
+Ask {open} give                     | 401 401 401 401 404 | 403 | 200 | 200
+Ask {secret} give                   | 401 401 401 401 404 | 403 | 403 | 200
+Ask - snapshot                      | 401 401 401 401 404 | 200 | 200 | 200
 """
-"""Of a push the code of its one event; otherwise that of the call."""
+"""Of a push or a gift the code of its one event; otherwise that of the call."""
 STATUS = {"unauthorized": "UNAUTHENTICATED", "token_expired": "UNAUTHENTICATED", "unknown_space": "NOT_FOUND"}
 
 
@@ -41,6 +46,8 @@ def ask(house: House, row: Row, who: str) -> Seen:
     fields = {"Hello": {"protocol": 1}, "Authenticate": {"token": key or ""}}.get(row.method, {})
     if row.method == "Push":
         fields = {"events": json.dumps([Author().event(item)]).encode()}
+    if row.method == "Ask":
+        fields = {"message": json.dumps(house.inquiry(row.more, item)).encode()}
     with calling(house.server, HOME, key) as call:
         try:
             answer = call(row.method, **fields)
@@ -50,12 +57,12 @@ def ask(house: House, row: Row, who: str) -> Seen:
             told = refusal(error)
             assert told["status"] == STATUS[told["code"]]
             return Seen(0, told["code"], json.dumps(told), item)
-    codes = (
-        [result.get("error", {}).get("code") for result in json.loads(answer.results)]
-        if row.method == "Push"
-        else [None]
-    )
-    return Seen(0, codes[0], answer.SerializeToString().decode("latin-1"), item)
+    code = None
+    if row.method == "Push":
+        code = json.loads(answer.results)[0].get("error", {}).get("code")
+    if row.method == "Ask":
+        code = code_of(answer.message.decode())
+    return Seen(0, code, answer.SerializeToString().decode("latin-1"), item)
 
 
 def followed(house: House, pages) -> str:

@@ -19,6 +19,8 @@ from syncline.server.auth.second_factor import SecondFactors
 from syncline.server.auth.tokens import VALID_MS, AccessTokens
 from syncline.server.dialects.commands.shapes import TYPES
 from syncline.server.registry import Registry, open_registry
+from tests.server.inquiries import TYPES as INQUIRIES
+from tests.server.inquiries import inquiry, loose
 from tests.server.rest import PATCH, PLAIN, Client
 from tests.server.running import DEADLINE, Answer, Author, ServerProcess
 
@@ -40,6 +42,12 @@ POST push .acl                   | 401 401 401 401 404 | 200 reserved_action | 2
 GET pull                            | 401 401 401 401 404 | 200 | 200 | 200
 GET pull?items=secret.*,open.*      | 401 401 401 401 404 | 200 | 200 | 200
 GET live                            | 401 401 401 401 404 | 200 | 200 | 200
+POST merkle                         | 401 401 401 401 404 | 200 | 200 | 200
+POST fetch                          | 401 401 401 401 404 | 200 | 200 | 200
+POST give {open}                    | 401 401 401 401 404 | 200 forbidden | 200 | 200
+POST give {secret}                  | 401 401 401 401 404 | 200 forbidden | 200 forbidden | 200
+POST give .acl                   | 401 401 401 401 404 | 200 reserved_action | 200 reserved_action | 200 reserved_action
+POST snapshot                       | 401 401 401 401 404 | 200 | 200 | 200
 GET docs                            | 401 401 401 401 404 | 200 | 200 | 200
 GET docs?items=secret.*             | 401 401 401 401 404 | 200 | 200 | 200
 GET docs/{open}                     | 401 401 401 401 404 | 200 | 200 | 200
@@ -137,6 +145,11 @@ push {open}                         | 401 401 401 401 404 | 403 | 200 | 200
 push {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
 pull -                              | 401 401 401 401 404 | 200 | 200 | 200
 live -                              | 401 401 401 401 404 | 200 | 200 | 200
+merkle -                            | 401 401 401 401 404 | 200 | 200 | 200
+fetch -                             | 401 401 401 401 404 | 200 | 200 | 200
+give {open}                         | 401 401 401 401 404 | 403 | 200 | 200
+give {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
+snapshot -                          | 401 401 401 401 404 | 200 | 200 | 200
 auth -                              | 401 401 401 401 404 | 200 | 200 | 200
 presence {open}                     | 401 401 401 401 404 | 200 | 200 | 200
 presence {secret}                   | 401 401 401 401 404 | 200 | 200 | 200
@@ -227,6 +240,15 @@ class House:
         self._rule("reader", "*", ".read", "allow")
         self._rule("reader", "secret.*", ".read", "deny")
         self.keys = self._made_keys()
+        self.epoch = self._done(self.root.ask("POST", "hello", {"type": "hello", "node": "root"})).json["epoch"]
+
+    def inquiry(self, type: str, item: str) -> dict[str, Any]:
+        """What heals: all ids of what is hidden and of what is not, or something given to an item."""
+        if type == "fetch":
+            asked = [self._done(self.root.ask("GET", f"docs/{each}/ops")).json for each in (UNNAMED, "open.milk")]
+            return inquiry(type, ref=1, ids=[entry["event"]["id"] for each in asked for entry in each["entries"]])
+        more = {"epoch": self.epoch, "entries": [loose(Author().event(item))]} if type == "give" else {}
+        return inquiry(type, ref=1, **more)
 
     def _made_keys(self) -> dict[str, str | None]:
         registry = open_registry(self.server.data, "", lambda: 1)
@@ -370,12 +392,15 @@ def ask(house: House, row: Row, who: str) -> Seen:
     if place == "POST push":
         asked = house.fill_in(row.more)
         body = {"events": [Author().event(asked)]}
+    if row.target in INQUIRIES:
+        asked = house.fill_in(row.more)
+        body = house.inquiry(row.target, asked)
     if body is not None:
         headers["Content-Type"] = PATCH if place == "PATCH docs/{id}" else PLAIN
-        data = house.fill_in(json.dumps(body)) if place != "POST push" else json.dumps(body)
+        data = json.dumps(body) if row.target in ("push", *INQUIRIES) else house.fill_in(json.dumps(body))
     answer = client.server.request(row.method, path, data, headers)
     code = answer.code
-    if place == "POST push" and answer.status == 200:
+    if place in ("POST push", "POST give") and answer.status == 200:
         code = answer.json["results"][0].get("error", {}).get("code")
     return Seen(answer.status, code, answer.body.decode(), asked)
 
@@ -429,6 +454,8 @@ def talk(house: House, row: Row, who: str) -> Seen:
             return Seen(0, code_of(came[0]), came[0], item)
         if row.method == "push":
             message |= {"ref": 1, "events": [Author().event(item)]}
+        if row.method in INQUIRIES:
+            message = house.inquiry(row.method, item)
         if row.method == "auth":
             message |= {"token": key}
         ws.send(json.dumps(message))

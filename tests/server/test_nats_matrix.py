@@ -4,6 +4,7 @@ import pytest
 
 from syncline.transports.nats_wire import VERBS
 from tests.nats import nats_server
+from tests.server.inquiries import TYPES as INQUIRIES
 from tests.server.nats_asking import asking, until_connected
 from tests.server.running import Author, ServerProcess
 from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, rows
@@ -16,6 +17,11 @@ push {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
 push .acl                      | 401 401 401 401 404 | 403 reserved_action | 403 reserved_action | 403 reserved_action
 pull -                              | 401 401 401 401 404 | 200 | 200 | 200
 live -                              | 401 401 401 401 404 | 200 | 200 | 200
+merkle -                            | 401 401 401 401 404 | 200 | 200 | 200
+fetch -                             | 401 401 401 401 404 | 200 | 200 | 200
+give {open}                         | 401 401 401 401 404 | 403 | 200 | 200
+give {secret}                       | 401 401 401 401 404 | 403 | 403 | 200
+snapshot -                          | 401 401 401 401 404 | 200 | 200 | 200
 """
 """Of a push the code of its one event; otherwise that of the request."""
 
@@ -45,6 +51,8 @@ async def ask(nats, house: House, row: Row, who: str) -> Seen:
     members = {"hello": {"node": f"node-{who}"}, "auth": {"token": key or ""}}.get(row.method, {})
     if row.method == "push":
         members = {"events": [Author().event(item)]}
+    if row.method in INQUIRIES:
+        members = house.inquiry(row.method, item)
     async with asking(nats, HOME, key) as caller:
         told = await caller(row.method, **members)
         text = told.text.decode()

@@ -7,6 +7,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 import syncline
+from tests.server.inquiries import TYPES, inquiry
 from tests.server.running import DEADLINE, Author, eventually, push_body, recv, recv_past
 from tests.server.tenants import administer, bearer, change, key, make
 
@@ -20,6 +21,8 @@ def ann(server, space):
 def routes():
     yield "POST", "hello", b'{"type":"hello","node":"n"}'
     yield "POST", "push", push_body([Author().event()])
+    for type in TYPES:
+        yield "POST", type, json.dumps(inquiry(type)).encode()
     for path in ("pull", "live", "docs", "docs/task.a", "docs/task.a/live", "policies", "audit", "acl", "auth/me", ""):
         yield "GET", path, None
     yield "PUT", "docs/task.a", b'{"a":1}'
