@@ -296,7 +296,10 @@ def test_events_of_other_items_are_neither_read_nor_decoded(tmp_path, items):
     store.close()
 
 
-OLD_LOG = "ALTER TABLE log DROP COLUMN sized; ALTER TABLE log DROP COLUMN bytes; PRAGMA user_version = 1"
+OLD_LOG = "".join(
+    [f"ALTER TABLE log DROP COLUMN {column};" for column in ("sized", "bytes", "newest", "floor", "dropped")]
+    + ["DROP TABLE bases; DROP TABLE snapshots; PRAGMA user_version = 1"]
+)
 
 
 @pytest.mark.parametrize("is_old", [False, True], ids=["of now", "of an older version"])

@@ -14,7 +14,7 @@ from syncline.core.events import Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Row
 from syncline.core.log import chain as tails_after
-from syncline.errors import BadOp, NodeConflict, SnapshotGone, StoreClosed
+from syncline.errors import BadOp, BadRequest, NodeConflict, SnapshotGone, StoreClosed
 from syncline.stores import LogStore, load
 from syncline.stores.bases import Point, Points
 from syncline.testing.seeded import START_MS, Author
@@ -26,6 +26,16 @@ MANY = 2_500
 
 class BaseStoreContract:
     """See ``syncline.stores.bases.BaseStore``."""
+
+    drops = True
+    """Whether the store may let go of history."""
+
+    @pytest.fixture
+    def floored(self, store: LogStore) -> LogStore:
+        """The store, if it drops."""
+        if not self.drops:
+            pytest.skip("this store keeps all of its history")
+        return store
 
     # Kept
 
@@ -66,7 +76,8 @@ class BaseStoreContract:
         _keep(store, Point(9, START_MS), _base(B, 9))
         assert store.bases(Point(9, START_MS), "", 10) == [_base(B, 9)]
 
-    def test_floor_and_snapshot_are_apart(self, store: LogStore) -> None:
+    def test_floor_and_snapshot_are_apart(self, floored: LogStore) -> None:
+        store = floored
         floor, newest = Point(5, START_MS), Point(9, START_MS + 5)
         _keep(store, newest, _base(A, 9))
         _keep(store, floor, _base(A, 3), is_floor=True)
@@ -96,14 +107,24 @@ class BaseStoreContract:
     def test_another_server_sees_them(self, store: LogStore, other: LogStore) -> None:
         point = Point(9, START_MS)
         _keep(store, point, _base(A, 9))
-        _keep(store, point, _base(A, 7), is_floor=True)
-        assert other.points() == Points(point, point)
-        assert other.base(A) == _base(A, 7)
+        if self.drops:
+            _keep(store, point, _base(A, 7), is_floor=True)
+            assert other.base(A) == _base(A, 7)
+        assert other.points() == Points(point, point if self.drops else None)
         assert other.bases(point, "", 9) == [_base(A, 9)]
+
+    def test_who_keeps_all_takes_no_floor(self, store: LogStore) -> None:
+        if self.drops:
+            pytest.skip("this store drops")
+        store.stage([_base(A, 3)], is_first=True)
+        with pytest.raises(BadRequest):
+            store.keep_staged(Point(3, START_MS), is_floor=True)
+        assert store.points() == Points()
 
     # Dropped
 
-    def test_content_goes_for_which_the_floor_stands(self, store: LogStore) -> None:
+    def test_content_goes_for_which_the_floor_stands(self, floored: LogStore) -> None:
+        store = floored
         rows = _append(store, _of(A, B, A, C, A, B))
         size = store.size()
         _keep(store, Point(4, START_MS), _base(A, 3), is_floor=True)  # of B and C more is kept
@@ -122,7 +143,8 @@ class BaseStoreContract:
         assert [entry.seq for entry in load(store, items=[A])] == [5]
         assert store.slice(4, view=View.everything([A])).encoded == rows[4].encoded
 
-    def test_nothing_else_changes(self, store: LogStore) -> None:
+    def test_nothing_else_changes(self, floored: LogStore) -> None:
+        store = floored
         rows = _append(store, _of(A, B, A))
         head, node = store.head(), store.node("node")
         _drop_all(store, rows)
@@ -133,7 +155,8 @@ class BaseStoreContract:
         assert store.items("*", "", 9) == [A, B]
         assert store.slice(0)[1:] == (0, 3, head.tail, False)
 
-    def test_what_was_dropped_is_still_known(self, store: LogStore) -> None:
+    def test_what_was_dropped_is_still_known(self, floored: LogStore) -> None:
+        store = floored
         author = Author()
         first, second = author.event(A), author.event(A)
         rows = _append(store, [first, second])
@@ -144,7 +167,8 @@ class BaseStoreContract:
         (outcome,) = store.append([Submission([old], "ann")], now_ms=START_MS).outcomes[0]
         assert isinstance(outcome, NodeConflict)
 
-    def test_what_was_dropped_can_be_named(self, store: LogStore) -> None:
+    def test_what_was_dropped_can_be_named(self, floored: LogStore) -> None:
+        store = floored
         author = Author()
         put = author.event(A, ops=[{"op": "put", "key": "n", "value": 1}])
         rows = _append(store, [put])
@@ -155,7 +179,8 @@ class BaseStoreContract:
         assert first == 2
         assert isinstance(second, BadOp)
 
-    def test_the_systems_items_keep_their_content(self, store: LogStore) -> None:
+    def test_the_systems_items_keep_their_content(self, floored: LogStore) -> None:
+        store = floored
         author = Author()
         events = [
             author.event(".policies", action=".policy.set"),
@@ -166,7 +191,8 @@ class BaseStoreContract:
         _drop_all(store, rows)
         assert [entry.seq for entry in load(store)] == [1, 3]
 
-    def test_it_goes_on_after_that(self, store: LogStore) -> None:
+    def test_it_goes_on_after_that(self, floored: LogStore) -> None:
+        store = floored
         author = Author()
         rows = _append(store, [author.event(A), author.event(A)])
         _drop_all(store, rows)
@@ -177,7 +203,8 @@ class BaseStoreContract:
         assert list(load(store)) == []
         assert store.size() == 0
 
-    def test_much_is_dropped_in_steps(self, store: LogStore) -> None:
+    def test_much_is_dropped_in_steps(self, floored: LogStore) -> None:
+        store = floored
         author = Author()
         rows = [row for _ in range(5) for row in _append(store, [author.event(A) for _ in range(MANY // 5)])]
         _keep(store, Point(MANY, START_MS), _base(A, MANY - 1), is_floor=True)

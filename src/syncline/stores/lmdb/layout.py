@@ -7,7 +7,9 @@
     fresh     item, a zero byte, seq -> the author's counter and node
     items     run and a key of ``fresh`` -> the same
     runs      the runs there are: each is named by its last seq
-    meta      kind, schema, epoch; and of the end: when the last entry came, and how many bytes the events have
+    bases     number of a snapshot and item -> the base
+    meta      kind, schema, epoch; of the end: when the last entry came, and how many bytes the events have; and which
+              snapshots there are
 
 Seqs and counters are 8 bytes, the greatest first, so that keys sort as numbers do. Keys may have 511 bytes; the longest
 here, a run, an item of 256 characters, which are ASCII, and a seq, has 273.
@@ -18,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct
 
-TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "meta")
+TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "bases", "meta")
 
 KIND = b"syncline log"
-SCHEMA = 1
+SCHEMA = 2
 
-KIND_KEY, SCHEMA_KEY, EPOCH_KEY, END_KEY = b"kind", b"schema", b"epoch", b"end"
+KIND_KEY, SCHEMA_KEY, EPOCH_KEY, END_KEY, BASES_KEY = b"kind", b"schema", b"epoch", b"end", b"bases"
 
 _number = Struct(">Q")
 

@@ -69,6 +69,10 @@ class Transaction:
         if stored != given:
             raise StoreDamaged(f"The log is damaged: {table} has keys beyond its end.")
 
+    def delete(self, table: str, key: bytes) -> None:
+        """Takes a key out."""
+        self._txn.delete(key, db=self._tables[table])
+
     def clear(self, table: str) -> None:
         """Takes everything out."""
         self._txn.drop(self._tables[table], delete=False)

@@ -15,7 +15,7 @@ MAKE = "INSERT INTO logs (name) VALUES (%s) ON CONFLICT DO NOTHING"
 READ = "SELECT epoch, seq, tail, at, bytes, rules, last_id FROM logs WHERE key = %s AND name IS NOT NULL"
 LOCK = READ + " FOR UPDATE"
 MOVE = """
-    UPDATE logs SET epoch = %s, seq = %s, tail = %s, at = %s, bytes = %s, rules = %s, last_id = %s
+    UPDATE logs SET epoch = %s, seq = %s, tail = %s, at = %s, bytes = bytes + %s, rules = %s, last_id = %s
     WHERE key = %s AND name IS NOT NULL AND epoch = %s AND seq = %s AND tail = %s
 """
 """Moves the end of a log, if it is still where it is taken to be."""
@@ -60,4 +60,5 @@ def read(cursor: Any, key: int, *, lock: bool = False) -> End:
 def move_parameters(key: int, before: End, after: End) -> tuple[Any, ...]:
     """For ``MOVE``."""
     epoch, seq, tail, at = after.head
-    return epoch, seq, tail, at, after.bytes, after.rules, after.last_id, key, *before.head[:3]
+    grown = after.bytes - before.bytes  # others may have dropped content meanwhile
+    return epoch, seq, tail, at, grown, after.rules, after.last_id, key, *before.head[:3]

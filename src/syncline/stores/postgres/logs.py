@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncline.core.log import Receipts
-from syncline.stores.postgres import ends
+from syncline.stores.postgres import bases, ends
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.events import PostgresEventStore
 from syncline.stores.postgres.schema import SCHEMA
@@ -14,7 +14,7 @@ NAMED = "SELECT name, seq FROM logs WHERE name = ANY(%s)"
 UNNAME = "UPDATE logs SET name = NULL WHERE name = %s"
 UNNAMED = "SELECT key, seq FROM logs WHERE name IS NULL"
 DELETE_STRETCH = "DELETE FROM entries WHERE log = %s AND seq > %s"
-DELETE_REST = ("DELETE FROM nodes WHERE log = %s", "DELETE FROM logs WHERE key = %s")
+DELETE_REST = (*bases.DELETE, "DELETE FROM nodes WHERE log = %s", "DELETE FROM logs WHERE key = %s")
 DELETED_AT_ONCE = 10_000
 
 

@@ -9,6 +9,7 @@ bytes in which it is sent; NULL is what stays when content is erased.
 
 from __future__ import annotations
 
+from syncline.stores.postgres import bases
 from syncline.stores.postgres.database import Schema
 
 TABLES = """
@@ -64,4 +65,4 @@ VIEW = """
         FROM logs JOIN entries ON log = key WHERE name IS NOT NULL;
 """
 
-SCHEMA = Schema("logs", [TABLES + VIEW])
+SCHEMA = Schema("logs", [TABLES + VIEW, bases.TABLES])
