@@ -374,14 +374,14 @@ def test_a_copy_that_the_server_notices():
 def test_a_cursor_that_the_server_does_not_know_is_given_up(error):
     client = greeted()
     client.next(a_local(cursor="c"))
-    assert client.receive(ErrorMessage.of(error)) == [Rewind()]
+    assert client.receive(ErrorMessage.of(error)) == [Rewind(0)]
     assert client.next(a_local(cursor="older")) == Pull(cursor="older", limit=10_000)
 
 
 def test_a_live_stream_may_lose_its_cursor_too():
     client = greeted()
     client.live = True
-    assert client.receive(ErrorMessage.of(CursorReset("restored"))) == [Rewind()]
+    assert client.receive(ErrorMessage.of(CursorReset("restored"))) == [Rewind(0)]
     assert not client.live
     assert isinstance(client.next(a_local()), Pull)
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from syncline.core.beginning import Take
 from syncline.core.limits import MAX_PUSH_EVENTS
-from syncline.core.messages import ErrorMessage, Hello, Live, Page, Pull, Push, decode_answer, encode
-from syncline.core.session import Apply, Restamp, Rewind, Settle
+from syncline.core.messages import (
+    AskSnapshot,
+    ErrorMessage,
+    Give,
+    Hello,
+    Live,
+    Page,
+    Pull,
+    Push,
+    decode_answer,
+    encode,
+)
+from syncline.core.session import Apply, Given, Restamp, Rewind, Settle
 from syncline.errors import SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.stores import Change
@@ -19,11 +31,11 @@ from syncline.testing import entropy_from, nodes_from
 class Phone:
     """One replica: its store survives crashes, everything else does not."""
 
-    def __init__(self, world, name, user, clock, store=None):
+    def __init__(self, world, name, user, clock, store=None, *, history=True):
         self.world, self.name, self.user, self.clock = world, name, user, clock
         self._entropy, self._nodes = entropy_from(world.chance), nodes_from(world.chance)
         self.store = store or MemoryReplicaStore(self._nodes())
-        self.is_cut_off = False
+        self.is_cut_off, self.history = False, history
         self.resets = self.named = 0
         self.snapshots, self.index = MemorySnapshotStore(), MemoryDocumentIndex()
         self.boot()
@@ -49,7 +61,7 @@ class Phone:
         """The file of this replica at a second place, where it is opened too."""
         store = MemoryReplicaStore("")
         state, entries = self.store.state(), list(self.store.load())
-        store.commit(Change(entries=entries, outbox=self.store.outbox(), state=state))
+        store.commit(Change(bases=list(self.store.bases()), entries=entries, outbox=self.store.outbox(), state=state))
         store._state = state  # how often it was rewritten is copied too, and so are the snapshots
         other = Phone(self.world, name, self.user, clock, store)
         other.snapshots._items = {item: dict(kept) for item, kept in self.snapshots._items.items()}
@@ -60,7 +72,7 @@ class Phone:
     def connect(self):
         world = self.world
         batch_size = world.chance.choice((1, 2, 3, 1_000))
-        self.session = world.Session(space="default", token=self.user, batch_size=batch_size)
+        self.session = world.Session(space="default", token=self.user, batch_size=batch_size, history=self.history)
         self.line = world.open_line(self)
         self._ref = 0
 
@@ -85,6 +97,7 @@ class Phone:
             return False
         if isinstance(step, Restamp):
             self.world.note(self.name, "restamps", step.now_ms, [event.id for event in self.replica.pending()])
+            self.world.restamped(self)
             self.replica.perform(step)
             self.world.writing.note_names(self.replica.pending())
             self.world.check_phone(self)
@@ -101,6 +114,10 @@ class Phone:
                 self.world.note(self.name, "says hello as", step.node)
             case Push():
                 self.world.note(self.name, "pushes", [event.id for event in self.session._pushed])
+            case Give():
+                self.world.note(self.name, "gives", [event.id for event in self.session._given])
+            case AskSnapshot():
+                self.world.note(self.name, "asks for a snapshot after", step.after)
             case Pull():
                 self.world.note(self.name, "pulls from", self.store.state().seq)
         if not isinstance(step, Hello):
@@ -139,11 +156,13 @@ class Phone:
 
     def _perform(self, effect):
         match effect:
-            case Settle(answers):
+            case Settle(answers) | Given(answers):
                 for event, outcome in answers:
                     self.world.answered(self, event, outcome)
             case Apply(Page() as page):
                 self.world.note(self.name, "applies", [entry.seq for entry in page.entries])
+            case Take():
+                self.world.note(self.name, "takes", [base.item for base in effect.part.bases], "at", effect.part.seq)
             case Rewind():
                 self.resets += 1
                 self.world.note(self.name, "rewinds from", self.store.state().seq)

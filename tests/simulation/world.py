@@ -42,10 +42,11 @@ class World:
         self.chance = random.Random(seed)
         self.trace = []
         self.recorded, self.acked, self.refused, self.together = {}, {}, set(), []
-        self.twofold, self.copied_nodes = set(), set()
-        """What may be stored twice, and the nodes that two files have used; see ``restore`` and ``copy_file``."""
+        self.twofold, self.unanswered = set(), set()
+        """What may be stored twice, see ``copy_file``; and what may be once its author gives it another id, because a
+        log has held and lost it, and its author was never answered."""
         self.server_clock = ManualClock()
-        self.server = self.Server(MemoryEventStore(EPOCH, RECEIPTS), now_ms=self.server_clock)
+        self.server = self.Server(MemoryEventStore(EPOCH, RECEIPTS), now_ms=self.server_clock, receipts=RECEIPTS)
         page, push = self.chance.choice(((2, 2), (3, 1_000), (1_000, 1_000)))
         self.server.limits = Limits(page_entries=page, push_events=push)
         self.backup, self.restores, self.reset_due = None, 0, {}
@@ -104,10 +105,19 @@ class World:
             self.note(phone.name, "is refused", event.id, outcome.code)
         else:
             self.note(phone.name, "has its answer", event.id, outcome)
-            self.acked[event.payload] = event.id, outcome
+            if event.item != POLICIES_ITEM:
+                self.acked[event.payload] = event.id, outcome
+
+    def restamped(self, phone):
+        """What is pending gets other ids: others may know it by those that it had."""
+        self.twofold |= self.unanswered & {event.payload for event in phone.replica.pending()}
 
     def check_phone(self, phone):
         checks.check_phone(self, phone)
+
+    def entries_of(self, phone, item):
+        """What of an item has come to a replica from the log."""
+        return phone.store.load(items=[item])
 
     @property
     def inboxes(self):
@@ -249,7 +259,6 @@ class World:
             other = phone.copy(f"{phone.name}+{len(self.phones)}", self._wrong_clock())
             waiting = [each.event for each in phone.store.outbox() if each.event.item != POLICIES_ITEM]
             self.twofold |= {event.payload for event in waiting}  # both may rename it
-            self.copied_nodes.add(phone.replica.node)
             self.note(phone.name, "is copied to", other.name)
             self._add(other)
 
@@ -267,11 +276,7 @@ class World:
         self.lose_lines()
         lost = [entry.event for entry in load(self.server.store, len(self.backup))]
         self.lost.update(event.id for event in lost)
-        for event in [event for event in lost if event.item != POLICIES_ITEM]:
-            if event.payload not in self.acked or event.node in self.copied_nodes:
-                # Its author may not know that others have seen it, or cannot give it back under a node whose counter
-                # another file has raised meanwhile: so it gets a new name, and others may give the old one back.
-                self.twofold.add(event.payload)
+        self.unanswered |= {event.payload for event in lost if event.item != POLICIES_ITEM} - self.acked.keys()
         for phone in self.phones:
             text = phone.store.state().cursor
             cursor = self.server.codec.decode(text) if text else None

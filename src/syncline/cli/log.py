@@ -57,7 +57,7 @@ def log(
 def _local(path: Path, items: list[str]) -> Iterator[Row]:
     with looking_at(path) as store:
         yield from map(Row.of, store.load(items=items))
-        for event, status, _, error in store.outbox():
+        for event, status, _, error, _ in store.outbox():
             yield Row.local(event, status, error)
 
 

@@ -4,6 +4,9 @@ A store opens its transaction, hands a ``Ledger`` what it holds, and stores what
 here, pure and in the order of the protocol: known id, drift, access, quota, node, dependencies. (Credentials and
 shape come before, where a request is read.) Every event gets its answer; events with the same ``meta.tx`` stand or
 fall together.
+
+What a log has held before, and gets back, was judged then: a receipt that vouches for it spares it all but the first
+and the last of these questions (decision 0026).
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from syncline.errors import (
     SynclineError,
     TxRefused,
     Unauthorized,
+    Unvouched,
     UserMismatch,
 )
 
@@ -65,11 +69,21 @@ class Submission(NamedTuple):
     """What the user's credentials say."""
     is_vouched: bool = False
     """Whether they are entries of a log that this one follows: judged there, and here only for what they name."""
+    is_gift: bool = False
+    """Whether they are entries that this log may have lost, or lacks, and not what their giver has just made."""
+    vouched: frozenset[bytes] = frozenset()
+    """The digests of those of them for which a receipt of this server vouches: they were in this log before."""
+    hold: EventError | None = None
+    """Why nothing is stored now but what is vouched for and what the system writes; None: it may be."""
 
     @property
     def good(self) -> list[Event]:
         """The events without the malformed ones."""
         return [event for event in self.events if isinstance(event, Event)]
+
+    def vouches(self, event: Event | EventError) -> bool:
+        """Whether it is known of an event that it was lawful when it was stored."""
+        return isinstance(event, Event) and (self.is_vouched or event.digest in self.vouched)
 
 
 class NodeState(NamedTuple):
@@ -143,7 +157,7 @@ class Ledger:
         good = submission.good
         if len(good) == len(events) and self._is_ordinary(good, submission):
             return self._accept_all(good, user)
-        if all(event.tx is None for event in events):
+        if all(event.tx is None or submission.vouches(event) for event in events):  # a part of it may be back already
             return [self._judge(event, submission) for event in events]
         outcomes: list[Outcome] = []
         for tx, neighbours in groupby(events, key=lambda event: event.tx):
@@ -166,7 +180,8 @@ class Ledger:
         node = events[0].node if events else ""
         state = self.nodes.get(node) or NodeState(user, 0, "")
         return (
-            len(keys) == len(events)
+            submission.hold is None
+            and len(keys) == len(events)
             and self._known.keys().isdisjoint(keys)
             and {(event.node, event.user, event.meta is UNSET) for event in events} <= {(node, user, True)}
             and "." not in {event.action[0] for event in events} | {event.item[0] for event in events}
@@ -239,13 +254,15 @@ class Ledger:
         return refusal or self._accept(event, str(event.user))
 
     def _refusal(self, event: Event, submission: Submission) -> EventError | None:
-        if submission.is_vouched:
+        if submission.vouches(event):
             return dependencies.refusal(event, self._find)
+        if submission.hold is not None and not submission.is_system:
+            return submission.hold
         if event.id >= self._too_far:
             return ClockDrift("The id is more than five minutes ahead of the server.", time=self._now_ms)
         if event.user != submission.user and not self._is_given(event, submission):
-            return UserMismatch("The event names another user than the credentials do.")
-        if (event.action[0] == "." or event.item[0] == ".") and not submission.is_system:
+            return _strange(submission)
+        if _is_reserved(event) and not (submission.is_system or self._is_given_by_name(event, submission)):
             return ReservedAction("Actions and items with a leading dot are written by the system alone.")
         if not self._may(submission, event):
             return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
@@ -273,6 +290,14 @@ class Ledger:
         user, scope = submission.user, submission.rights.scope
         may = GIVE in scope.actions if user.startswith(".") else self.access.may(user, event.item, GIVE)
         return may and scope.allows(event.item, GIVE) and isinstance(event.user, str)
+
+    def _is_given_by_name(self, event: Event, submission: Submission) -> bool:
+        """Whether what the system wrote is taken from somebody who gives it: by a right that says it is meant.
+
+        Rules do so by their patterns; so does an administrator's key that names items and does not leave them out.
+        """
+        is_named = bool(submission.rights.scope.items) or not submission.user.startswith(".")
+        return submission.is_gift and event.item[0] == "." and is_named and self._is_given(event, submission)
 
     def _node_refusal(self, event: Event, *, is_given: bool) -> NodeConflict | None:
         """A node belongs to one user, and on each item its counter rises; otherwise its file was copied.
@@ -307,6 +332,25 @@ class Ledger:
         if event.item[0] == ".":
             self.access = self.access.after([Placed(seq, event)])
         return seq
+
+
+def may_give_all(user: str, rights: Rights, access: Access) -> bool:
+    """Whether somebody may give all items but those of the system: such a one is believed about a whole log."""
+    scope = rights.scope
+    if scope.items and "*" not in scope.items:
+        return False
+    return GIVE in scope.actions if user.startswith(".") else scope.allows_action(GIVE) and access.may_all(user, GIVE)
+
+
+def _strange(submission: Submission) -> EventError:
+    """The refusal of another user's event."""
+    if submission.is_gift:
+        return Unvouched("No receipt of this server vouches for this entry, and it is not yours to give.")
+    return UserMismatch("The event names another user than the credentials do.")
+
+
+def _is_reserved(event: Event) -> bool:
+    return event.action[0] == "." or event.item[0] == "."
 
 
 def _is_own(event: Event, submission: Submission) -> bool:

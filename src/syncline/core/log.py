@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from syncline.core.events import Event, encode_entry
@@ -55,18 +55,31 @@ class Receipts:
 
     def seal(self, epoch: str, first_seq: int, digests: Sequence[bytes]) -> list[bytes]:
         """The same, as the bytes that go into entries."""
-        place = bytes.fromhex(epoch)
+        return self._seals(epoch, enumerate(digests, first_seq))
+
+    def _seals(self, epoch: str, places: Iterable[tuple[int, bytes]]) -> list[bytes]:
+        """The receipts of seqs and digests."""
+        prefix = bytes.fromhex(epoch)
         macs = []
-        for seq, digest in enumerate(digests, first_seq):
+        for seq, digest in places:
             mac = self._base.copy()
-            mac.update(place + seq.to_bytes(8, "big") + digest)
+            mac.update(prefix + seq.to_bytes(8, "big") + digest)
             macs.append(mac.digest())
         text = urlsafe_b64encode(b"".join(macs))
         return [text[start : start + RECEIPT_LENGTH] for start in range(0, len(text), RECEIPT_LENGTH)]
 
     def verify(self, epoch: str, seq: int, digest: bytes, receipt: str) -> bool:
         """Whether this server gave this receipt."""
-        return hmac.compare_digest(self.issue(epoch, seq, [digest])[0].encode(), receipt.encode())
+        return bool(self.vouched(epoch, [(seq, digest, receipt)]))
+
+    def vouched(self, epoch: str, entries: Sequence[tuple[int, bytes, str]]) -> frozenset[bytes]:
+        """The digests of those of these entries (seq, digest, receipt) whose receipt this server gave."""
+        seals = self._seals(epoch, ((seq, digest) for seq, digest, _ in entries))
+        return frozenset(
+            digest
+            for seal, (_, digest, receipt) in zip(seals, entries, strict=True)
+            if hmac.compare_digest(seal, receipt.encode("utf-8", "surrogatepass"))
+        )
 
 
 def chain(tail: bytes, digests: Sequence[bytes]) -> list[bytes]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
-from syncline.core import patterns
+from syncline.core import gifts, patterns
 from syncline.core.access.views import View
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
@@ -23,6 +23,7 @@ from syncline.core.messages import (
     ErrorMessage,
     Fetch,
     Found,
+    Give,
     Hello,
     Inquiry,
     Live,
@@ -36,7 +37,7 @@ from syncline.core.messages import (
 from syncline.core.messages import Tree as TreeMessage
 from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Inquire, Read, Send, ServerSession
 from syncline.core.summaries import nodes_of, summaries_of
-from syncline.errors import EventError, NotFound, SynclineError, Unauthorized
+from syncline.errors import EpochChanged, EventError, NotFound, SynclineError, Unauthorized
 from syncline.stores import EventStore, load
 from syncline.stores.memory import MemoryEventStore
 from syncline.testing.seeded import ManualClock
@@ -45,13 +46,22 @@ from syncline.transports.memory import MemoryTransport
 
 EPOCH = UUID(int=1).hex
 KEY = b"a key that every test may know"
+RECEIPTS = Receipts(KEY)
 
 
 class LogServer:
     """One space's log and what answers from it. ``store`` may be replaced, as restoring a backup does."""
 
-    def __init__(self, store: EventStore | None = None, *, now_ms: Callable[[], int] | None = None) -> None:
-        self.store = store or MemoryEventStore(EPOCH, Receipts(KEY))
+    def __init__(
+        self,
+        store: EventStore | None = None,
+        *,
+        now_ms: Callable[[], int] | None = None,
+        receipts: Receipts = RECEIPTS,
+    ) -> None:
+        """``receipts``: whose receipts of what is given are believed."""
+        self.receipts = receipts
+        self.store = store or MemoryEventStore(EPOCH, receipts)
         self.codec = CursorCodec(KEY)
         self.now_ms = now_ms or ManualClock()
         self.limits = Limits()
@@ -84,15 +94,17 @@ class LogServer:
         self._tell()
         return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
 
-    def reply(self, inquiry: Inquiry) -> bytes:
+    def reply(self, inquiry: Inquiry, user: str) -> bytes:
         """The encoded reply to what heals. Raises NotFound for what this server does not do."""
         match inquiry:
             case Fetch():
                 return encode(self._found(inquiry))
             case Merkle():
                 return encode(self._tree(inquiry))
+            case Give():
+                return self.give(inquiry, user)
             case _:
-                raise NotFound("A server in memory takes no gifts and has no snapshots.")
+                raise NotFound("A server in memory has no snapshots.")
 
     def _found(self, asked: Fetch) -> Found:
         held = {entry.event.id: entry for entry in load(self.store)}
@@ -106,6 +118,20 @@ class LogServer:
         return TreeMessage(
             ref=asked.ref, seq=seq, root=tree.root.hex(), count=tree.count, summaries=summaries_of(nodes)
         )
+
+    def give(self, gift: Give, user: str) -> bytes:
+        """Takes back what the log may have lost, and the encoded ``ack``. Raises EpochChanged.
+
+        Nobody has the right ``.give`` here: what no receipt vouches for is its own user's, or ``unvouched``.
+        """
+        if gift.epoch != self.store.head().epoch:
+            raise EpochChanged("What is given was in another log.")
+        given = gifts.decode(bytes(gift.entries))
+        events, vouched = [each.event for each in given], gifts.vouched(self.receipts, gift.epoch, given)
+        submission = Submission(events, user, is_gift=True, vouched=vouched)
+        appended = self.store.append([submission], now_ms=self.now_ms())
+        self._tell()
+        return b'{"type":"ack","ref":%d,%b}' % (gift.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
 
     def _tell(self) -> None:
         news, self.news = self.news, asyncio.Event()
@@ -165,7 +191,7 @@ class LogConnection:
             case Read(pull):
                 return [self._server.page(pull)[0]]
             case Inquire(inquiry):
-                return [self._server.reply(inquiry)]
+                return [self._server.reply(inquiry, self._user)]
             case Follow(live):
                 return self._follow(live)
             case Send(text):

@@ -129,6 +129,11 @@ class Access:
         """Whether a user may do an action with an item. Which credential the user came with is another question."""
         return user.startswith(".") or (user not in self._barred and self.rules.allows(user, item, action))
 
+    def may_all(self, user: str, action: str) -> bool:
+        """Whether a user may do an action with every item that does not begin with a dot."""
+        patterns = {"*", *(rule.item for rule in self.rules.of(user) if rule.item[0] != ".")}
+        return all(self.may(user, pattern.replace("*", "~"), action) for pattern in patterns)  # one of each kind
+
     def explain(self, user: str, item: str, action: str) -> Decision:
         """The same, with the reason."""
         if user.startswith("."):

@@ -1,0 +1,144 @@
+"""Gifts: entries that were in a log once, given back to it by who has kept them.
+
+A replica keeps of each entry that a log has lost the *voucher*: where it stood, and the receipt it had. The server that
+made the receipt believes it, whoever gives the entry. What is decided about a gift: ``admission``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from syncline.core import canonical
+from syncline.core.batch import decode_events
+from syncline.core.events import Entry, Event, encode_entry
+from syncline.core.limits import MAX_DEPTH, MAX_PUSH_EVENTS
+from syncline.core.log import Receipts
+from syncline.core.messages import Give
+from syncline.errors import BadRequest, EventError, InvalidEvent, TooManyEvents
+
+ENVELOPE_BYTES = 128
+"""Of a message, beside its entries."""
+
+
+class Voucher(NamedTuple):
+    """What is kept of an entry when its log has lost it: epoch and seq it had there, its time, and its receipt."""
+
+    epoch: str
+    seq: int
+    at: int
+    receipt: str
+
+    @classmethod
+    def of(cls, epoch: str | None, entry: Entry) -> Voucher:
+        """What is to be kept of an entry of a log."""
+        return cls(epoch or "", entry.seq, entry.at, entry.receipt)
+
+
+class Offer(NamedTuple):
+    """An event that a replica would give back."""
+
+    event: Event
+    voucher: Voucher
+
+    @property
+    def encoded(self) -> bytes:
+        """The entry that it was."""
+        return encode_entry(self.voucher.seq, self.voucher.at, self.voucher.receipt.encode(), self.event.body)
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """A sort key: what the system wrote first, then as they stood in the log."""
+        return self.event.item[0] != ".", self.voucher.seq
+
+
+def due(offers: Iterable[Offer], user: str, items: Collection[str]) -> list[Offer]:
+    """Those that wait for nobody else to give them: one's own and the system's, and what these may depend on.
+
+    That is what stands on the same items, and on the ``items`` where something is pending.
+    """
+    offers = list(offers)
+    mine = {offer.event.item for offer in offers if offer.event.user == user or offer.event.item[0] == "."}
+    return [offer for offer in offers if offer.event.item in mine or offer.event.item in items]
+
+
+def batch(offers: Sequence[Offer], most: int, max_bytes: int) -> Sequence[Offer]:
+    """The first offers, as many as one message may carry; at least one."""
+    size = ENVELOPE_BYTES
+    for count, offer in enumerate(offers[:most]):
+        size += len(offer.event.body) + ENVELOPE_BYTES
+        if count and size > max_bytes:
+            return offers[:count]
+    return offers[:most]
+
+
+def message(offers: Sequence[Offer]) -> Give:
+    """The message that gives these, which are of one log."""
+    entries = b",".join(offer.encoded for offer in offers)
+    return Give(epoch=offers[0].voucher.epoch, entries=Raw(b"[" + entries + b"]"))
+
+
+# What a server reads
+
+
+class _Given(msgspec.Struct, frozen=True):
+    seq: int
+    at: int
+    receipt: str
+    event: Raw
+
+
+class Given(NamedTuple):
+    """An entry as it was given: its event, or what is wrong with that, and where a receipt says that it stood."""
+
+    seq: int
+    receipt: str
+    event: Event | EventError
+
+
+_split = msgspec.json.Decoder(list[Raw]).decode
+_read = msgspec.json.Decoder(_Given).decode
+
+
+def decode(array: bytes) -> list[Given]:
+    """The entries of a JSON array. Raises BadRequest, BadJson or TooManyEvents if the array itself is wrong."""
+    try:
+        texts = _split(array)
+        if len(texts) > MAX_PUSH_EVENTS:
+            raise TooManyEvents(f"{len(texts)} entries in one gift; {MAX_PUSH_EVENTS} are allowed.")
+        entries = [_entry(bytes(text)) for text in texts]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise BadRequest("entries: a list of objects with seq, at, receipt and event.") from None
+    events = decode_events(b"[" + b",".join(bytes(entry.event) for entry in entries) + b"]")
+    named = map(_with_user, events)
+    return [Given(entry.seq, entry.receipt, event) for entry, event in zip(entries, named, strict=True)]
+
+
+def _entry(text: bytes) -> _Given:
+    entry = _read(text)
+    if encode_entry(entry.seq, entry.at, entry.receipt.encode(), bytes(entry.event)) != text:
+        canonical.decode(text.replace(bytes(entry.event), b"null", 1), max_depth=MAX_DEPTH)  # a key that stands twice
+    return entry
+
+
+def _with_user(event: Event | EventError) -> Event | EventError:
+    """Whose an event is, is never guessed."""
+    if isinstance(event, Event) and event.user is UNSET:
+        return InvalidEvent("user: missing.", field="user", id=event.id)
+    return event
+
+
+def vouched(receipts: Receipts, epoch: str, given: Iterable[Given]) -> frozenset[bytes]:
+    """The digests of those events whose receipts these keys have made."""
+    proofs = [
+        (each.seq, each.event.digest, each.receipt)
+        for each in given
+        if isinstance(each.event, Event) and 0 < each.seq < 1 << 63
+    ]
+    with suppress(ValueError):  # an epoch that is none vouches for nothing
+        return receipts.vouched(epoch, proofs)
+    return frozenset()
