@@ -26,6 +26,7 @@ from syncline.server.documents import Documents
 from syncline.server.hub import Hub
 from syncline.server.limits import SPACE_EVENTS, Account, rate
 from syncline.server.presence import Presences
+from syncline.server.trees import Trees
 from syncline.stores import EventStore, LogStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 
@@ -103,6 +104,7 @@ class Space:
         self.erasures = erasures or Erasures()
         """What was erased; it knows of all that was announced."""
         self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
+        self.trees = Trees(store, self.run, lambda: self.hub.head.seq)
         self.presences = Presences()
         self._reviewed = self.access  # as of when it was looked who may see whose presence
         self.connections = 0
