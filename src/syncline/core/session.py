@@ -8,22 +8,26 @@ Invariants of a replica's session:
 
 - one request is under way at a time, so pending events arrive in the order they were made;
 - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
-  event which the server already holds is settled and never stored again under another id;
-- everything is pulled before anything is pushed, so that what a restored log has lost goes back before what is new
-  (or the node's counter would not rise), and that a replica need not remember many acknowledgements;
+  event which the server already holds is settled and never stored again under another id; of what bases may hold, which
+  do not tell ids, it asks by pushing it as it is;
+- everything is pulled before anything is pushed, so that a replica need not remember many acknowledgements;
+- what a restored log has lost is given back before what is new on the same items is pushed (or the node's counter would
+  not rise, and what ops name would not be held);
 - an event leaves ``pending`` by an answer of the server alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec import Raw
 
-from syncline.core import stamps
+from syncline.core import gifts, stamps
+from syncline.core.beginning import Beginning, Take
 from syncline.core.events import Event
-from syncline.core.limits import MAX_PUSH_EVENTS, Limits
+from syncline.core.gifts import Offer
+from syncline.core.limits import MAX_PUSH_EVENTS, MAX_SAFE_INTEGER, Limits
 from syncline.core.messages import (
     PROTOCOL,
     Ack,
@@ -46,6 +50,7 @@ from syncline.core.messages import (
     Presence,
     Pull,
     Push,
+    Snapshot,
     Welcome,
     decode_request,
     encode,
@@ -57,10 +62,13 @@ from syncline.errors import (
     BadRequest,
     ClockDrift,
     ConnectionLost,
+    CursorExpired,
     CursorReset,
     HelloRequired,
     NodeConflict,
     RateLimited,
+    SnapshotGone,
+    SpaceDeleted,
     SynclineError,
     TooLarge,
     TooManyEvents,
@@ -68,6 +76,9 @@ from syncline.errors import (
     UnsupportedProtocol,
     from_wire,
 )
+
+Step = Hello | Push | Pull | Auth | Give | AskSnapshot
+"""What a replica asks of its server, one at a time."""
 
 WAIT_SECONDS = 1.0
 """How long a replica waits that was told to wait, but not how long."""
@@ -87,6 +98,12 @@ class Settle(NamedTuple):
     answers: Sequence[tuple[Event, int | SynclineError]]
 
 
+class Given(NamedTuple):
+    """What was offered has its answers: a seq, or the error that refused it."""
+
+    answers: Sequence[tuple[Event, int | SynclineError]]
+
+
 class Apply(NamedTuple):
     """Store a page, which was asked for with these item patterns."""
 
@@ -95,7 +112,9 @@ class Apply(NamedTuple):
 
 
 class Rewind(NamedTuple):
-    """The log does not know the cursor: go back to an older one."""
+    """The log does not know the cursor: go back to an older one, none of those beyond ``head``."""
+
+    head: int = MAX_SAFE_INTEGER
 
 
 class Restamp(NamedTuple):
@@ -110,7 +129,7 @@ class MarkCopied(NamedTuple):
     event: Event
 
 
-Effect = Greet | Settle | Apply | Rewind | Restamp | MarkCopied
+Effect = Greet | Settle | Given | Apply | Take | Rewind | Restamp | MarkCopied
 """What is done to the replica."""
 
 
@@ -138,6 +157,17 @@ class Local(NamedTuple):
     cursor: str | None
     copied: bool
     pending: Sequence[Event]
+    offers: Sequence[Offer] = ()
+    """What its log has lost, in the order in which it is to be given back."""
+    epoch: str | None = None
+    """Of the log whose entries it holds; None if it holds none, and would take any."""
+    user: str | None = None
+    horizon: int = 0
+    """Up to this seq it knows how items stood, and not how they came there."""
+    takes_bases: bool = True
+    """Whether it can begin from a snapshot at all."""
+    doubtful: Callable[[], Sequence[Event]] = tuple
+    """The pending events that the log may have had before the horizon: no entry will tell."""
 
 
 class ClientSession:
@@ -152,11 +182,18 @@ class ClientSession:
         push: bool = True,
         pull: bool = True,
         batch_size: int = MAX_PUSH_EVENTS,
+        gives_all: bool = True,
+        history: bool = True,
     ) -> None:
+        """``history``: a replica that holds nothing asks for all that has been, instead of how things stand.
+
+        ``gives_all``: what others wrote is given back without waiting whether somebody else does."""
         self.token = token
         """The credentials that ``hello`` shows; they may be found out until then."""
         self.lasts_ms: int | None = None
         """For how long they are good from when the server said so; None: for as long as the session."""
+        self.peer: Welcome | None = None
+        """The other end, if it is no server but a replica: then this session has nothing to do (``core.peering``)."""
         self.live = False
         self.caught_up = False
         self._space, self._items = space, items
@@ -172,8 +209,20 @@ class ClientSession:
         self.held_seconds = 0.0
         """After how long, at the earliest, the server wants to see again what is held back; 0: it did not say."""
         self._fresh: str | None = None
-        self._request: Hello | Push | Pull | Auth | None = None
+        self._request: Step | None = None
         self._pushed: Sequence[Event] = ()
+        self.gives_all = gives_all
+        """Whether what others wrote is given back now; see ``withholds``."""
+        self.withholds = False
+        """Whether something waits for ``gives_all``."""
+        self._given: Sequence[Event] = ()
+        self._gift_size = batch_size
+        self._user, self._head = "", MAX_SAFE_INTEGER
+        self._local: Local | None = None
+        self._history, self._takes_bases = history, True
+        self._beginning: Beginning | None = None
+        self._answered: set[str] = set()
+        self._foreign: Welcome | None = None  # of a log of another epoch, which may be empty
 
     @property
     def greeted(self) -> bool:
@@ -194,7 +243,7 @@ class ClientSession:
         """Shows other credentials of the same user on the open session, with the next step."""
         self.token = self._fresh = token
 
-    def next(self, local: Local) -> Hello | Push | Pull | Auth | Restamp | None:
+    def next(self, local: Local) -> Step | Restamp | None:
         """The next step; None when there is nothing to do until something is recorded or arrives."""
         if self._request is not None:
             return None
@@ -215,19 +264,32 @@ class ClientSession:
         """Whether pending events wait for ``release``."""
         return bool(self._held_items)
 
-    def _step(self, local: Local) -> Hello | Push | Pull | Auth | Restamp | None:
+    def _step(self, local: Local) -> Step | Restamp | None:
+        if self._foreign is not None:
+            return Give(epoch=local.epoch or "", entries=Raw(b"[]"))
         if self._server_ms is None:
+            self._local = local
             return Hello(node=local.node, space=self._space, token=self.token)
         if self._fresh is not None:
             fresh, self._fresh = self._fresh, None
             return Auth(token=fresh)
+        if self.peer is not None:
+            return None
+        if self._wants_snapshot(local):
+            self._beginning = self._beginning or Beginning(self._items)
+            return self._beginning.question()
         pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
         if not self.wants_pending:
             return pull
         pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
+        if offers := self._offers(local, {event.item for event in pending}):
+            self._given = [offer.event for offer in offers]
+            return gifts.message(offers)
         if pending and (local.copied or (self._is_just_told and self._ahead(pending, self._server_ms))):
             if not self.caught_up:
                 return pull
+            if doubtful := [event for event in local.doubtful() if event.id not in self._answered]:
+                return self._ask_about(doubtful)
             self._has_restamped, self._is_just_told = True, False
             return Restamp(self._server_ms)
         self._is_just_told = False
@@ -235,6 +297,24 @@ class ClientSession:
             return None
         self._pushed = self._batch(pending)
         return Push.of(self._pushed)
+
+    def _ask_about(self, doubtful: Sequence[Event]) -> Push | None:
+        """Before they get other ids: a server knows those that it holds, and takes none of the others as they are."""
+        self._pushed = self._batch([event for event in doubtful if event.item not in self._held_items])
+        return Push.of(self._pushed) if self._pushed else None
+
+    def _wants_snapshot(self, local: Local) -> bool:
+        """Where there is no cursor, all of history is asked for, unless the replica has done, or does, without it."""
+        self._takes_bases = local.takes_bases and self._may_pull
+        is_lost = local.cursor is None and (local.horizon > 0 or not self._history)
+        return self._takes_bases and (self._beginning is not None or is_lost)
+
+    def _offers(self, local: Local, items: set[str]) -> Sequence[Offer]:
+        """What is given back next; ``items`` are those on which something is to be pushed after it."""
+        free = [offer for offer in local.offers if offer.event.item not in self._held_items] if self._may_push else []
+        due = free if self.gives_all else gifts.due(free, self._user, items)
+        self.withholds = len(due) < len(free)
+        return gifts.batch(due, min(self._gift_size, self._limits.push_events), self._limits.body_bytes)
 
     def _ahead(self, pending: Sequence[Event], server_ms: int) -> bool:
         return max(event.id for event in pending) >= stamps.drift_limit(server_ms, self._limits.drift_ms)
@@ -262,12 +342,12 @@ class ClientSession:
             self._request = None  # a live page answers no push
         match answer:
             case Welcome():
-                self._server_ms, self._limits, self._is_just_told = answer.time, answer.limits, True
-                self._take_expiry(answer)
-                return [Greet(answer)]
+                return self._welcomed(answer)
             case Authenticated():
                 self._take_expiry(answer)
                 return []
+            case Ack() if isinstance(request, Give):
+                return self._settle_gift(answer)
             case Ack():
                 return self._settle(pushed, answer)
             case Page():
@@ -275,10 +355,31 @@ class ClientSession:
                     raise ConnectionLost("All begins from the start, which the live pages would not.")
                 self.caught_up = not answer.more
                 return [Apply(answer, self._items)]
+            case Snapshot() if self._beginning is not None:
+                return [self._take(self._beginning.receive(answer))]
             case ErrorMessage():
                 return self._failed(request, pushed, answer.error)
             case _:
                 return []
+
+    def _welcomed(self, welcome: Welcome) -> list[Effect]:
+        """An empty log may take the epoch of what this replica holds, if its user may give that; the server decides."""
+        self._limits, self._user, self._head = welcome.limits, welcome.user, welcome.head
+        self._take_expiry(welcome)
+        if welcome.peer:
+            self.peer, self._server_ms = welcome, welcome.time
+            return []
+        local = self._local
+        if local and local.epoch not in (None, welcome.epoch) and local.user == welcome.user and self._may_push:
+            self._foreign = welcome
+            return []
+        self._server_ms, self._is_just_told = welcome.time, True
+        return [Greet(welcome)]
+
+    def _take(self, take: Take) -> Take:
+        if take.is_last:
+            self._beginning, self.caught_up = None, False
+        return take
 
     def _take_expiry(self, answer: Welcome | Authenticated) -> None:
         self.lasts_ms = None if answer.expires is None else answer.expires - answer.time
@@ -290,6 +391,8 @@ class ClientSession:
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
         for event, result, error in zip(pushed, ack.results, _errors(pushed, ack), strict=True):
+            if error is None or not error.retryable:
+                self._answered.add(event.id)
             if error is None:
                 answers.append((event, result.seq or 0))
             elif isinstance(error, NodeConflict):
@@ -298,19 +401,50 @@ class ClientSession:
                 self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
                 self._is_just_told = True
             elif error.retryable or isinstance(error, ClockDrift):  # the server's clock itself may be behind
-                self._held_items.add(event.item)
-                self.held_seconds = max(self.held_seconds, retry_seconds(error))
-                self.postponed[error.code] = error
+                self._postpone(event, error)
             else:
                 answers.append((event, error))
         return effects
 
-    def _failed(
-        self, request: Hello | Push | Pull | Auth | None, pushed: Sequence[Event], error: SynclineError
-    ) -> Sequence[Effect | Wait]:
+    def _settle_gift(self, ack: Ack) -> list[Effect]:
+        """What became of what was given; what may be taken later waits, with all that is about its items."""
+        given, self._given = self._given, ()
+        if self._foreign is not None:
+            raise ConnectionLost("The server's log has taken the epoch of this replica's: all begins anew.")
+        if len(ack.results) != len(given):
+            raise BadRequest("The server answered another number of entries than were given.")
+        self.caught_up = False
+        answers: list[tuple[Event, int | SynclineError]] = []
+        for event, result in zip(given, ack.results, strict=True):
+            error = from_wire(result.error) if result.error is not None else None
+            if error is None or not error.retryable:
+                answers.append((event, error or result.seq or 0))
+            else:
+                self._postpone(event, error)
+        return [Given(answers)]
+
+    def _postpone(self, event: Event, error: SynclineError) -> None:
+        self._held_items.add(event.item)
+        self.held_seconds = max(self.held_seconds, retry_seconds(error))
+        self.postponed[error.code] = error
+
+    def _failed(self, request: Step | None, pushed: Sequence[Event], error: SynclineError) -> Sequence[Effect | Wait]:
+        if self._foreign is not None and not (error.retryable or isinstance(error, SpaceDeleted)):
+            welcome, self._foreign = self._foreign, None
+            return [Greet(welcome)]  # which says that it is another log
         if isinstance(error, CursorReset | BadCursor):
             self.caught_up = self.live = False
-            return [Rewind()]
+            return [Rewind(self._head if isinstance(error, CursorReset) else 0)]
+        if isinstance(error, CursorExpired) and self._takes_bases:
+            self._beginning, self.caught_up, self.live = Beginning(self._items), False, False
+            return []
+        if isinstance(error, SnapshotGone) and self._beginning is not None:
+            self._beginning.begin_again(error)
+            return []
+        if isinstance(request, Give) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
+            given, self._given = self._given, ()
+            self._gift_size = max(1, len(given) // 2)
+            return [Given([(event, error) for event in given])] if len(given) == 1 else []
         if isinstance(request, Push) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
             if len({event.tx or event.id for event in pushed}) == 1:
                 return [Settle([(event, error) for event in pushed])]

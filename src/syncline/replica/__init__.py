@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from threading import RLock
 from typing import Any
 
@@ -19,8 +20,11 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from syncline.core import session as steps
+from syncline.core.beginning import Take
 from syncline.core.events import Entry, Event
+from syncline.core.gifts import Offer
 from syncline.core.limits import KEPT_CLOCK_NODES, MAX_PUSH_EVENTS
+from syncline.core.merkle import Read, Tree
 from syncline.core.messages import Page
 from syncline.core.patterns import matcher
 from syncline.core.session import Local
@@ -28,14 +32,18 @@ from syncline.core.stamps import StampClock
 from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
 from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdrawals
 from syncline.replica.drafts import Draft, Refused
-from syncline.replica.effects import Surroundings, change_for, saw
-from syncline.replica.foresight import doomed, may
+from syncline.replica.effects import Surroundings, change_for, is_blank, saw
+from syncline.replica.foresight import doomed, may, may_pass_on
+from syncline.replica.hearing import Hearing, hearing, is_between_peers
+from syncline.replica.holdings import Holdings
+from syncline.replica.horizon import in_bases, is_in_bases
 from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
 CACHED_CLOCKS = 1_000
 NOTHING = Change()
+COUNTED = ("pending", "refused", "orphan", "unvouched")
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +58,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """
     refused: int = 0
     """Events in the refused inbox."""
+    orphan: int = 0
+    """Entries that the server's log has lost, and that are to be given back."""
+    unvouched: int = 0
+    """Such of others that the log did not take."""
     last_synced: int | None = None
     """When both last agreed, in milliseconds of the local clock."""
     error: Mapping[str, Any] | None = None
@@ -87,7 +99,11 @@ class Replica:
         self._error: Mapping[str, Any] | None = None
         self._acked: dict[str, int] = {}
         self._early: set[str] = set()
-        self._counts = {status: len(store.outbox(status)) for status in ("pending", "refused")}
+        self._holdings = Holdings(store)
+        self._lost: list[Offer] | None = None
+        self._heard: list[Event] | None = None
+        self._heard_for: Any = None
+        self._counts = {status: len(store.outbox(status)) for status in COUNTED}
 
     # Writing
 
@@ -161,6 +177,11 @@ class Replica:
         return self._state.node
 
     @property
+    def epoch(self) -> str | None:
+        """Of which log this is a replica, or what it heard is of; None if that is not known."""
+        return self._state.epoch
+
+    @property
     def user(self) -> str | None:
         """Whose replica this is; None before it first met its server."""
         return self._state.user
@@ -183,6 +204,11 @@ class Replica:
         acked = self._acked
         limit = None if limit is None else limit + len(acked)
         return [each.event for each in self._store.outbox("pending", limit=limit) if each.event.id not in acked]
+
+    @property
+    def horizon(self) -> int:
+        """Up to this seq it is known how items stood, and not how they came there; 0: nothing of the log is missing."""
+        return self._state.horizon
 
     # What the server would say
 
@@ -212,11 +238,32 @@ class Replica:
         return event
 
     def drop(self, id: str) -> None:
-        """Forgets a refused event for good."""
+        """Forgets a refused event for good, or one that was heard: which comes again with a peer that has it."""
         with self._lock:
-            self._find_refused(id)
+            if all(event.id != id for event in self.heard()):
+                self._find_refused(id)
             self._commit(Change(drop=[id]))
         self._tell([])
+
+    # What a log has lost
+
+    def unvouched(self) -> list[Refused]:
+        """Entries of others that the log had lost and did not take back, with the reason. They show as they did."""
+        return [Refused(outboxed.event, outboxed.error or {}) for outboxed in self._store.outbox("unvouched")]
+
+    def offer_again(self) -> int:
+        """Has them offered once more with the next sync, say after somebody was given the right; how many there are."""
+        with self._lock:
+            unvouched = self._store.outbox("unvouched")
+            again = [each._replace(status="orphan" if each.voucher else "heard", error=None) for each in unvouched]
+            if again:
+                self._commit(Change(outbox=again))
+        self._tell([])
+        return len(again)
+
+    def heard(self) -> list[Event]:
+        """The events that came from peers and that no server has confirmed yet."""
+        return [outboxed.event for outboxed in self._store.outbox("heard")]
 
     def _find_refused(self, id: str) -> Event:
         for refused in self.refused():
@@ -261,13 +308,98 @@ class Replica:
     def local(self, limit: int | None = None) -> Local:
         """What a session has to know before its next step."""
         state = self._state
-        return Local(state.node, state.cursor, state.copied, self.pending(limit))
+        epoch = None if state.seq == 0 and is_blank(self._store) else state.epoch
+        return Local(
+            state.node,
+            state.cursor,
+            state.copied,
+            self._to_push(limit),
+            self._offers(),
+            epoch,
+            state.user,
+            state.horizon,
+            doubtful=self._doubtful,
+        )
+
+    def _to_push(self, limit: int | None) -> list[Event]:
+        """What is pending, and of what was heard that which this user may push; in order of ids, since it depends."""
+        heard = [event for event in self._passed_on() if event.id not in self._acked] if limit != 0 else []
+        return sorted([*self.pending(limit), *heard], key=attrgetter("id"))[:limit] if heard else self.pending(limit)
+
+    def _passed_on(self) -> list[Event]:
+        """What was heard of this user's other nodes, or of others where the user may ``.give``. Read once in a while."""
+        state = self._state
+        known = state.user, state.rules, state.actions, state.items
+        if self._heard is None or self._heard_for != known:
+            heard = [each.event for each in self._store.outbox("heard")]
+            self._heard, self._heard_for = [event for event in heard if may_pass_on(state, event)], known
+        return self._heard
+
+    def _offers(self) -> list[Offer]:
+        """What the log has lost, in the order in which it is to be given back; read once, while it only shrinks."""
+        if self._lost is None:
+            orphans = self._store.outbox("orphan")
+            offers = (Offer(each.event, each.voucher) for each in orphans if each.voucher is not None)
+            self._lost = sorted(offers, key=attrgetter("order"))
+        return self._lost
+
+    def _doubtful(self) -> list[Event]:
+        pending = [each.event for each in self._store.outbox("pending") if each.seq is None]
+        return in_bases(self._store, pending)
 
     def perform(self, effect: steps.Effect) -> None:
         """Carries out what a session said."""
         with self._lock:
             news = self._carry_out(effect, [], [])
         self._tell(news)
+
+    # Peers: what another replica asks and gives
+
+    def tree(self, items: Sequence[str] = ()) -> tuple[Tree, Read]:
+        """All that goes between peers (of these items), as a Merkle tree, and what reads its entries."""
+        with self._lock:
+            return self._holdings.tree(items)
+
+    def give(self, ids: Sequence[str], chosen: Callable[[Event], bool] | None = None) -> list[Entry]:
+        """What there is of these ids (and is chosen), for a peer. Those that are pending keep their ids from then on."""
+        with self._lock:
+            found = [entry for entry in self._store.find(ids) if is_between_peers(entry.event.item)]
+            found = [each for each in found if not each.event.is_erased and (chosen is None or chosen(each.event))]
+            self._share({entry.event.id: entry.event.item for entry in found if not entry.seq})
+        return [Entry.of(0, 0, "", entry.event) for entry in found]
+
+    def _share(self, local: Mapping[str, str]) -> None:
+        """Writes down that others know these local events."""
+        pending = self._store.outbox("pending", items=sorted(set(local.values()))) if local else []
+        shared = [each._replace(seq=0) for each in pending if each.event.id in local and each.seq is None]
+        if shared:
+            self._commit(Change(outbox=shared))
+
+    def hear(self, events: Sequence[Event], epoch: str | None = None) -> Hearing:
+        """Keeps what a peer gives, which knows the log of this epoch, on top of what is here; see ``hearing``."""
+        with self._lock:
+            heard = hearing(self._store, events, epoch, self._now_ms())
+            if heard.change.outbox:
+                self._commit(heard.change)
+                self._saw(heard.news)
+            if heard.is_strange:
+                self.leave_node()
+        if heard.news:
+            self._tell(heard.news)
+        return heard
+
+    def leave_node(self) -> None:
+        """Another replica uses this node id: from now on this one has another.
+
+        What was not shared moves there; if a server may have some of that, only after all was pulled from it.
+        """
+        with self._lock:
+            state = self._state
+            if state.user is None:
+                self._commit(Change(state=replace(state, copied=True)))
+                self._carry_out(steps.Restamp(self._now_ms() + state.skew_ms), [], [])
+            else:
+                self._commit(Change(state=replace(state, node=self._make_node(), n=0, copied=True)))
 
     def conflicts(
         self, arriving: Sequence[Event], *, judged: Container[str] = (), under_way: Container[str] = ()
@@ -308,7 +440,7 @@ class Replica:
         news: list[Event] = []
         if isinstance(effect, steps.Settle):
             self._note_acks(effect.answers)
-        if isinstance(effect, steps.Rewind | steps.Restamp):
+        if isinstance(effect, steps.Rewind | steps.Restamp | Take):
             self.keep_acks()
             self._clocks.clear()
         change = change_for(effect, self._store, Surroundings(self._now_ms(), self._entropy, self._make_node))
@@ -360,7 +492,8 @@ class Replica:
         """
         with self._lock:
             if self._acked:
-                waiting = [each.event for each in self._store.outbox("pending") if each.event.id in self._acked]
+                local = self._store.outbox("pending", "heard")
+                waiting = [each.event for each in local if each.event.id in self._acked]
                 self._commit(Change(outbox=[Outboxed(event, "acked", self._acked[event.id]) for event in waiting]))
             self._acked.clear()
             self._early.clear()
@@ -369,18 +502,24 @@ class Replica:
         for event, answer in answers:
             if event.id in self._early:
                 self._early.discard(event.id)
-            elif isinstance(answer, int):
+            elif isinstance(answer, int) and not is_in_bases(self._state, answer):
                 self._acked[event.id] = answer
 
     def _saw_page(self, page: Page, events: Sequence[Event]) -> None:
         node = self.node
+        self._saw(events)
+        for event in events:
+            if event.node == node and self._acked.pop(event.id, None) is None:
+                self._early.add(event.id)  # live, an entry may arrive before the answer to its push
+        changed = [*page.forget, *(base.item for base in page.bases)]
+        for item in list(self._clocks) if EVERYTHING in page.forget else changed:
+            self._clocks.pop(item, None)
+
+    def _saw(self, events: Sequence[Event]) -> None:
+        """Notes events in the clocks of their items, where these are at hand."""
         for event in events:
             if event.item in self._clocks:
                 saw(self._clocks[event.item], event)
-            if event.node == node and self._acked.pop(event.id, None) is None:
-                self._early.add(event.id)  # live, an entry may arrive before the answer to its push
-        for item in list(self._clocks) if EVERYTHING in page.forget else page.forget:
-            self._clocks.pop(item, None)
 
     # Small things
 
@@ -398,18 +537,39 @@ class Replica:
         return self._clocks[item]
 
     def _read_clock(self, item: str) -> dict[str, int]:
-        seen: dict[str, int] = {}
+        seen = {node: n for base in self._store.bases([item]) for node, n in base.clock.items()}
         for event in self.events(items=[item]):
             saw(seen, event)
         return seen
 
     def _commit(self, change: Change) -> None:
-        moved = self._store.commit(change)
+        try:
+            moved = self._store.commit(change)
+        finally:  # a commit that failed may have been carried out after all
+            self._holdings.note(change)
+        if moved.get("heard"):
+            self._heard = None if moved["heard"] > 0 or change.forget else _waiting(self._heard, change)
+        if moved.get("orphan"):
+            self._lost = None if moved["orphan"] > 0 or change.forget else _without(self._lost, change)
         self._counts.update({status: self._counts[status] + moved.get(status, 0) for status in self._counts})
 
     def close(self) -> None:
         """Closes the store."""
         self._store.close()
+
+
+def _waiting(events: list[Event] | None, change: Change) -> list[Event] | None:
+    """Events without those that a change settles."""
+    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
+    settled.update(each.event.id for each in change.outbox if each.status != "heard")
+    return None if events is None else [event for event in events if event.id not in settled]
+
+
+def _without(offers: list[Offer] | None, change: Change) -> list[Offer] | None:
+    """Offers without those that a change settles."""
+    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
+    settled.update(each.event.id for each in change.outbox if each.status != "orphan")
+    return None if offers is None else [offer for offer in offers if offer.event.id not in settled]
 
 
 def _remove(listeners: list[Any], listener: Any) -> None:

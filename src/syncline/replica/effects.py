@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from syncline.core import session as steps
 from syncline.core.access.rules import READ
+from syncline.core.beginning import Take
 from syncline.core.cursors import thin
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
@@ -19,7 +20,8 @@ from syncline.core.patterns import matcher
 from syncline.core.stamps import StampClock
 from syncline.errors import EpochChanged, SynclineError, UserMismatch
 from syncline.replica.foresight import may
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.replica.horizon import after_page, confirmed, covered, is_in_bases, newest_id, taken
+from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore, lost
 
 
 class Surroundings(NamedTuple):
@@ -37,10 +39,14 @@ def change_for(effect: steps.Effect, store: ReplicaStore, around: Surroundings) 
             return _greet(store, welcome, around.now_ms)
         case steps.Settle(answers):
             return _settle(store, answers)
+        case steps.Given(answers):
+            return _given(store, answers)
         case steps.Apply(page, items):
             return _apply(store, page, items, around.now_ms)
-        case steps.Rewind():
-            return _rewind(store)
+        case Take():
+            return taken(store, effect)
+        case steps.Rewind(head):
+            return _rewind(store, head)
         case steps.Restamp(now_ms):
             return _restamp(store, now_ms, around)
         case steps.MarkCopied(event):
@@ -55,15 +61,17 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
     """
     state = store.state()
     if state.epoch not in (None, welcome.epoch):
-        raise EpochChanged("The server's log is not the one this replica knows; a person has to decide.")
+        if not is_blank(store):
+            raise EpochChanged("The server's log is not the one this replica knows; a person has to decide.")
+        state = replace(state, seq=0, cursor=None, cursors=())
     if state.user not in (None, welcome.user):
         raise UserMismatch(
             f"This replica is {state.user}'s, and these credentials are {welcome.user}'s: nothing was exchanged. "
             f"Sign in as {state.user}, or open another file for {welcome.user}."
         )
-    pending = (each.event for each in store.outbox("pending")) if state.user is None else ()
-    named = [Outboxed(event.with_user(welcome.user)) for event in pending if event.user is UNSET]
-    lost = [each._replace(status="pending") for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
+    pending = store.outbox("pending") if state.user is None else ()
+    named = [each._replace(event=each.event.with_user(welcome.user)) for each in pending if each.event.user is UNSET]
+    gone = [lost(each) for each in store.outbox("acked") if (each.seq or 0) > welcome.head]
     state = replace(
         state,
         user=welcome.user,
@@ -74,7 +82,18 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
         actions=welcome.actions,
         items=welcome.items,
     )
-    return Change(outbox=[*named, *lost], state=state)
+    return Change(outbox=[*named, *gone], state=state)
+
+
+def is_blank(store: ReplicaStore) -> bool:
+    """Whether a replica holds nothing that was in a log, so that it may begin with another one."""
+    kept = (
+        store.state().seq
+        or store.state().horizon
+        or next(iter(store.load(limit=1)), None)
+        or store.outbox("acked", "orphan", "unvouched")
+    )
+    return not kept
 
 
 def _is_strange(store: ReplicaStore, ids: Sequence[str], forgotten: str) -> bool:
@@ -90,9 +109,16 @@ def _skew(server_ms: int, now_ms: int) -> int:
 
 
 def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineError]]) -> Change:
-    """Refused events go to the inbox, with every pending event that names one of them, and its whole transaction."""
+    """Refused events go to the inbox, with every pending event that names one of them, and its whole transaction.
+
+    What the log has had since before the horizon is settled: its entry does not come.
+    """
+    state = store.state()
+    known = [event.id for event, answer in answers if isinstance(answer, int) and is_in_bases(state, answer)]
     refused = {event.id: answer for event, answer in answers if not isinstance(answer, int)}
-    waiting = [each.event for each in store.outbox("pending")] if refused else []
+    local = store.outbox("pending", "heard") if refused else []
+    waiting = [each.event for each in local if each.status == "pending" or each.event.id in refused]
+    strange = {each.event.id for each in local if each.status == "heard" and each.event.user != state.user}
     gone: dict[str, Outboxed] = {}
     torn: dict[str | None, SynclineError] = {}
     is_settled = False
@@ -102,10 +128,36 @@ def _settle(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineEr
             reason = refused.get(event.id) or torn.get(event.tx) or named
             if reason is not None:
                 refused[event.id] = reason
-                gone[event.id] = Outboxed(event, "refused", None, reason.to_wire())
+                status = "unvouched" if event.id in strange else "refused"
+                gone[event.id] = Outboxed(event, status, None, reason.to_wire())
                 torn.update({event.tx: reason} if event.tx else {})
         is_settled = all(event.id in gone for event in waiting if event.tx in torn)
-    return Change(outbox=list(gone.values()))
+    if not known:
+        return Change(outbox=list(gone.values()))
+    state = replace(state, forgotten=max([state.forgotten, *known]))
+    return Change(drop=known, outbox=list(gone.values()), state=state)
+
+
+def _given(store: ReplicaStore, answers: Sequence[tuple[Event, int | SynclineError]]) -> Change:
+    """What was taken back is on its way again, but for what this replica has read past without being shown it.
+
+    One's own that was refused goes to the inbox, as if it had been pushed. Another's stays as it was, ``unvouched``.
+    """
+    state, outbox = store.state(), {each.event.id: each for each in store.outbox("orphan")}
+    found = [(outbox[event.id], answer) for event, answer in answers if event.id in outbox]
+    taken = [each._replace(status="acked", seq=answer) for each, answer in found if isinstance(answer, int)]
+    passed = [each.event.id for each in taken if (each.seq or 0) <= state.seq]
+    refused = [(each, answer) for each, answer in found if isinstance(answer, SynclineError)]
+    mine = [(each.event, answer) for each, answer in refused if each.event.user == state.user]
+    change = _settle(store, mine)
+    strange = [
+        each._replace(status="unvouched", error=answer.to_wire())
+        for each, answer in refused
+        if each.event.user != state.user
+    ]
+    inbox = [Outboxed(event, "refused", None, answer.to_wire()) for event, answer in mine]
+    coming = [each for each in taken if each.event.id not in passed]
+    return replace(change, drop=[*change.drop, *passed], outbox=[*change.outbox, *coming, *strange, *inbox])
 
 
 def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -> Change:
@@ -124,7 +176,7 @@ def _apply(store: ReplicaStore, page: Page, items: Sequence[str], now_ms: int) -
         copied=state.copied or _is_strange(store, mine, state.forgotten),
         synced_at=state.synced_at if page.more else now_ms,
     )
-    change = Change(forget=page.forget, entries=entries, state=state, more=page.more)
+    change = Change(forget=page.forget, bases=page.bases, entries=entries, state=state, more=page.more)
     return change if page.more else _without_overdue(store, change, state, items)
 
 
@@ -133,8 +185,8 @@ def _other_view(store: ReplicaStore, page: Page) -> ReplicaState:
 
     Older cursors tell nothing then of what is held; and what was this node's own may come again as if it were strange.
     """
-    state = store.state()
-    if page.forget or page.late:
+    state = after_page(store.state(), page)
+    if page.forget or page.late or page.bases:
         state = replace(state, cursors=())
     if not page.forget:
         return state
@@ -147,19 +199,21 @@ def _other_view(store: ReplicaStore, page: Page) -> ReplicaState:
 def _without_overdue(store: ReplicaStore, change: Change, state: ReplicaState, items: Sequence[str]) -> Change:
     """Settles acknowledged events whose entries should have come by now, or never will.
 
-    What may not be read never comes: it is let go of, since the log has it. The others were lost by the log, and are
-    pushed again.
+    What may not be read never comes, nor what is in a base: it is let go of, since the log has it. The others were lost
+    by the log, and are pushed again.
     """
     arrived, in_view = {entry.event.id for entry in change.entries}, matcher(items)
     waiting = [each for each in store.outbox("acked") if each.event.id not in arrived]
-    hidden = [each.event.id for each in waiting if may(state, each.event.item, READ) is False]
-    lost = [
-        each._replace(status="pending")
+    passed = [each for each in waiting if may(state, each.event.item, READ) is False or is_in_bases(state, each.seq)]
+    settled = [*(each.event for each in passed), *covered(store)]
+    hidden = [event.id for event in settled]
+    overdue = [
+        lost(each)
         for each in waiting
         if each.event.id not in hidden and (each.seq or 0) <= state.seq and in_view(each.event.item)
     ]
-    forgotten = max([state.forgotten, *hidden])
-    return replace(change, drop=hidden, outbox=lost, state=replace(state, forgotten=forgotten))
+    forgotten = max([state.forgotten, *(event.id for event in settled if event.node == state.node)])
+    return replace(change, drop=hidden, outbox=overdue, state=replace(state, forgotten=forgotten))
 
 
 def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) -> tuple[tuple[int, str], ...]:
@@ -167,12 +221,16 @@ def _keep_cursor(cursors: tuple[tuple[int, str], ...], seq: int, cursor: str) ->
     return tuple((each, known[each]) for each in thin(sorted(known)))
 
 
-def _rewind(store: ReplicaStore) -> Change:
-    """Back to the next older cursor. What came after it is kept until it comes again, or is pushed again."""
+def _rewind(store: ReplicaStore, head: int) -> Change:
+    """Back to the next older cursor that is not beyond the log's head, nor before the horizon: there only a new
+    snapshot helps.
+
+    What came after it is kept until it comes again, or is given back.
+    """
     state = store.state()
-    older = tuple(each for each in state.cursors if each[1] != state.cursor)
-    seq, cursor = older[-1] if older else (0, None)
-    acked = [each._replace(status="pending") for each in store.outbox("acked")]
+    older = tuple(each for each in state.cursors if each[1] != state.cursor and state.horizon <= each[0] <= head)
+    seq, cursor = older[-1] if older else (state.horizon, None)
+    acked = [lost(each) for each in store.outbox("acked")]
     return Change(rewind=seq, outbox=acked, state=replace(state, seq=seq, cursor=cursor, cursors=older))
 
 
@@ -185,16 +243,15 @@ def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
     pending = [each.event for each in store.outbox("pending") if each.seq is None]
     kept = [each.event.id for each in store.outbox("pending") if each.seq is not None]
     node = around.make_node() if state.copied else state.node
-    confirmed = _confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
-    clock = StampClock(node, max([state.forgotten, *kept, *(entry.event.id for entry in store.load())]))
+    clocks = confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
+    clock = StampClock(node, newest_id(store, [state.forgotten, *kept]))
     renamed: dict[str, str] = {}
     outbox = []
     first = 1 if state.copied else state.n + 1
     for n, event in enumerate(pending, first):
         renamed[event.id] = clock.next(now_ms, around.entropy())
-        seen = {each: count for each, count in event.clock.items() if each != event.node} | confirmed.get(
-            event.item, {}
-        )
+        others = {each: count for each, count in event.clock.items() if each != event.node}
+        seen = others | clocks.get(event.item, {})
         outbox.append(Outboxed(_renamed(event, renamed, node, {**seen, node: n})))
     state = replace(
         state,
@@ -211,16 +268,6 @@ def _mark_copied(store: ReplicaStore, event: Event) -> Change:
     """The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is."""
     lost = [Outboxed(each.event) for each in store.outbox("pending") if each.event.id == event.id]
     return Change(outbox=lost, state=replace(store.state(), copied=True))
-
-
-def _confirmed(store: ReplicaStore, node: str, items: set[str]) -> dict[str, dict[str, int]]:
-    """The last counter of a node on each of several items, as a clock of that node alone."""
-    events = (
-        (entry.event for entry in store.load(items=sorted(items)))
-        if len(items) < 100
-        else (entry.event for entry in store.load())
-    )
-    return {event.item: {node: event.n} for event in events if event.node == node and event.item in items}
 
 
 def _renamed(event: Event, renamed: Mapping[str, str], node: str, clock: dict[str, int]) -> Event:

@@ -4,18 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from msgspec.structs import replace
 
+from syncline.core.beginning import Take
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
-from syncline.core.messages import Ack, Auth, Authenticated, ErrorMessage, Hello, Live, Page, Pull, Push, Welcome
-from syncline.core.session import Apply, ClientSession, Effect, Local, Meet, Restamp, Settle, Wait, retry_seconds
+from syncline.core.messages import (
+    Ack,
+    AskSnapshot,
+    Auth,
+    Authenticated,
+    ErrorMessage,
+    Give,
+    Hello,
+    Live,
+    Page,
+    Pull,
+    Push,
+    Snapshot,
+    Welcome,
+)
+from syncline.core.session import (
+    Apply,
+    ClientSession,
+    Effect,
+    Given,
+    Local,
+    Meet,
+    Restamp,
+    Settle,
+    Step,
+    Wait,
+    retry_seconds,
+)
 from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
 from syncline.sync.options import SyncOptions, SyncResult
+from syncline.sync.peers import agree
 from syncline.sync.renewal import Renewal
 from syncline.sync.rulings import Ruling, ask_about, both_stand, failed
 from syncline.transports import Transport
@@ -58,9 +86,26 @@ class Conversation:
             else:
                 refusals = 0
                 await self._receive(answer)
+        if self.session.peer is not None:
+            await self._agree(self.session.peer)
 
-    async def follow(self) -> None:
-        """Applies pages as they come. Returns when the session has to begin anew; raises what ends it."""
+    async def _agree(self, peer: Welcome) -> None:
+        """There is no server at the other end: both replicas compare what they hold."""
+        agreed = await agree(self._replica, self._transport, peer, self._options)
+        self.result.pushed += agreed.given
+        self.result.pulled += agreed.heard
+        self.result.errors += agreed.errors
+
+    async def follow(self, on_hint: Callable[[], None]) -> None:
+        """Applies pages as they come. Returns when the session has to begin anew; raises what ends it.
+
+        A peer sends none, but calls: ``on_hint``.
+        """
+        if self.session.peer is not None:
+            async with aclosing(self._transport.subscribe(Live())) as hints:
+                async for _ in hints:
+                    on_hint()
+            return
         live = Live(cursor=self._replica.local(0).cursor, items=tuple(self._options.items))
         try:
             async with aclosing(self._transport.subscribe(live)) as pages:
@@ -70,7 +115,7 @@ class Conversation:
         except (LogChanged, RequestError) as error:
             await self._receive(ErrorMessage.of(error))
 
-    async def _next(self) -> Hello | Push | Pull | Auth | None:
+    async def _next(self) -> Step | None:
         """The next step. Nothing is pushed while a resolver still decides about it."""
         async with self._deciding:
             await self._make_up()
@@ -78,7 +123,7 @@ class Conversation:
                 self._replica.perform(step)
             return step
 
-    async def _carry(self, step: Hello | Push | Pull | Auth) -> Welcome | Authenticated | Ack | Page:
+    async def _carry(self, step: Step) -> Welcome | Authenticated | Ack | Page | Snapshot:
         match step:
             case Hello():
                 welcome = await self._transport.hello(step)
@@ -90,6 +135,10 @@ class Conversation:
                 return await self._pull(step)
             case Auth():
                 return await self._transport.authenticate(step)
+            case Give():
+                return await self._transport.ask(step, Ack)
+            case AskSnapshot():
+                return await self._transport.ask(step, Snapshot)
 
     async def _pull(self, step: Pull) -> Page:
         """A page; if there are more, the next is asked for already, and arrives while this one is stored."""
@@ -119,7 +168,7 @@ class Conversation:
         local = self._replica.local(None if everything else MAX_PUSH_EVENTS + 1)
         return local._replace(pending=list(filter(chosen, local.pending))) if chosen else local
 
-    async def _receive(self, answer: Welcome | Authenticated | Ack | Page | ErrorMessage) -> None:
+    async def _receive(self, answer: Welcome | Authenticated | Ack | Page | Snapshot | ErrorMessage) -> None:
         effects = self.session.receive(answer)
         if isinstance(answer, Welcome | Authenticated):
             self.renewal.note()
@@ -136,6 +185,12 @@ class Conversation:
             self.result.pushed += sum(isinstance(answer, int) for _, answer in effect.answers)
             self.result.errors += [answer for _, answer in effect.answers if isinstance(answer, SynclineError)]
             self._tell_of_postponed()
+        if isinstance(effect, Given):
+            self.result.given += sum(isinstance(answer, int) for _, answer in effect.answers)
+            self.result.errors += [answer for _, answer in effect.answers if isinstance(answer, SynclineError)]
+            self._tell_of_postponed()
+        if isinstance(effect, Take):
+            self.result.bases += len(effect.part.bases)
         self._replica.perform(effect)
 
     def _tell_of_postponed(self) -> None:

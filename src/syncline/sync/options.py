@@ -25,6 +25,9 @@ class SyncOptions:
     """Which events take part: of the local ones those to push (others stay pending), of others' those to keep."""
     items: Sequence[str] = ()
     """Item patterns; the server sends only these. Literals, or prefixes with one trailing ``*``; none means all."""
+    history: bool = True
+    """Whether a new replica pulls all that has been; if not, it begins from the server's newest snapshot of the space.
+    Either way it takes the snapshot where the server's log no longer has what it would have to pull."""
     batch_size: int = MAX_PUSH_EVENTS
     """Events in one push, at most."""
     sync_interval: float | None = None
@@ -36,14 +39,17 @@ class SyncOptions:
     backoff_seconds: float = 0.25
     """Upper bound of the first pause after a retryable error; doubled each time, up to ``max_backoff_seconds``."""
     max_backoff_seconds: float = 30.0
+    give_seconds: float = 30.0
+    """What a log has lost of others is given back, in the background, after a random part of this: many hold it, and
+    what one of them gives, the others need not. A ``sync`` that is asked for does not wait."""
 
     def __post_init__(self) -> None:
         if self.push_only and self.pull_only:
             raise BadSettings("push_only and pull_only exclude each other.")
         if not 1 <= self.batch_size <= MAX_PUSH_EVENTS:
             raise BadSettings(f"batch_size: must be between 1 and {MAX_PUSH_EVENTS}.")
-        if self.attempts < 1 or self.backoff_seconds < 0 or (self.sync_interval or 1) <= 0:
-            raise BadSettings("attempts, backoff_seconds and sync_interval must be positive.")
+        if self.attempts < 1 or min(self.backoff_seconds, self.give_seconds) < 0 or (self.sync_interval or 1) <= 0:
+            raise BadSettings("attempts, backoff_seconds, give_seconds and sync_interval must be positive.")
 
 
 @dataclass
@@ -52,8 +58,12 @@ class SyncResult:
 
     pushed: int = 0
     """Events the server stored, or had already."""
+    given: int = 0
+    """Entries that the server's log had lost, and has again."""
     pulled: int = 0
     """Entries that arrived."""
+    bases: int = 0
+    """Items that came as they stood at a snapshot, without their history."""
     conflicts: int = 0
     """Items on which pending events met concurrent ones of others, and it was decided what stands."""
     errors: list[SynclineError] = field(default_factory=list)

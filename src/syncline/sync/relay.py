@@ -20,10 +20,11 @@ from msgspec.structs import replace
 from syncline.core import session as steps
 from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Outcome, Submission
+from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.log import Head
 from syncline.core.stamps import NIL_ID
-from syncline.errors import NodeConflict, SynclineError
+from syncline.errors import EpochChanged, NodeConflict, SynclineError
 from syncline.replica import Replica, new_node, wall_clock_ms
 from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore, load
 from syncline.stores.digests import Digested, DigestStore
@@ -163,11 +164,19 @@ class EdgeStore:
         """None: entries are in the log, under its own seqs."""
         return iter(())
 
+    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
+        """None: what is here are the log's entries."""
+        return iter(())
+
     def outbox(
         self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
     ) -> list[Outboxed]:
         """See ``ReplicaStore.outbox``."""
         return self._inner.outbox(*statuses, items=items, after=after, limit=limit)
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """See ``ReplicaStore.find``."""
+        return self._inner.find(ids)
 
     def digests(self, since: int, limit: int) -> list[Digested]:
         """See ``ReplicaStore.digests``: with the seqs of the log here."""
@@ -204,7 +213,7 @@ class Relay(Replica):
         """See ``Replica.local``: of what is new in the log at least a part is pending."""
         while limit != 0 and not self.pending(1) and self.offer():
             pass
-        return super().local(limit)
+        return super().local(limit)._replace(epoch=None, takes_bases=False)
 
     def offer(self) -> bool:
         """Takes from the log what is to be pushed; whether that moved on."""
@@ -219,6 +228,8 @@ class Relay(Replica):
         """See ``Replica.perform``: others know these events as they are, so none gets another id."""
         if isinstance(effect, steps.Restamp):
             return
+        if isinstance(effect, steps.Greet) and self._state.epoch not in (None, effect.welcome.epoch):
+            raise EpochChanged("The centre's log is not the one that this edge follows; a person has to decide.")
         if isinstance(effect, steps.MarkCopied):
             error = NodeConflict("The centre knows this event's node as another's, or has later events of it.")
             effect = steps.Settle([(effect.event, error)])

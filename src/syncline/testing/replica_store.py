@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from syncline.core.access.rules import Rule
 from syncline.core.events import Entry, Event
+from syncline.core.gifts import Voucher
 from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
 from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
@@ -112,7 +113,7 @@ class ReplicaStoreContract(ReplicaDigestsContract):
         store.commit(Change(entries=_entries([two, one])))
         assert store.outbox(items=["milk"]) == []
         store.commit(Change(rewind=1))
-        assert store.outbox(items=["mil*"]) == [Outboxed(one, "orphan", 2)]
+        assert [(each.event, each.status, each.seq) for each in store.outbox(items=["mil*"])] == [(one, "orphan", 2)]
         assert store.outbox("pending", items=["*"]) == [Outboxed(other)]
 
     # Entries
@@ -132,6 +133,17 @@ class ReplicaStoreContract(ReplicaDigestsContract):
         assert settled == {"pending": -1, "acked": -1, "refused": -1}
         assert store.outbox() == waiting[3:]
         assert store.holds([each.event.id for each in waiting]) == {each.event.id for each in waiting}
+
+    def test_events_are_found_by_their_ids(self, store: ReplicaStore) -> None:
+        author = Author()
+        held, (pending, acked, refused, orphan) = author.events(MANY), _in_each_status(author.events(4))
+        store.commit(Change(entries=_entries(held), outbox=[pending, acked, refused, orphan]))
+        wanted = [orphan.event, held[7], refused.event, pending.event, held[2], acked.event, Author("x").event()]
+        found = store.find(iter([event.id for event in wanted]))
+        assert _encoded(found[:2]) == _encoded([_entry(3, held[2]), _entry(8, held[7])])
+        assert _encoded(found[2:]) == _encoded(each.loose for each in (pending, acked, orphan))
+        assert len(store.find([event.id for event in held])) == MANY
+        assert store.find([]) == []
 
     def test_an_entry_may_come_again(self, store: ReplicaStore) -> None:
         entries = _entries(Author().events(2))
@@ -240,19 +252,23 @@ class ReplicaStoreContract(ReplicaDigestsContract):
 
     # Rewinding
 
-    def test_rewinding_makes_own_events_pending_and_others_orphans(self, store: ReplicaStore) -> None:
+    def test_rewinding_makes_entries_orphans_with_what_vouches_for_them(self, store: ReplicaStore) -> None:
         mine, theirs = Author("node", "ann").events(3), Author("far", "bob").events(2)
         store.commit(
             Change(
                 entries=_entries([mine[0], theirs[0], mine[1], theirs[1]]),
                 outbox=[Outboxed(mine[2], "acked", 9)],
-                state=replace(store.state(), user="ann"),
+                state=replace(store.state(), user="ann", epoch="e1"),
             )
         )
-        assert _moved(store, Change(rewind=2)) == {"pending": 1, "orphan": 1}
+        gone = list(store.load(2))
+        assert _moved(store, Change(rewind=2)) == {"orphan": 2}
         assert [entry.seq for entry in store.load()] == [1, 2]
-        assert store.outbox("pending") == [Outboxed(mine[1], "pending", 3)]
-        assert store.outbox("orphan") == [Outboxed(theirs[1], "orphan", 4)]
+        orphans = [
+            Outboxed(entry.event, "orphan", entry.seq, None, Voucher("e1", entry.seq, entry.at, entry.receipt))
+            for entry in sorted(gone, key=lambda entry: entry.event.id)
+        ]
+        assert store.outbox("orphan") == orphans
         assert store.outbox("acked") == [Outboxed(mine[2], "acked", 9)]
 
     def test_what_was_rewound_comes_back(self, store: ReplicaStore) -> None:
@@ -281,7 +297,8 @@ class ReplicaStoreContract(ReplicaDigestsContract):
             Change(outbox=[Outboxed(third)]),
             Change(entries=[_entry(4, second), _entry(3, first)]),
             Change(outbox=[Outboxed(fourth, "refused", None, {"code": "x"}), Outboxed(far[2], "orphan")]),
-            Change(outbox=[Outboxed(fourth, "orphan"), Outboxed(far[2], "refused", None, {"code": "x"})]),
+            Change(outbox=[Outboxed(far[2], "unvouched", 3, {"code": "x"}, Voucher("e", 3, START_MS, "r"))]),
+            Change(outbox=[Outboxed(far[2], "acked", 9)]),
             Change(entries=[_entry(9, fourth), _entry(8, far[2]), _entry(7, third)]),
             Change(entries=[_entry(2, far[1]), _entry(9, fourth), _entry(10, far[3])]),
             Change(entries=[_entry(1, far[0])]),
@@ -334,7 +351,7 @@ class ReplicaStoreContract(ReplicaDigestsContract):
             "drop": Change(drop=[acked.event.id]),
             "drop of a refused one": Change(drop=[refused.event.id]),
             "withdrawn": Change(outbox=[Outboxed(pending.event, "refused", None, {"code": "x"})]),
-            "lost": Change(outbox=[Outboxed(acked.event, "orphan")]),
+            "lost": Change(outbox=[Outboxed(acked.event, "refused", None, {"code": "x"})]),
             "retried": Change(outbox=[Outboxed(refused.event)]),
             "heard before another": Change(outbox=[Outboxed(late, "heard"), Outboxed(early, "heard")]),
             "everything": Change(rewind=2, forget=[held.item], drop=[pending.event.id], entries=[_entry(1, new)]),
@@ -457,6 +474,7 @@ class ReplicaStoreContract(ReplicaDigestsContract):
             lambda: list(store.load()),
             store.outbox,
             lambda: store.holds([Author().event().id]),
+            lambda: store.find([Author().event().id]),
         )
         for call in calls:
             with pytest.raises(StoreClosed):
