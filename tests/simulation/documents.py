@@ -72,7 +72,7 @@ def check_history(phone, item, revisions, conflicts):
     known = revisions[library.first_revision(item) - 1 :]
     assert library.revisions(item) == known, f"{phone.name} tells other revisions of {item}"
     found = library.conflicts(item)
-    is_whole = library.first_revision(item) == 1  # otherwise it cannot tell whose an older edit was
+    is_whole = library._source.base(item) is None  # otherwise it cannot tell whose an older edit was
     assert (found == conflicts) if is_whole else (found.values == conflicts.values), f"{phone.name} disagrees on {item}"
 
 

@@ -14,7 +14,7 @@ from syncline.core.admission import Submission
 from syncline.core.documents.policies import POLICIES
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.documents.values import from_wire
-from syncline.errors import EventError
+from syncline.errors import EventError, HistoryExpired
 from syncline.replica import Draft
 from syncline.replica.documents import DocumentReplica, library
 from syncline.testing import Author
@@ -98,7 +98,7 @@ class Writing:
 
     def undo_or_redo(self):
         _, document = self._somewhere()
-        with suppress(EventError):
+        with suppress(EventError, HistoryExpired):
             (document.undo if self.chance.random() < 0.7 else document.redo)()
 
     def transact(self):
@@ -121,7 +121,8 @@ class Writing:
             if self.chance.random() < 0.5:
                 document.delete()
             elif document.revision:
-                document.restore(self.chance.randint(1, document.revision))
+                with suppress(HistoryExpired):
+                    document.restore(self.chance.randint(1, document.revision))
         else:
             document.restore()
 

@@ -6,7 +6,7 @@ server answers with a seq up to there is in the bases, so nothing more comes of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from syncline.core.beginning import Take
 from syncline.core.events import Event
 from syncline.core.messages import Page
 from syncline.core.stamps import NIL_ID
-from syncline.stores import EVERYTHING, Change, Outboxed, Part, ReplicaState, ReplicaStore
+from syncline.stores import EVERYTHING, Change, Part, ReplicaState, ReplicaStore
 
 OF_OTHERS = ("heard", "orphan", "unvouched")
 
@@ -63,12 +63,17 @@ def is_in_bases(state: ReplicaState, seq: int | None) -> bool:
     return 0 < (seq or 0) <= min(state.horizon, state.seq)
 
 
-def covered(store: ReplicaStore) -> list[Outboxed]:
+def in_bases(store: ReplicaStore, events: Sequence[Event]) -> list[Event]:
+    """Those of some events of whose nodes a base has as many or more: these, unless a file was copied."""
+    if not events or not store.state().horizon:
+        return []
+    bases = {base.item: base for base in store.bases(sorted({event.item for event in events}))}
+    return [event for event in events if event.item in bases and bases[event.item].covers(event.node, event.n)]
+
+
+def covered(store: ReplicaStore) -> list[Event]:
     """Others' local events that are in a base: the log has them, and nobody need give or hear them any more."""
-    waiting = store.outbox(*OF_OTHERS) if store.state().horizon else []
-    bases = {base.item: base for base in store.bases(sorted({each.event.item for each in waiting}))} if waiting else {}
-    known = ((each, bases.get(each.event.item)) for each in waiting)
-    return [each for each, base in known if base is not None and base.covers(each.event.node, each.event.n)]
+    return in_bases(store, [each.event for each in store.outbox(*OF_OTHERS)] if store.state().horizon else [])
 
 
 def newest_id(store: ReplicaStore, ids: Iterable[str]) -> str:
