@@ -327,7 +327,7 @@ class Replica:
         return sorted([*self.pending(limit), *heard], key=attrgetter("id"))[:limit] if heard else self.pending(limit)
 
     def _passed_on(self) -> list[Event]:
-        """What was heard of this user's other nodes, or of others where the user may ``.give``. Read once in a while."""
+        """What was heard of this user's other nodes, or of others where the user may ``.give``; read when it grows."""
         state = self._state
         known = state.user, state.rules, state.actions, state.items
         if self._heard is None or self._heard_for != known:
@@ -361,7 +361,7 @@ class Replica:
             return self._holdings.tree(items)
 
     def give(self, ids: Sequence[str], chosen: Callable[[Event], bool] | None = None) -> list[Entry]:
-        """What there is of these ids (and is chosen), for a peer. Those that are pending keep their ids from then on."""
+        """What there is of these ids (and is chosen), for a peer. What is pending keeps its id from then on."""
         with self._lock:
             found = [entry for entry in self._store.find(ids) if is_between_peers(entry.event.item)]
             found = [each for each in found if not each.event.is_erased and (chosen is None or chosen(each.event))]

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from syncline.core.access.rules import Rule, Rules
+from msgspec import UNSET
+
+from syncline.core.access.rules import GIVE, Rule, Rules
 from syncline.core.access.scope import Scope
 from syncline.core.access.state import Access
 from syncline.core.events import Event
 from syncline.stores import ReplicaState
 
-__all__ = ["doomed", "may"]
+__all__ = ["doomed", "may", "may_pass_on"]
 
 
 def may(state: ReplicaState, item: str, action: str) -> bool | None:
@@ -28,6 +30,18 @@ def may(state: ReplicaState, item: str, action: str) -> bool | None:
     if state.rules is None or state.user is None:
         return None
     return _access(state.rules).may(state.user, item, action)
+
+
+def may_pass_on(state: ReplicaState, event: Event) -> bool:
+    """Whether the replica's user might push an event that was heard: of another node of theirs, or by ``.give``.
+
+    Whose an event is that does not say it, only its author knows.
+    """
+    if event.user is UNSET or state.user is None:
+        return False
+    if state.user.startswith("."):  # administrators: by credentials made for that alone
+        return GIVE in state.actions and Scope(state.actions, state.items).allows(event.item, GIVE)
+    return event.user == state.user or may(state, event.item, GIVE) is True
 
 
 def doomed(state: ReplicaState, events: Iterable[Event]) -> list[Event]:

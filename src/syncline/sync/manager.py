@@ -115,6 +115,7 @@ class SyncManager:
             push=push,
             pull=pull,
             batch_size=self._options.batch_size,
+            history=self._options.history,
         )
         return Conversation(self.replica, self._transport, self._options, session)
 
@@ -229,7 +230,7 @@ class SyncManager:
         """Applies pages as they come and pushes events as they are recorded."""
         loop = asyncio.get_running_loop()
         unwatch = self.replica.watch_events(lambda _: loop.call_soon_threadsafe(self._wake.set))
-        follower = asyncio.create_task(conversation.follow())
+        follower = asyncio.create_task(conversation.follow(self._wake.set))
         renewal = asyncio.create_task(conversation.renewal.keep_valid(self._credentials, self._wake.set))
         attendance = asyncio.create_task(_outcome(self._attend(conversation.session)))
         try:
