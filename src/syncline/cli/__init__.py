@@ -31,8 +31,8 @@ PANELS = {
     "Sign in": "login logout whoami context account",
     "Read and write a log": "log tail pull push export import",
     "Documents": "doc",
-    "Administer": "spaces users keys acl audit config",
-    "Back up": "backup",
+    "Administer": "spaces users keys acl audit erase config",
+    "Back up": "backup verify prove",
 }
 MODULES = {"logout": "login", "import": "imports", "doc": "document_history"}
 

@@ -28,6 +28,8 @@ from syncline.stores import LogStore, load
 
 T = TypeVar("T")
 
+MAX_AT_ONCE = 10_000
+"""Events that one request erases; then it is asked again."""
 MAX_NAMED = 1_000
 """Events that one request names one by one."""
 
@@ -40,8 +42,10 @@ class Target(NamedTuple):
     users: Sequence[str] = ()
 
 
-async def erase(member: Member, target: Target, table: ErasureTable) -> list[Entry]:
-    """Erases what a target names and may be erased by this member; the entries that were, as they were found.
+async def erase(member: Member, target: Target, table: ErasureTable, *, dry_run: bool = False) -> list[Entry]:
+    """Erases what a target names and this member may: the first ``MAX_AT_ONCE``, or with ``dry_run`` nothing.
+
+    All entries that were found, as they were.
 
     Raises Forbidden if there is anything among it that the member may not ``.erase``: then nothing is. Raises NotFound
     for an event that is not there, and BadRequest for what the system wrote.
@@ -52,12 +56,13 @@ async def erase(member: Member, target: Target, table: ErasureTable) -> list[Ent
     found = await space.run(_found, space.store, target)
     for item in {entry.event.item for entry in found}:
         member.check_may(item, ERASE)
-    for lot in _lots(found, MAX_ERASED):
+    now = [] if dry_run else found[:MAX_AT_ONCE]
+    for lot in _lots(now, MAX_ERASED):
         member.check()
         act = Act(ERASURES, ERASE, _payload(lot))
         await asyncio.to_thread(table.add, space.name, act.payload)
         await write(space, member.user, [act], TRUSTED)
-        await carry_out(space, lot, more=lot[-1] is not found[-1])
+        await carry_out(space, lot, more=lot[-1] is not now[-1])
     return found
 
 
@@ -65,6 +70,8 @@ def _check(target: Target) -> None:
     patterns.check(target.items)
     if len(target.events) > MAX_NAMED:
         raise BadRequest(f"events: at most {MAX_NAMED} in one request.")
+    for id in target.events:
+        stamps.check_id(id)
     if not any(target):
         raise BadRequest("Say what to erase: events, items or users.")
 

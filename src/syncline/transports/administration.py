@@ -28,10 +28,12 @@ class Administration(Requests):
         """The names of all spaces."""
         return list((await self.ask("GET", "v1/spaces"))["spaces"])
 
-    async def space(self, name: str, *, back: int = 0, items: Sequence[str] = ()) -> dict[str, Any]:
+    async def space(self, name: str, *, back: int = 0, items: Sequence[str] = (), root: bool = False) -> dict[str, Any]:
         """A space: its name, epoch, head (last seq), the tail there, the milliseconds ``at`` which that was, and the
-        ``cursor`` which is ``back`` entries before the head, for a reader of ``items``."""
-        query = urlencode({"back": back, **({"items": ",".join(items)} if items else {})})
+        ``cursor`` which is ``back`` entries before the head, for a reader of ``items``. ``root``: also the root of the
+        Merkle tree of what that reader may see, in hex; otherwise it is None."""
+        wanted = {"back": back, **({"items": ",".join(items)} if items else {}), **({"root": 1} if root else {})}
+        query = urlencode(wanted)
         return await self.ask("GET", f"v1/spaces/{_segment(name)}?{query}")
 
     async def create_space(self, name: str) -> bool:
@@ -107,6 +109,13 @@ class Administration(Requests):
     async def explain(self, user: str, item: str, action: str) -> dict[str, Any]:
         """Whether a user may do something: ``allowed``, ``reason``, and the ``rule`` that says so."""
         return await self.ask("POST", f"{self._place}/acl/explain", {"user": user, "item": item, "action": action})
+
+    # Erasing
+
+    async def erase(self, **what: Any) -> dict[str, Any]:
+        """Erases ``events`` (ids), all of ``items`` (patterns), all that ``users`` wrote: how many ``events``, of which
+        ``items``. ``dry_run=True``: says it, and erases nothing."""
+        return await self.ask("POST", f"{self._place}/erase", what)
 
     # Audit
 

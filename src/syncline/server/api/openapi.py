@@ -12,7 +12,7 @@ import msgspec
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import AskSnapshot, Fetch, Found, Hello, Merkle, Page, Snapshot, Tree, Welcome
 from syncline.errors import BY_CODE
-from syncline.server.api import account_shapes, acl, audit, centre, issuers, shapes
+from syncline.server.api import account_shapes, acl, audit, centre, erasures, issuers, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
 from syncline.server.api.spaces import CreateSpace
@@ -36,6 +36,7 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "set_policies": {JSON: shapes.Policies},
     "add_rules": {JSON: (acl.NewRule, acl.NewRules)},
     "explain": {JSON: acl.Question},
+    "erase": {JSON: erasures.Erase},
     **account_shapes.BODIES,
 }
 """What each handler takes, by content type; several shapes if a dialect has one of its own."""
@@ -60,6 +61,7 @@ ANSWERS: Mapping[str, Any] = {
     **dict.fromkeys(("list_rules", "add_rules"), acl.Rules),
     **dict.fromkeys(("remove_rule", "remove_rules"), acl.Removed),
     "explain": acl.Explanation,
+    "erase": erasures.Erased,
     "show_audit": audit.Audit,
     "show_upstream": centre.Standing,
     "list_issuers": issuers.KnownIssuers,
@@ -77,7 +79,7 @@ def _number(low: int, high: int = MAX_SAFE_INTEGER) -> dict[str, Any]:
 
 TEXT = {"type": "string"}
 PARAMETERS: Mapping[str, Mapping[str, dict[str, Any]]] = {
-    "show_space": {"back": _number(0), "items": TEXT},
+    "show_space": {"back": _number(0), "items": TEXT, "root": _number(0, 1)},
     "pull": {
         "since": TEXT,
         "items": TEXT,

@@ -1,0 +1,46 @@
+"""Erasing over HTTP. What it leaves, and what becomes of copies: ``core.erasure`` and ``server.erasing``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from syncline.server import erasing
+from syncline.server.audit import SPACE
+from syncline.server.http import Request
+
+
+class Erase(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be erased: events by their ids, all of some items (patterns), all that some users wrote.
+
+    ``dry_run``: it is only said what that would be.
+    """
+
+    events: list[str] = []
+    items: list[str] = []
+    users: list[str] = []
+    dry_run: bool = False
+
+
+class Erased(msgspec.Struct):
+    """How many events were erased, or would be, and of which items (the first 1,000). ``left``: ask again for these."""
+
+    events: int
+    items: list[str]
+    left: int = 0
+
+
+MAX_SHOWN_ITEMS = 1_000
+
+
+async def erase(request: Request) -> None:
+    """``POST erase``: takes the content of events away, here and, as they sync, at every replica."""
+    asked = await request.message(Erase)
+    target = erasing.Target(asked.events, asked.items, asked.users)
+    async with request.enter() as member:
+        table = request.service.registry.erasures
+        found = await erasing.erase(member, target, table, dry_run=asked.dry_run)
+        now = found if asked.dry_run else found[: erasing.MAX_AT_ONCE]
+        items = sorted({entry.event.item for entry in now})
+        if now and not asked.dry_run:
+            request.note_act(SPACE, f"erased {len(now)} events of {len(items)} items")
+        await request.answer(msgspec.json.encode(Erased(len(now), items[:MAX_SHOWN_ITEMS], len(found) - len(now))))

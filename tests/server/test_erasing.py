@@ -1,0 +1,217 @@
+"""Erasing: what was said is gone from the server and from every replica, and all that rested on it still stands."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from msgspec import UNSET
+
+import syncline
+from syncline import Counter, ORSet, Text
+from syncline.server.registry import open_registry
+from tests.server.rest import Client
+from tests.server.running import Author, eventually
+
+SECRET = "told-to-nobody-ever"
+
+
+@pytest.fixture
+def home(serve):
+    return serve("data")
+
+
+@pytest.fixture
+def device(home, tmp_path):
+    """Opens replicas of the space, each in a file of its own, for whom they are asked."""
+    registry = open_registry(home.data, "", lambda: 1)
+    with ExitStack() as opened:
+
+        def open(user, name=None, **options):
+            token = registry.create_key(name or user, user, "home")
+            path = tmp_path / f"{name or user}.db"
+            return opened.enter_context(syncline.open(path, server=home.url, space="home", token=token, **options))
+
+        yield open
+    registry.close()
+
+
+@pytest.fixture
+def root(home):
+    return Client(home, "home", key=home.key)
+
+
+def agree(*devices):
+    for each in [*devices, *devices]:
+        assert not each.sync().errors
+
+
+def erase(client, **what):
+    answer = client.ask("POST", "erase", what)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def told(*roots: Path) -> list[str]:
+    """The files in which the secret stands."""
+    files = [
+        path for root in roots for path in (root.rglob("*") if root.is_dir() else root.parent.glob(root.name + "*"))
+    ]
+    return [path.name for path in files if path.is_file() and SECRET.encode() in path.read_bytes()]
+
+
+def test_an_erased_edit_is_gone_from_every_document_and_every_file(home, root, device, tmp_path):
+    ann, bob = device("ann"), device("bob")
+    milk = ann.create("task.milk", {"title": "Milk", "body": Text("two "), "tags": ORSet(["a"]), "n": Counter(1)})
+    milk["title"] = SECRET
+    milk["body"].append(SECRET)
+    milk["tags"].add(SECRET)
+    agree(ann, bob)
+    other = bob.get("task.milk")
+    other["title"] = "Milk again"
+    other["n"] += 2
+    agree(ann, bob)
+    assert other.plain["body"] == "two " + SECRET
+    secret = [entry.event.id for entry in ann.entries(items=["task.milk"]) if SECRET in entry.event.body.decode()]
+    assert erase(root, events=secret) == {"events": 3, "items": ["task.milk"], "left": 0}
+    agree(ann, bob)
+    shown = {"title": "Milk again", "body": "two " + "�" * len(SECRET), "tags": ["a"], "n": 3}
+    assert milk.plain == other.plain == root.value("task.milk", view="plain") == shown
+    assert device("bob", "new").sync().ok
+    ann.close(), bob.close()
+    home.stop()
+    assert told(home.data, tmp_path / "ann.db", tmp_path / "bob.db") == []
+
+
+def test_what_was_overwritten_does_not_show_again(root, device):
+    ann = device("ann")
+    milk = ann.create("task.milk", {"title": "first"})
+    milk["title"] = SECRET
+    agree(ann)
+    (entry,) = [entry for entry in ann.entries() if SECRET in entry.event.body.decode()]
+    erase(root, events=[entry.event.id])
+    agree(ann)
+    assert milk.plain == {"title": None}
+    assert [step.number for step in milk.history()] == [1, 2]
+
+
+def test_those_who_follow_live_hear_of_it(root, device):
+    ann, bob = device("ann"), device("bob")
+    milk = ann.create("task.milk", {"title": SECRET})
+    agree(ann, bob)
+    bob.start()
+    eventually(lambda: bob.status.state == "live")
+    erase(root, items=["task.*"])
+    eventually(lambda: bob.get("task.milk").plain == {"title": None})
+    agree(ann)
+    assert milk.plain == {"title": None}
+
+
+def test_all_of_a_user_goes_and_what_others_wrote_stays(root, device):
+    ann, bob = device("ann"), device("bob")
+    ann.create("task.a", {"x": 1})
+    ann.record("note.a", "say", {"text": SECRET})
+    agree(ann, bob)
+    bob.get("task.a")["y"] = 2
+    agree(bob)
+    assert erase(root, users=["ann"], dry_run=True) == {"events": 2, "items": ["note.a", "task.a"], "left": 0}
+    assert erase(root, users=["ann"])["events"] == 2
+    assert erase(root, users=["ann"])["events"] == 0
+    agree(ann, bob)
+    assert bob.get("task.a").plain == {"x": None, "y": 2}
+    assert [(event.action, event.user, event.payload) for event in bob.events(items=["note.a"])] == [
+        (".erased", UNSET, UNSET)
+    ]
+
+
+def test_an_undo_that_puts_back_what_was_erased_is_erased_with_it(root, device):
+    ann = device("ann")
+    milk = ann.create("task.milk", {"title": SECRET})
+    milk["title"] = "other"
+    assert milk.undo()
+    agree(ann)
+    first = next(ann.entries()).event.id
+    assert erase(root, events=[first])["events"] == 2
+    agree(ann)
+    assert milk.plain == {"title": None}
+
+
+def test_an_undo_offline_brings_nothing_back(root, device):
+    ann, bob = device("ann"), device("bob")
+    milk = ann.create("task.milk", {"title": SECRET})
+    milk["title"] = "other"
+    agree(ann, bob)
+    first = next(bob.entries()).event.id
+    assert milk.undo()  # before it hears of the erasure
+    erase(root, events=[first])
+    assert [error.code for error in ann.sync().errors] == ["bad_op"]
+    agree(bob)
+    assert bob.get("task.milk").plain == {"title": "other"}
+    assert len(ann.refused()) == 1
+
+
+def test_pending_edits_of_what_is_erased_still_merge(root, device):
+    ann, bob = device("ann"), device("bob")
+    milk = ann.create("task.milk", {"body": Text("0123456789"), "n": Counter(1)})
+    agree(ann, bob)
+    other = bob.get("task.milk")
+    other["body"].insert(5, "-")
+    other["n"] += 5
+    erase(root, items=["task.milk"])
+    agree(bob, ann)
+    assert milk.plain == other.plain == {"body": "�" * 5 + "-" + "�" * 5, "n": 5}
+
+
+def test_pushing_again_what_was_erased_changes_nothing(home, root):
+    author = Author()
+    event = author.event(payload=SECRET, user=".root")
+    answer = root.ask("POST", "push", {"events": [event]})
+    assert "seq" in answer.json["results"][0], answer
+    erase(root, events=[event["id"]])
+    again = root.ask("POST", "push", {"events": [event]})
+    assert again.json["results"] == answer.json["results"]
+    assert SECRET not in root.ask("GET", "pull").body.decode()
+
+
+def test_only_who_may_erases_and_only_what_may_be(root, home, device):
+    ann = device("ann")
+    ann.create("task.milk", {"x": 1})
+    agree(ann)
+    registry = open_registry(home.data, "", lambda: 1)
+    mine = Client(home, "home", key=registry.create_key("mine", "ann", "home"))
+    registry.close()
+    assert mine.ask("POST", "erase", {"items": ["task.*"]}).code == "forbidden"
+    rule = {"user": "ann", "item": "task.*", "action": ".erase", "type": "allow"}
+    assert root.ask("POST", "acl", rule).status == 201
+    (entry,) = [each for each in root.ask("GET", "pull").json["entries"] if each["event"]["item"] == ".acl"]
+    for what, code in [
+        ({}, "bad_request"),
+        ({"items": ["?"]}, "bad_request"),
+        ({"events": [entry["event"]["id"]]}, "bad_request"),
+        ({"events": ["018bcfe5-6800-7001-99da-e2ee00000000"]}, "not_found"),
+        ({"events": ["x"]}, "invalid_event"),
+        ({"what": 1}, "bad_request"),
+        ({"events": [entry["event"]["id"]] * 1_001}, "bad_request"),
+    ]:
+        assert mine.ask("POST", "erase", what).code == code, what
+    assert erase(mine, items=["task.milk"])["events"] == 1
+    assert root.ask("GET", "acl").json["rules"][-1]["action"] == ".erase"
+
+
+def test_a_log_that_is_put_back_is_erased_again(home, root, device):
+    root.put("task.milk", {"title": SECRET})
+    home.stop()
+    log = home.data / "spaces" / "home.db"
+    copy = log.read_bytes()
+    home.start()
+    erase(root, items=["task.*"])
+    home.stop()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{log}{suffix}").unlink(missing_ok=True)
+    log.write_bytes(copy)
+    home.start()
+    assert root.value("task.milk") == {"title": None}
+    ann = device("ann")
+    agree(ann)
+    assert ann.get("task.milk").plain == {"title": None}
+    home.stop()
+    assert told(home.data) == []
