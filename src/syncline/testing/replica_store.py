@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.gifts import Voucher
 from syncline.core.patterns import matcher
 from syncline.errors import StoreClosed
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.stores import EVERYTHING, Change, Outboxed, Part, ReplicaState, ReplicaStore
 from syncline.testing.digests import ReplicaDigestsContract
 from syncline.testing.seeded import START_MS, Author, eager_threads
 
@@ -250,6 +251,67 @@ class ReplicaStoreContract(ReplicaDigestsContract):
         assert not store.state().traces
         assert {entry.event.item for entry in store.load()} == {"note.0"}
 
+    # Bases
+
+    def test_bases_are_read_by_item(self, store: ReplicaStore) -> None:
+        bases = [_base(f"task.{place}") for place in range(MANY // 4)] + [_base("note")]
+        store.commit(Change(bases=bases))
+        in_order = sorted(bases, key=lambda base: base.item)
+        assert list(store.bases()) == list(store.bases(["*"])) == in_order
+        assert list(store.bases(["task.7"])) == [bases[7]]
+        assert list(store.bases(["none"])) == []
+        assert list(store.bases(["task.70", "note", "task.7", "none", "note"])) == [bases[-1], bases[7], bases[70]]
+        assert list(store.bases(["task.7*", "note"])) == [
+            each for each in in_order if each.item.startswith(("task.7", "note"))
+        ]
+        assert list(store.bases([base.item for base in bases])) == in_order
+
+    def test_a_base_takes_the_place_of_another(self, store: ReplicaStore) -> None:
+        store.commit(Change(bases=[_base("milk", 1), _base("bread", 1)], state=replace(store.state(), horizon=1)))
+        store.commit(Change(bases=[_base("milk", 5)]))
+        assert list(store.bases()) == [_base("bread", 1), _base("milk", 5)]
+        assert (store.state().horizon, store.state().rewritten) == (1, 2)
+
+    def test_bases_are_forgotten_with_their_items(self, store: ReplicaStore) -> None:
+        store.commit(
+            Change(bases=[_base("milk"), _base("bread"), _base("salt")], entries=_entries([Author().event("a")]))
+        )
+        store.commit(Change(forget=["milk", "none"], bases=[_base("salt", 9)]))
+        assert list(store.bases()) == [_base("bread"), _base("salt", 9)]
+        assert [entry.event.item for entry in store.load()] == ["a"]
+        store.commit(Change(forget=[EVERYTHING], bases=[_base("oil")]))
+        assert (list(store.load()), list(store.bases())) == ([], [_base("oil")])
+        before = store.state().rewritten
+        store.commit(Change(forget=["oil"]))
+        assert (list(store.bases()), store.state().rewritten) == ([], before + 1)
+
+    def test_what_is_aside_is_seen_by_nobody_until_the_last_part(self, store: ReplicaStore, tmp_path: Path) -> None:
+        entries = _filled(store, 30)
+        store.commit(Change(bases=[_base("old"), _base("b", 1)]))
+        before = store.state()
+        store.commit(Change(part=Part(bases=[_base("in vain")], is_first=True, is_last=False)))
+        store.commit(Change(part=Part(bases=[_base("a", 7)], is_first=True, is_last=False)))
+        store.commit(Change(part=Part(bases=[_base("b", 8)], is_first=False, is_last=False)))
+        if self.persists:  # as if the power had failed here
+            store = self._reopened(store, tmp_path)
+        assert (store.state(), list(store.bases())) == (before, [_base("b", 1), _base("old")])
+        assert _encoded(store.load()) == _encoded(entries)
+        last = Part(bases=[_base("c", 9)], is_first=False, is_last=True)
+        state = replace(before, seq=30, cursor="there", horizon=30)
+        store.commit(Change(forget=[EVERYTHING], part=last, entries=entries[:1], state=state))
+        if self.persists:
+            store = self._reopened(store, tmp_path)
+        assert list(store.bases()) == [_base("a", 7), _base("b", 8), _base("c", 9)]
+        assert _encoded(store.load()) == _encoded(entries[:1])
+        assert store.state() == replace(state, rewritten=before.rewritten + 1)
+
+    def test_a_snapshot_may_be_one_part_or_nothing(self, store: ReplicaStore) -> None:
+        store.commit(Change(part=Part(bases=[_base("a")], is_first=True, is_last=False)))
+        store.commit(Change(part=Part(bases=[_base("b")], is_first=True, is_last=True)))
+        assert list(store.bases()) == [_base("b")]
+        store.commit(Change(part=Part(bases=[], is_first=True, is_last=True)))
+        assert list(store.bases()) == []
+
     # Rewinding
 
     def test_rewinding_makes_entries_orphans_with_what_vouches_for_them(self, store: ReplicaStore) -> None:
@@ -442,6 +504,7 @@ class ReplicaStoreContract(ReplicaDigestsContract):
             copied=True,
             synced_at=START_MS,
             forgotten=Author().event().id,
+            horizon=8,
             rules=(Rule("ann", "*", ".read", "allow", 7, "id"), Rule("*", "x*", "*", "deny")),
         )
         store.commit(Change(state=state))
@@ -472,6 +535,7 @@ class ReplicaStoreContract(ReplicaDigestsContract):
             lambda: store.commit(Change()),
             store.state,
             lambda: list(store.load()),
+            lambda: list(store.bases()),
             store.outbox,
             lambda: store.holds([Author().event().id]),
             lambda: store.find([Author().event().id]),
@@ -479,6 +543,21 @@ class ReplicaStoreContract(ReplicaDigestsContract):
         for call in calls:
             with pytest.raises(StoreClosed):
                 call()
+
+
+def _base(item: str, seq: int = 3) -> Base:
+    return Base(
+        item=item,
+        seq=seq,
+        at=START_MS,
+        count=2,
+        revision=1,
+        clock={"far": seq, "ann": 1},
+        last=Author("far").event().id,
+        schema=2,
+        group="far/g",
+        state="eJw=",
+    )
 
 
 def _entry(seq: int, event: Event) -> Entry:
