@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self, TypeVar
@@ -16,7 +17,8 @@ from syncline.stores import ReplicaStore
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-from syncline.stores.sqlite import SqliteDocumentIndex, SqliteReplicaStore, SqliteSnapshotStore
+from syncline.stores.sqlite import SqliteDocumentIndex, SqliteSnapshotStore
+from syncline.stores.sqlite.mending import open_replica
 from syncline.sync.credentials import Token
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult
@@ -172,6 +174,7 @@ def open(
     token: Token = None,
     transport: str = "websocket",
     options: SyncOptions | None = None,
+    history: bool = True,
 ) -> SyncedReplica:
     """Opens the replica in the file at ``path`` (made if it is not there; None keeps everything in memory).
 
@@ -181,22 +184,25 @@ def open(
     ``server`` is a URL such as ``http://localhost:8080``, or ``grpc://localhost:9090`` (``grpcs://`` for TLS) with the
     extra ``grpc``, or ``nats://localhost:4222`` (``tls://``) with the extra ``nats``; without one the replica is local
     for now. ``token`` is an API key, or a function that returns a token, and is asked again when that has expired.
-    ``transport``, of the first kind of URL, is ``websocket`` or ``http``. Raises StoreLocked if another program has the
-    file open, ForeignFile or NewerSchema if it is not one this version can read.
+    ``history=False`` begins a new replica from the server's newest snapshot of the space, if it has one, instead of
+    pulling all that has been; see ``SyncOptions.history``. ``transport``, of the first kind of URL, is ``websocket`` or
+    ``http``. Raises StoreLocked if another program has the file open, ForeignFile or NewerSchema if it is not one this
+    version can read.
     """
     if transport not in TRANSPORTS:
         raise BadSettings(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}.")
     if server is not None and not server.startswith(("http://", "https://", "ws://", "wss://", *CARRIED)):
         raise BadSettings(f"server: {server!r} is not a URL such as http://localhost:8080.")
+    options = options if history else replace(options or SyncOptions(), history=False)
     make = None if server is None else lambda: _connect(transport, server)
     has_presence = server is not None and transport == "websocket" and not server.startswith(CARRIED)
     presence = Presence(None if has_presence else _NO_PRESENCE)
     with contextlib.ExitStack() as opened:  # what is open is closed again if something else cannot be opened
-        store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
+        store: ReplicaStore = MemoryReplicaStore(new_node()) if path is None else open_replica(path, new_node)
         opened.callback(store.close)
-        snapshots = MemorySnapshotStore() if path is None else SqliteSnapshotStore(f"{path}.snapshots")
+        snapshots = MemorySnapshotStore() if path is None else SqliteSnapshotStore(f"{path}.snapshots", checked=True)
         opened.callback(snapshots.close)
-        index = MemoryDocumentIndex() if path is None else SqliteDocumentIndex(f"{path}.documents")
+        index = MemoryDocumentIndex() if path is None else SqliteDocumentIndex(f"{path}.documents", checked=True)
         opened.callback(index.close)
         replica = SyncedReplica(
             store, make, options, space=space, token=token, snapshots=snapshots, index=index, presence=presence

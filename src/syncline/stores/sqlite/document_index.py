@@ -89,13 +89,14 @@ class Field(NamedTuple):
 class SqliteDocumentIndex:
     """Documents in a file; see ``DocumentIndex``. Only one program may have it open: whoever has the log open."""
 
-    def __init__(self, path: FilePath | str) -> None:
-        self._path = FilePath(path)
+    def __init__(self, path: FilePath | str, *, checked: bool = False) -> None:
+        """``checked``: each page has a checksum beside it."""
+        self._path, self._is_checked = FilePath(path), checked
         self._lock = Lock()
         self._open()
 
     def _open(self) -> None:
-        self._db = Database(self._path, SCHEMA, shared=True, derived=True)
+        self._db = Database(self._path, SCHEMA, shared=True, derived=True, checked=self._is_checked)
         with self._db.writing() as cursor:
             rows = cursor.execute("SELECT id, pattern, path FROM fields")
             self._fields = [Field(id, pattern, tuple(msgspec.json.decode(path))) for id, pattern, path in rows]

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from syncline.core import stamps
+from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.stamps import NIL_ID
 from syncline.errors import SynclineError
@@ -25,9 +26,11 @@ from syncline.stores import (
     ReplicaState,
     are_late,
     is_on_its_way,
-    orphan_status,
 )
 from syncline.stores.digests import Digested
+from syncline.stores.sqlite import replica_bases
+from syncline.stores.sqlite.examined import examine
+from syncline.stores.sqlite.sealed import seal, seal_row, unseal
 from syncline.stores.tables import digests, item_index
 from syncline.stores.tables.database import Database, Schema, array, insert
 
@@ -60,9 +63,23 @@ SCHEMA = Schema(
         CREATE TABLE state (state TEXT NOT NULL);
         """
         + item_index.TABLES,
+        """
+        CREATE TABLE sealed (
+            id BLOB PRIMARY KEY,
+            item TEXT NOT NULL,
+            status TEXT NOT NULL,
+            event BLOB NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO sealed SELECT id, item, status, seal(status, seq, error, event) FROM outbox;
+        DROP TABLE outbox;
+        ALTER TABLE sealed RENAME TO outbox;
+        CREATE INDEX outbox_by_status ON outbox (status, id);
+        CREATE INDEX outbox_by_item ON outbox (item, id);
+        """,
         "UPDATE entries SET digest = digest_of(entry) WHERE digest IS NULL AND entry IS NOT NULL",
+        replica_bases.TABLES,
     ],
-    {"digest_of": lambda entry: Entry.read(entry).event.digest},
+    {"seal": seal_row, "digest_of": lambda entry: Entry.read(entry).event.digest},
 )
 
 
@@ -73,9 +90,11 @@ def _quoted(statuses: Sequence[str]) -> str:
 KEEP = "INSERT OR REPLACE INTO entries (seq, at, id, item, node, n, digest, entry)"
 TAKE_OUT = "DELETE FROM outbox WHERE id IN carray(?) RETURNING id, status"
 PUT = "INSERT INTO outbox"
-OUTBOX = "SELECT event, status, seq, error FROM outbox WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?"
+OUTBOX = "SELECT event FROM outbox WHERE id > ?1 AND {condition} ORDER BY id LIMIT ?"
 OF_ITEMS = "SELECT id FROM outbox WHERE item IN carray(?) AND id > ?1"
 OF_PREFIX = "SELECT id FROM outbox WHERE item >= ? AND item < ? AND id > ?1"
+FIND = "SELECT entry FROM entries WHERE id IN carray(?)"
+FIND_LOCAL = "SELECT event FROM outbox WHERE id IN carray(?) AND +status <> 'refused'"
 HELD = "SELECT id FROM entries WHERE id IN carray(?1) UNION SELECT id FROM outbox WHERE id IN carray(?1)"
 KNOWN = "SELECT id FROM outbox WHERE id IN carray(?)"
 HELD_AS = "SELECT seq, entry FROM entries WHERE id IN carray(?)"
@@ -85,10 +104,11 @@ LOAD = "SELECT seq, entry FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES = "SELECT entry FROM entries WHERE seq IN carray(?) ORDER BY seq"
 FORGET = "DELETE FROM entries WHERE seq IN carray(?)"
 FORGET_NODES = "DELETE FROM nodes WHERE ref NOT IN (SELECT node FROM entries)"
-OTHERS = f"SELECT id FROM outbox WHERE item IN carray(?) AND +status IN ({_quoted(OF_OTHERS)})"
+OTHERS = f"SELECT event FROM outbox WHERE item IN carray(?) AND +status IN ({_quoted(OF_OTHERS)})"
 LAST_LOCAL = f"SELECT id FROM outbox WHERE item = ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id DESC LIMIT 1"
 ON_THEIR_WAY = (
-    f"SELECT event FROM outbox WHERE id >= ? AND id <= ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id LIMIT ?"
+    "SELECT event FROM outbox WHERE id >= ? AND id <= ?"
+    f" AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id LIMIT ?"
 )
 LAST = "SELECT max(seq) FROM entries"
 KEEP_STATE = "UPDATE state SET state = ?"
@@ -107,7 +127,7 @@ class SqliteReplicaStore:
     ) -> None:
         """``index_run``: the index by item is extended by at least so many entries at a time."""
         self._lock, self._index_run = Lock(), index_run
-        self._db = Database(Path(path), SCHEMA, read_only=read_only)
+        self._db = Database(Path(path), SCHEMA, read_only=read_only, checked=True, examine=examine)
         with self._db.reading() if read_only else self._db.writing() as cursor:
             state = cursor.execute("SELECT state FROM state").get
             if state is None:
@@ -150,10 +170,15 @@ class SqliteReplicaStore:
         with self._db.writing() as cursor:
             reach, rewrites = self._indexed, change.rewind is not None
             if change.rewind is not None:
-                reach = _rewind(cursor, change.rewind, self._state.user, moved)
+                reach = _rewind(cursor, change.rewind, self._state.epoch, moved)
             if change.forget:
-                forgets, reach = _forget(cursor, change.forget, reach, moved)
+                forgets, reach = _forget(cursor, change.forget, self._state.user, reach, moved)
                 rewrites |= forgets
+            if change.part is not None:
+                rewrites |= replica_bases.take(cursor, change.part)
+            if change.bases:
+                replica_bases.put(cursor, change.bases)
+                rewrites = True
             if change.entries:
                 rewrites |= _are_late(cursor, change.entries, self._state.seq)
                 reach = _keep(cursor, change.entries, reach, moved, self._index_run)
@@ -190,6 +215,16 @@ class SqliteReplicaStore:
             rows = cursor.execute(ENTRIES, (array(seqs),)) if seqs else ()
             return [Entry.read(entry) for (entry,) in rows], end, end < last
 
+    def bases(self, items: Sequence[str] = ()) -> Iterator[Base]:
+        """See ``ReplicaStore.bases``. Reads in chunks, so that a slow reader holds nothing."""
+        self._db.check_open()
+        return replica_bases.load(self._query, items)
+
+    def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        with self._db.reading() as cursor:
+            found: list[Any] = cursor.execute(statement, values).fetchall()
+            return found
+
     def outbox(
         self, *statuses: str, items: Sequence[str] = (), after: str = NIL_ID, limit: int | None = None
     ) -> list[Outboxed]:
@@ -197,11 +232,7 @@ class SqliteReplicaStore:
         condition, values = _condition(statuses, items)
         values = [stamps.key(after), *values, -1 if limit is None else limit]
         with self._db.reading() as cursor:
-            rows = cursor.execute(OUTBOX.format(condition=condition), values)
-            return [
-                Outboxed(Event.read(event), status, seq, msgspec.json.decode(error) if error else None)
-                for event, status, seq, error in rows
-            ]
+            return [unseal(event) for (event,) in cursor.execute(OUTBOX.format(condition=condition), values)]
 
     def digests(self, since: int, limit: int) -> list[Digested]:
         """See ``ReplicaStore.digests``."""
@@ -213,9 +244,19 @@ class SqliteReplicaStore:
         with self._db.reading() as cursor:
             found = digests.by_id(cursor, low, high, limit)
             waiting = [event for (event,) in cursor.execute(ON_THEIR_WAY, (low, high, limit))] if local else []
-        events = [Event.read(event) for event in waiting]
+        events = [unseal(event).event for event in waiting]
         found += [Digested(0, event.key, event.digest, event.item) for event in events]
         return sorted(found, key=lambda each: each.key)[:limit]
+
+    def find(self, ids: Iterable[str]) -> list[Entry]:
+        """See ``ReplicaStore.find``."""
+        keys = [stamps.key(id) for id in ids]
+        if not keys:
+            return []
+        with self._db.reading() as cursor:
+            found = [Entry.read(entry) for (entry,) in cursor.execute(FIND, (array(keys),))]
+            found += [unseal(event).loose for (event,) in cursor.execute(FIND_LOCAL, (array(keys),))]
+        return sorted(found, key=lambda entry: entry.event.id)
 
     def holds(self, ids: Iterable[str]) -> set[str]:
         """See ``ReplicaStore.holds``."""
@@ -264,15 +305,16 @@ def _keep(cursor: Any, entries: Sequence[Entry], reach: int, moved: Counter[str]
     return item_index.extend(cursor, reach, cursor.execute(LAST).get, run)
 
 
-def _forget(cursor: Any, items: Sequence[str], reach: int, moved: Counter[str]) -> tuple[bool, int]:
+def _forget(cursor: Any, items: Sequence[str], user: str | None, reach: int, moved: Counter[str]) -> tuple[bool, int]:
     """Deletes the entries of items, and others' local events; whether there were any, and how far the index reaches."""
     if EVERYTHING in items:
-        had_any = cursor.execute(LAST).get is not None
+        had_any = replica_bases.forget_all(cursor) or cursor.execute(LAST).get is not None
         cursor.execute("DELETE FROM entries")
         cursor.execute("DELETE FROM nodes")
         return had_any, item_index.rewind(cursor, 0)
-    others = [key for (key,) in cursor.execute(OTHERS, (array(items),))]
-    had_any = bool(_take_out(cursor, others, moved))
+    local = (unseal(sealed).event for (sealed,) in cursor.execute(OTHERS, (array(items),)))
+    had_any = bool(_take_out(cursor, [event.key for event in local if event.user != user], moved))
+    had_any |= replica_bases.forget(cursor, items)
     for item in items:
         had_any |= _forget_item(cursor, item, reach)
     cursor.execute(FORGET_NODES)
@@ -317,13 +359,12 @@ def _put(cursor: Any, outbox: Sequence[Outboxed], moved: Counter[str]) -> bool:
     return any(is_on_its_way(before.get(each.event.key, each.status)) != is_on_its_way(each.status) for each in outbox)
 
 
-def _rewind(cursor: Any, seq: int, user: str | None, moved: Counter[str]) -> int:
+def _rewind(cursor: Any, seq: int, epoch: str | None, moved: Counter[str]) -> int:
     gone = [Entry.read(entry) for (entry,) in cursor.execute(ABOVE, (seq,)).fetchall()]
-    _put(cursor, [Outboxed(each.event, orphan_status(each.event, user), each.seq) for each in gone], moved)
+    _put(cursor, [Outboxed.lost(each, epoch) for each in gone], moved)
     cursor.execute("DELETE FROM entries WHERE seq > ?", (seq,))
     return item_index.rewind(cursor, seq)
 
 
-def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, str, int | None, str | None, bytes]:
-    event, status, seq, error = outboxed
-    return event.key, event.item, status, seq, msgspec.json.encode(error).decode() if error else None, event.body
+def _outbox_row(outboxed: Outboxed) -> tuple[bytes, str, str, bytes]:
+    return outboxed.event.key, outboxed.event.item, outboxed.status, seal(outboxed)

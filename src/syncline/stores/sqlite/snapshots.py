@@ -62,11 +62,11 @@ class SqliteSnapshotStore:
     (ForeignFile, StoreDamaged).
     """
 
-    def __init__(self, path: Path | str, *, max_bytes: int = MAX_BYTES) -> None:
-        """``max_bytes``: what the snapshots of one item may take."""
-        self._path, self._max_bytes = Path(path), max_bytes
+    def __init__(self, path: Path | str, *, max_bytes: int = MAX_BYTES, checked: bool = False) -> None:
+        """``max_bytes``: what the snapshots of one item may take. ``checked``: each page has a checksum beside it."""
+        self._path, self._max_bytes, self._is_checked = Path(path), max_bytes, checked
         self._lock = Lock()
-        self._db = Database(self._path, SCHEMA, derived=True)
+        self._db = self._opened()
 
     def keep(self, snapshot: Kept) -> None:
         """See ``SnapshotStore.keep``."""
@@ -136,7 +136,10 @@ class SqliteSnapshotStore:
     def _begin_anew(self) -> None:
         self._db.close()
         discard(self._path)
-        self._db = Database(self._path, SCHEMA, derived=True)
+        self._db = self._opened()
+
+    def _opened(self) -> Database:
+        return Database(self._path, SCHEMA, derived=True, checked=self._is_checked)
 
 
 def _row(snapshot: Kept) -> tuple[Any, ...]:

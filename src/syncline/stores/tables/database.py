@@ -241,15 +241,6 @@ class Database:
                 self._sums.distrust()
             raise StoreDamaged(f"{self._path.name} is damaged: {error}") from error
 
-    def empty_wal(self) -> bool:
-        """Leaves nothing in the WAL, where older states of pages lie; whether that went well, as for ``scrub``."""
-        with self._checkpoint_lock, self._writer_lock:
-            self.check_open()
-            with suppress(apsw.Error):
-                ((is_busy, *_),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                return not is_busy
-        return False
-
     def scrub(self) -> bool:
         """Leaves no byte of what was deleted, neither in the file nor beside it; whether that went well.
 
@@ -392,23 +383,17 @@ def _proven(path: Path, schema: Schema, *, derived: bool) -> PageSums | None:
 
     Raises StoreDamaged, but deletes a derived file of this kind that is not proven.
     """
-    sums = None
-    with suppress(StoreDamaged, apsw.CorruptError, apsw.NotADBError) if derived else _translated_damage(path):
-        sums = PageSums.load(path) if path.exists() else None
-        if sums is not None and not sums.prove(valid_frames(path)):
-            sums = None
-    if sums is None and derived and path.exists() and (page_sums.beside(path).exists() or _is_marked(path, schema)):
-        discard(path)
-    return sums
-
-
-@contextmanager
-def _translated_damage(path: Path) -> Iterator[None]:
-    """Errors of SQLite about a file that is known to be ours."""
+    proven = None
     try:
-        yield
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
-        raise StoreDamaged(f"{path.name} is damaged: {error}") from error
+        sums = PageSums.load(path) if path.exists() else None
+        if sums is not None and sums.prove(valid_frames(path)):
+            proven = sums
+    except (StoreDamaged, apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        if not derived:
+            raise StoreDamaged(f"{path.name} is damaged: {error}") from error
+    if proven is None and derived and path.exists() and (page_sums.beside(path).exists() or _is_marked(path, schema)):
+        discard(path)
+    return proven
 
 
 def valid_frames(path: Path) -> int:
@@ -422,6 +407,16 @@ def valid_frames(path: Path) -> int:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
     return max(frames, 0)
+
+
+def glance(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What a file answers, however damaged it is: nothing if it cannot. Nothing is written to it."""
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            return list(connection.execute(statement))
+    except (apsw.Error, UnicodeDecodeError):
+        return []
 
 
 def _is_free(path: Path) -> bool:

@@ -13,6 +13,7 @@ import os
 import secrets
 from array import array
 from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from struct import Struct
@@ -28,7 +29,7 @@ LENGTH = Struct("<I")
 UNKNOWN = 0
 """In place of a sum: a page that was never written, because it is free."""
 RETIRED = 64
-READ_PAGES = 256
+BUFFER_BYTES = 1 << 18
 MARK_BYTES = 16
 
 
@@ -194,18 +195,11 @@ def size_of_pages(path: Path) -> int:
     return 65_536 if found == 1 else found
 
 
-def pages(path: Path, page_bytes: int) -> Iterator[bytes]:
-    """The whole pages of a file, in their order."""
-    try:
-        with path.open("rb") as file:
-            while content := file.read(READ_PAGES * page_bytes):
-                yield from _parted(content, page_bytes)
-    except FileNotFoundError:
-        return
-
-
-def _parted(content: bytes, page_bytes: int) -> Iterable[bytes]:
-    return (content[start : start + page_bytes] for start in range(0, len(content) - page_bytes + 1, page_bytes))
+def pages(path: Path, page_bytes: int, *, whole: bool = True) -> Iterator[bytes]:
+    """The pages of a file, in their order; also the last one if it is cut off, unless they are to be ``whole``."""
+    with suppress(FileNotFoundError), path.open("rb", buffering=BUFFER_BYTES) as file:
+        while len(page := file.read(page_bytes)) == page_bytes or (page and not whole):
+            yield page
 
 
 def _sum(page: bytes) -> int:
