@@ -1,6 +1,7 @@
 """``pull``, ``tail`` and ``log``: entries for machines and for people, from a server and from a replica's file."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -148,6 +149,8 @@ def test_status_foresees_what_would_be_refused(terminal, tmp_path):
 def test_status_of_a_server(library):
     status = library("status", "--json").json
     assert (status["health"], status["space"]["head"]) == ("ready", 6)
+    assert re.fullmatch("[0-9a-f]{64}", status["space"]["root"])
+    assert status["space"]["root"] in library("status").out
     assert library.variables["SYNCLINE_SPACE"] in status["spaces"]
 
 

@@ -76,7 +76,7 @@ def _replica(store: ReplicaStore) -> dict[str, Any]:
 async def _ask(remote: Remote) -> dict[str, Any]:
     async with remote.administer() as administration:
         await administration.ready()
-        space = await administration.space(remote.space)
+        space = await administration.space(remote.space, root=True)
         try:
             spaces: list[str] | None = await administration.spaces()
         except Forbidden:
@@ -96,6 +96,7 @@ def _show_server(found: dict[str, Any], json: bool) -> None:
         "space": space["name"],
         "epoch": space["epoch"],
         "head": f"{space['head']:,}",
+        "root": space["root"],
         "last entry": local_time(space["at"] or None),
     }
     out.print(facts(shown))

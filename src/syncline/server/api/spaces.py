@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from syncline.core import patterns
 from syncline.core.access.scope import Scope
 from syncline.core.access.state import READ
+from syncline.core.access.views import View
 from syncline.core.limits import MAX_SAFE_INTEGER
+from syncline.core.log import Head
 from syncline.core.quotas import Quotas
 from syncline.errors import BadRequest, Forbidden, ShuttingDown
 from syncline.server.audit import SPACE
 from syncline.server.http import Request, address_of
+from syncline.server.member import Member
 from syncline.server.registry import check_space
 from syncline.server.space import Space
 
@@ -49,14 +54,31 @@ async def create_space(request: Request) -> None:
 
 
 async def show_space(request: Request) -> None:
-    """``GET spaces/{space}``: its epoch and head, and a cursor ``back`` entries before the head (0), for ``items``."""
+    """``GET spaces/{space}``: its epoch and head, and a cursor ``back`` entries before the head (0), for ``items``.
+
+    With ``root``, if it is 1: the hash of all that the user may see of these items at the head.
+    """
     back = request.number("back", 0, low=0, high=MAX_SAFE_INTEGER)
+    wants_root = request.number("root", 0, low=0, high=1)
     async with request.enter(create=False) as member:
-        space, head = member.space, member.space.hub.head
+        space = member.space
         cursor = await member.cursor_back(back, request.items)
+        head, root = await _rooted(member, request.items) if wants_root else (space.hub.head, None)
         answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
         terms = _terms(space) if request.identity.space is None else {}
-    await request.answer(msgspec.json.encode({**answer, "cursor": cursor, **terms}))
+    await request.answer(msgspec.json.encode({**answer, "root": root, "cursor": cursor, **terms}))
+
+
+async def _rooted(member: Member, items: Sequence[str]) -> tuple[Head, str]:
+    """The head of now, and the root there of what a user may see of these items."""
+    heads = list[Head]()
+
+    def view() -> View:
+        heads[:] = [member.space.hub.head]
+        return member.view(patterns.check(items))
+
+    grown = await member.space.trees.at(view)
+    return heads[0], grown.tree.root.hex()
 
 
 async def change_space(request: Request) -> None:
