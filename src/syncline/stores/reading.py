@@ -18,12 +18,21 @@ LOOK_BYTES = 1024 * 1024
 """After so much a look ends."""
 
 
+NO_TAILS = b""
+"""In place of tails, in a head and in rows of what keeps none: a replica, which may have gaps, too."""
+
+
 class Kept(NamedTuple):
-    """What a log keeps at a seq: the tail there, and the entry as it is sent; None if its content is gone."""
+    """What a log keeps at a seq: the tail there, and the entry as it is sent; None if its content is gone.
+
+    Then there are the 16 bytes of the event's id, and its digest.
+    """
 
     seq: int
     tail: bytes
     entry: bytes | None
+    key: bytes | None = None
+    digest: bytes | None = None
 
 
 class Fact(NamedTuple):

@@ -14,7 +14,10 @@ from syncline.stores.postgres.schema import SCHEMA
 from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
 
 NAMES = "SELECT name FROM logs WHERE name IS NOT NULL ORDER BY name"
-STRETCH = "SELECT seq, tail, entry FROM entries WHERE log = %s AND seq > %s AND seq <= %s ORDER BY log, seq LIMIT %s"
+STRETCH = """
+    SELECT seq, tail, entry, CASE WHEN entry IS NULL THEN id END, CASE WHEN entry IS NULL THEN digest END
+    FROM entries WHERE log = %s AND seq > %s AND seq <= %s ORDER BY log, seq LIMIT %s
+"""
 TAIL = "SELECT tail FROM entries WHERE log = %s AND seq = %s"
 BESIDE = "SELECT seq, at, id::text, item, node, n, digest FROM entries WHERE log = %s AND seq = ANY(%s)"
 BY_ID = "SELECT id::text, seq FROM entries WHERE log = %s AND id = ANY(%s::uuid[])"
@@ -71,7 +74,7 @@ class PostgresReader:
         """See ``LogReader.read``."""
         with self._db.at_once() as cursor:
             rows = cursor.execute(STRETCH, (self._key, since, until, ROWS), binary=True).fetchall()
-        return within([Kept(*row) for row in rows])
+        return within([Kept(seq, tail, entry, id and id.bytes, digest) for seq, tail, entry, id, digest in rows])
 
     def differing(self, facts: Sequence[Fact]) -> list[Damage]:
         """See ``LogReader.differing``."""

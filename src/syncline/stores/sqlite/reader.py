@@ -11,7 +11,10 @@ from syncline.stores.sqlite.events import LAST, SCHEMA
 from syncline.stores.tables import beside
 from syncline.stores.tables.database import Database
 
-STRETCH = "SELECT seq, tail, entry FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+STRETCH = """
+    SELECT seq, tail, entry, iif(entry IS NULL, id, NULL), iif(entry IS NULL, digest, NULL)
+    FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
+"""
 EPOCH = "SELECT epoch FROM log"
 TAIL = "SELECT tail FROM entries WHERE seq = ?"
 

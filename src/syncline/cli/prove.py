@@ -1,0 +1,100 @@
+"""``prove``: that one event is in a log, for somebody who has no more than the root of its tree; and checking that."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from syncline.cli.chosen import DEFAULT_SPACE, Space
+from syncline.cli.failures import REFUSED, misused
+from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.terminal import Json, complain, emit, note, say, write
+from syncline.server.settings import gather
+
+if TYPE_CHECKING:
+    from syncline.core.attestation import Attestation
+
+Id = Annotated[str | None, typer.Argument(metavar="[EVENT-ID]", show_default=False, help="The event's id.")]
+Log = Annotated[
+    str | None,
+    typer.Option("--log", metavar="LOG", show_default=False, help="One log, as syncline verify takes it."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="STORE", show_default=False, help="sqlite, lmdb, jsonl, or postgresql://…."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the proof to a file.")
+]
+Check = Annotated[
+    Path | None, typer.Option("--check", metavar="FILE", show_default=False, help="Check the proof in a file.")
+]
+Root = Annotated[
+    str | None, typer.Option("--root", metavar="HEX", show_default=False, help="The root, known from elsewhere.")
+]
+
+
+def prove(
+    id: Id = None,
+    log: Log = None,
+    data: Data = None,
+    store: Store = None,
+    config: Config = None,
+    space: Space = DEFAULT_SPACE,
+    out: Out = None,
+    check: Check = None,
+    root: Root = None,
+    json: Json = False,
+) -> None:
+    """Prove that an event is in a log, or check such a proof.
+
+    The log is the space's of the server that --data or the settings name, which may run meanwhile, or --log. A proof is
+    worth as much as the root with which it is checked: syncline verify, a replica or somebody else tells that.
+    """
+    if (id is None) == (check is None):
+        misused("Say the id of an event, or --check with the file of a proof.")
+    if check is not None:
+        _check(check, root, json=json)
+        return
+    from syncline.cli.looking import opened_log, opened_server
+    from syncline.stores.attesting import attest
+
+    assert id is not None
+    if log is not None:
+        with opened_log(log) as reader:
+            made = attest(reader, id)
+    else:
+        settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data, "store": store})
+        with opened_server(settings.store, Path(settings.data)) as server, server.open(space) as reader:
+            made = attest(reader, id)
+    _give(made, out)
+
+
+def _check(file: Path, root: str | None, *, json: bool) -> None:
+    from syncline.core.attestation import Attestation
+
+    read = Attestation.read(file.read_bytes())
+    wrong = read.wrong(root)
+    if json:
+        emit({"holds": wrong is None, "wrong": wrong, "root": read.root, "epoch": read.epoch, "seq": read.seq})
+    elif wrong is None:
+        say(f"The event is in the log of epoch {read.epoch}, which had {read.count:,} events at seq {read.seq:,}.")
+        if root is None:
+            note(f"If its root was {read.root}: --root compares it with one that you know from elsewhere.")
+    else:
+        complain(wrong)
+    if wrong is not None:
+        raise typer.Exit(REFUSED)
+
+
+def _give(made: Attestation, out: Path | None) -> None:
+    text = msgspec.json.encode(made) + b"\n"
+    if out is None:
+        write(text)
+        return
+    out.write_bytes(text)
+    note(f"{out} proves it; syncline prove --check {out} checks that. The root: {made.root}")
