@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from syncline.core import patterns
 from syncline.core.access.views import View
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
-from syncline.core.messages import AskSnapshot, Fetch, Found, Give, Inquiry, Merkle, encode
+from syncline.core.merkle import Node
+from syncline.core.messages import AskSnapshot, Fetch, Found, Give, Inquiry, Merkle, Tree, encode
+from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import NotFound
 from syncline.server.snapshots import snapshot
+from syncline.server.trees import Grown
 from syncline.stores import LogStore
 
 if TYPE_CHECKING:
@@ -30,8 +34,28 @@ async def answer(member: Member, inquiry: Inquiry) -> bytes:
             return await fetch(member, inquiry)
         case AskSnapshot():
             return await snapshot(member, inquiry)
-        case Merkle() | Give():
+        case Merkle():
+            return await merkle(member, inquiry)
+        case Give():
             raise NotFound("There is no answer to this.")
+
+
+async def merkle(member: Member, asked: Merkle) -> bytes:
+    """Where what the user may read differs from what they hold. Raises BadRequest, and what ``check`` raises."""
+    items, questions = patterns.check(asked.items), nodes_of(asked.summaries)
+    await member.catch_up()
+
+    def view() -> View:
+        member.check()  # the tree may have been waited for
+        return member.view(items)
+
+    grown = await member.space.trees.at(view, asked.since)
+    return await member.space.run(_tree, grown, asked.ref, questions)
+
+
+def _tree(grown: Grown, ref: int, questions: Sequence[Node]) -> bytes:
+    found = summaries_of(grown.tree.describe(questions, grown.read))
+    return encode(Tree(ref=ref, seq=grown.seq, root=grown.tree.root.hex(), count=grown.tree.count, summaries=found))
 
 
 async def fetch(member: Member, asked: Fetch) -> bytes:

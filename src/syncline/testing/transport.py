@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from syncline.core.canonical import digest
 from syncline.core.events import Event
+from syncline.core.merkle import Leaf, Walk, held_in
+from syncline.core.merkle import Tree as MerkleTree
 from syncline.core.messages import (
     PROTOCOL,
     AskSnapshot,
@@ -22,11 +25,15 @@ from syncline.core.messages import (
     Found,
     Hello,
     Live,
+    Merkle,
     Page,
     Pull,
     Push,
     Snapshot,
+    Summary,
+    Tree,
 )
+from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import (
     BadCursor,
     BadRequest,
@@ -44,6 +51,10 @@ from syncline.transports import Transport
 
 SECONDS = 60.0
 """A test that takes longer hangs, however busy the machine is."""
+
+
+NOTHING = Summary("", "", 0, "")
+"""What whoever holds nothing says of it."""
 
 
 class Served(NamedTuple):
@@ -239,6 +250,38 @@ class TransportContract:
             await transport.close()
 
     @_run
+    async def test_a_walk_finds_what_differs(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport, author = await _greeted(served), Author()
+            events, mine = author.events(300), author.events(2)
+            await transport.push(Push.of(events))
+            leaves = sorted(Leaf(event.key, event.digest) for event in [*events[5:], *mine])
+            read = held_in(leaves)
+            walk = Walk(MerkleTree.of(leaves), read)
+            while questions := walk.questions():
+                tree = await transport.ask(Merkle(summaries=summaries_of(questions)), Tree)
+                assert (tree.seq, tree.count) == (300, 300)
+                walk.take(nodes_of(tree.summaries))
+            assert walk.theirs_only == {event.id for event in events[:5]}
+            assert walk.mine_only == {event.id for event in mine}
+            await transport.close()
+
+    @_run
+    async def test_trees_are_of_the_items_that_are_asked_for_and_of_what_came_since(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport, author = await _greeted(served), Author()
+            events = [author.event(item) for item in ("task.a", "note.b", "task.c", "task.d")]
+            await transport.push(Push.of(events))
+            asked = Merkle(items=("task.*",), since=1, summaries=[NOTHING])
+            tree = await transport.ask(asked, Tree)
+            (leaf,) = tree.summaries
+            assert (tree.seq, tree.count, leaf.ids) == (4, 2, (events[2].id, events[3].id))
+            assert tree.root == digest(b"\0" + events[2].digest + events[3].digest).hex()
+            same = await transport.ask(Merkle(items=("task.*",), since=1, summaries=[leaf]), Tree)
+            assert (same.root, same.summaries) == (tree.root, [])
+            await transport.close()
+
+    @_run
     async def test_of_what_has_no_snapshot_there_is_an_empty_one(self, tmp_path: Path) -> None:
         async with self.share(tmp_path) as served:
             transport = await _greeted(served)
@@ -259,6 +302,10 @@ class TransportContract:
             await transport.hello(_hello(served))
             with pytest.raises(BadRequest):
                 await transport.ask(Fetch(ids=["x"]), Found)
+            with pytest.raises(BadRequest):
+                await transport.ask(Merkle(summaries=[Summary("", "", 1, "", ())]), Tree)
+            with pytest.raises(BadRequest):
+                await transport.ask(Merkle(items=("a*b",), summaries=[NOTHING]), Tree)
             with pytest.raises(BadRequest):
                 await transport.ask(AskSnapshot(items=("a*b",)), Snapshot)
             assert (await transport.pull(Pull())).entries == []  # the conversation goes on
