@@ -31,7 +31,7 @@ def test_what_would_be_erased_is_said_and_then_it_is_gone(filled):
 
 
 def test_events_are_named_by_their_ids(filled):
-    first = filled("log", "--json").lines[0]["id"]
+    first = filled("log", "--json").lines[0]["event"]["id"]
     assert filled("erase", first, "--yes", "--json").json["events"] == 1
     assert filled("erase", "018bcfe5-6800-7001-99da-e2ee00000000", "--yes").code == 1
     assert filled("erase").code == 2

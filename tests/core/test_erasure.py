@@ -2,10 +2,13 @@
 
 import os
 import random
+import re
 from typing import Any
 
 import pytest
 
+from syncline.core import gifts
+from syncline.core.admission import Ledger, NodeState, Submission
 from syncline.core.documents import dependencies, ops, snapshots
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
@@ -14,9 +17,11 @@ from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.documents.values import open_value
 from syncline.core.erasure import ERASE, ERASURES, Erasures, erased, erased_entry, events_of, items_of, put_back_by
 from syncline.core.events import ERASED, Entry, Event
-from syncline.errors import BadOp, InvalidEvent
+from syncline.core.gifts import Given, Offer, Voucher
+from syncline.core.log import Head, extend
+from syncline.errors import BadOp, InvalidEvent, MissingDependency
 from tests.core.documents.histories import ITEM, history
-from tests.core.samples import NOW, an_event, an_id
+from tests.core.samples import EPOCH, NOW, RECEIPTS, an_event, an_id
 
 COUNT = int(os.environ.get("HISTORIES", "1000" if "PYTEST_XDIST_WORKER" in os.environ else "200"))
 SECRET = "hunter2"
@@ -222,3 +227,88 @@ def test_what_puts_something_back_holds_its_value():
     ]
     assert put_back_by(Event.of({**VALUE, "id": second, "clock": {"n1": 2}, "ops": puts})) == {first}
     assert put_back_by(an_event(1)) == set()
+
+
+# Gifts
+
+
+def given(*entries: Entry) -> list[Given]:
+    return gifts.decode(b"[" + b",".join(entry.encoded for entry in entries) + b"]")
+
+
+def a_log() -> tuple[Head, list[Entry]]:
+    """Two events, the second of which took from a set what the first had added."""
+    first = Event.of(
+        {**VALUE, "id": an_id(NOW), "user": "ann", "clock": {"n1": 1}, "ops": [SET_OF_SECRETS, add(SECRET, [])]}
+    )
+    takes = {"op": "discard", "in": "/s:set", "value": SECRET, "over": [f"{first.id}:1"]}
+    second = Event.of({**VALUE, "id": an_id(NOW + 1), "user": "ann", "clock": {"n1": 2}, "ops": [takes]})
+    head, rows = extend(Head(EPOCH), [first, second], NOW, RECEIPTS)
+    return head, [Entry.read(row.encoded) for row in rows]
+
+
+SET_OF_SECRETS = {"op": "ensure", "key": "s", "kind": "set"}
+
+
+def a_ledger(head: Head, held: dict[str, Event]) -> Ledger:
+    known = {event.key: (n, event.digest) for n, event in enumerate(held.values(), 1)}
+    nodes: dict[str, NodeState] = {}
+    return Ledger(head, known=known, held=held, nodes=nodes, last_n=lambda *_: 0, last_seq=lambda *_: None, now_ms=NOW)
+
+
+def test_what_was_erased_is_given_back_in_its_erased_form_and_keeps_its_digest():
+    head, entries = a_log()
+    gone = [erased_entry(entry) for entry in entries]
+    offers = [Offer(entry.event, Voucher.of(EPOCH, entry)) for entry in gone]
+    assert [offer.encoded for offer in offers] == [entry.encoded for entry in gone]
+    assert [offer.voucher.event(offer.event.body).digest for offer in offers] == [each.event.digest for each in entries]
+    gift = given(*gone)
+    events = [each.event for each in gift]
+    vouched = gifts.vouched(RECEIPTS, EPOCH, gift)
+    assert vouched == {entry.event.digest for entry in entries}
+    submission = Submission(events, "bob", is_gift=True, vouched=vouched)
+    ledger = a_ledger(Head(EPOCH), {})
+    assert ledger.submit(submission) == [1, 2]
+    assert ledger.nodes["n1"].user == ""
+    again, rows = extend(Head(EPOCH), ledger.accepted, NOW, RECEIPTS)
+    assert [row.encoded for row in rows] == [entry.encoded for entry in gone]
+    assert again == head
+
+
+def test_an_erased_event_whose_names_are_not_held_waits():
+    _, entries = a_log()
+    gone = erased_entry(entries[1])
+    submission = Submission([gone.event], "bob", is_gift=True, vouched=frozenset([gone.event.digest]))
+    (outcome,) = a_ledger(Head(EPOCH), {}).submit(submission)
+    assert isinstance(outcome, MissingDependency)
+    assert outcome.details["name"] == entries[0].event.id
+
+
+def test_who_wrote_is_known_again_when_they_say_so():
+    _, entries = a_log()
+    gone = erased_entry(entries[0]).event
+    ledger = a_ledger(Head(EPOCH), {})
+    assert ledger.submit(Submission([gone], "bob", is_gift=True, vouched=frozenset([gone.digest]))) == [1]
+    more = Event.of({**VALUE, "id": an_id(NOW + 9), "user": "ann", "clock": {"n1": 9}})
+    assert ledger.submit(Submission([more], "ann")) == [2]
+    assert ledger.nodes["n1"].user == "ann"
+
+
+CHANGES = {
+    "another action": ('".erased"', '"edit"'),
+    "not canonical": ('"event":{', '"event":{ '),
+    "no item": (f'"item":"{ITEM}",', ""),
+    "an op that is none": (r'"ops":\[', '"ops":[1,'),
+    "a digest that is none": ('"digest":"[^"]*"', '"digest":"x"'),
+    "a number": ('"event":.*', '"event":1}'),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_only_looks_erased_is_refused(change):
+    _, entries = a_log()
+    text = erased_entry(entries[0]).encoded.decode()
+    changed = re.sub(*CHANGES[change], text)
+    assert changed != text
+    ((_, _, event),) = gifts.decode(f"[{changed}]".encode())
+    assert isinstance(event, InvalidEvent)

@@ -215,3 +215,32 @@ def test_a_log_that_is_put_back_is_erased_again(home, root, device):
     assert ann.get("task.milk").plain == {"title": None}
     home.stop()
     assert told(home.data) == []
+
+
+def test_who_gives_back_what_was_erased_brings_no_word_of_it(home, root, device, tmp_path):
+    root.put("task.first", 1)
+    home.stop()
+    log = home.data / "spaces" / "home.db"
+    copy = log.read_bytes()
+    home.start()
+    bob = device("bob")
+    bob.create("task.milk", {"title": SECRET})
+    agree(bob)
+    bob.close()
+    erase(root, items=["task.milk"])
+    home.stop()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{log}{suffix}").unlink(missing_ok=True)
+    log.write_bytes(copy)
+    home.start()
+    registry = open_registry(home.data, "", lambda: 1)
+    token = registry.create_key("again", "bob", "home")
+    registry.close()
+    with syncline.open(tmp_path / "bob.db", server=home.url, space="home", token=token) as again:
+        assert not again.sync().errors
+        assert not again.sync().errors
+        assert again.get("task.milk").plain == {"title": None}
+        assert again.status.pending == 0
+    assert root.value("task.milk") == {"title": None}
+    home.stop()
+    assert told(home.data) == []

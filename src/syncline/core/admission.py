@@ -251,7 +251,7 @@ class Ledger:
         if held is not None:
             return held[0] if held[1] == event.digest else EventIdConflict("This id is taken by another event.")
         refusal = self._refusal(event, submission)
-        return refusal or self._accept(event, str(event.user))
+        return refusal or self._accept(event, "" if event.user is UNSET else event.user)
 
     def _refusal(self, event: Event, submission: Submission) -> EventError | None:
         if submission.vouches(event):
@@ -307,7 +307,7 @@ class Ledger:
         state = self.nodes.get(event.node)
         if state is None:
             return None
-        if state.user != event.user:
+        if state.user and state.user != event.user:
             return NodeConflict("This node belongs to another user. Take a new node id.")
         if event.n > state.n or is_given:
             return None
@@ -325,7 +325,7 @@ class Ledger:
         if state is None:
             self.nodes[event.node] = NodeState(user, event.n, event.id)
         else:
-            self.nodes[event.node] = NodeState(user, max(state.n, event.n), max(state.own, event.id))
+            self.nodes[event.node] = NodeState(user or state.user, max(state.n, event.n), max(state.own, event.id))
         self._known[event.key] = seq, event.digest
         self.accepted.append(event)
         self._room.take([event])

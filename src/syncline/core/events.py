@@ -81,6 +81,13 @@ class Event(msgspec.Struct, frozen=True, dict=True, kw_only=True, omit_defaults=
         event.__dict__["body"] = body
         return event
 
+    @classmethod
+    def read_erased(cls, body: bytes, digest: str) -> Event:
+        """The event of an erased form, with the digest (base64url) that it had. Raises InvalidEvent."""
+        event = cls.read(body)
+        event.__dict__["digest"] = _read_digest(digest)
+        return event
+
     @lazy
     def body(self) -> bytes:
         """The canonical form (RFC 8785)."""
@@ -161,10 +168,8 @@ class Entry(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     @lazy
     def event(self) -> Event:
         """The event, decoded when it is first looked at."""
-        event = Event.read(bytes(self.raw))
-        if self.digest is not UNSET:
-            event.__dict__["digest"] = _read_digest(self.digest)
-        return event
+        body = bytes(self.raw)
+        return Event.read(body) if self.digest is UNSET else Event.read_erased(body, self.digest)
 
     @property
     def encoded(self) -> bytes:

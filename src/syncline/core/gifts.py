@@ -11,15 +11,15 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from syncline.core import canonical
 from syncline.core.batch import decode_events
-from syncline.core.events import Entry, Event, encode_entry
+from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_DEPTH, MAX_PUSH_EVENTS
 from syncline.core.log import Receipts
 from syncline.core.messages import Give
-from syncline.errors import BadRequest, EventError, InvalidEvent, TooManyEvents
+from syncline.errors import BadRequest, EventError, InvalidEvent, SynclineError, TooManyEvents
 
 ENVELOPE_BYTES = 128
 """Of a message, beside its entries."""
@@ -32,11 +32,18 @@ class Voucher(NamedTuple):
     seq: int
     at: int
     receipt: str
+    digest: str = ""
+    """Of an erased event, whose form does not tell it; base64url."""
 
     @classmethod
     def of(cls, epoch: str | None, entry: Entry) -> Voucher:
         """What is to be kept of an entry of a log."""
-        return cls(epoch or "", entry.seq, entry.at, entry.receipt)
+        digest = "" if entry.digest is UNSET else entry.digest
+        return cls(epoch or "", entry.seq, entry.at, entry.receipt, digest)
+
+    def event(self, body: bytes) -> Event:
+        """The event of the entry, from its canonical form."""
+        return Event.read_erased(body, self.digest) if self.digest else Event.read(body)
 
 
 class Offer(NamedTuple):
@@ -48,7 +55,7 @@ class Offer(NamedTuple):
     @property
     def encoded(self) -> bytes:
         """The entry that it was."""
-        return encode_entry(self.voucher.seq, self.voucher.at, self.voucher.receipt.encode(), self.event.body)
+        return Entry.of(self.voucher.seq, self.voucher.at, self.voucher.receipt, self.event).encoded
 
     @property
     def order(self) -> tuple[bool, int]:
@@ -85,10 +92,11 @@ def message(offers: Sequence[Offer]) -> Give:
 # What a server reads
 
 
-class _Given(msgspec.Struct, frozen=True):
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     at: int
     receipt: str
+    digest: str | UnsetType = UNSET
     event: Raw
 
 
@@ -113,16 +121,30 @@ def decode(array: bytes) -> list[Given]:
         entries = [_entry(bytes(text)) for text in texts]
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise BadRequest("entries: a list of objects with seq, at, receipt and event.") from None
-    events = decode_events(b"[" + b",".join(bytes(entry.event) for entry in entries) + b"]")
-    named = map(_with_user, events)
-    return [Given(entry.seq, entry.receipt, event) for entry, event in zip(entries, named, strict=True)]
+    whole = [bytes(entry.event) for entry in entries if entry.digest is UNSET]
+    named = map(_with_user, decode_events(b"[" + b",".join(whole) + b"]"))
+    events = [next(named) if entry.digest is UNSET else _erased(bytes(entry.event), entry.digest) for entry in entries]
+    return [Given(entry.seq, entry.receipt, event) for entry, event in zip(entries, events, strict=True)]
 
 
 def _entry(text: bytes) -> _Given:
     entry = _read(text)
-    if encode_entry(entry.seq, entry.at, entry.receipt.encode(), bytes(entry.event)) != text:
+    if msgspec.json.encode(entry) != text:
         canonical.decode(text.replace(bytes(entry.event), b"null", 1), max_depth=MAX_DEPTH)  # a key that stands twice
     return entry
+
+
+def _erased(body: bytes, digest: str) -> Event | EventError:
+    """An event in its erased form, if it is one; its ops are looked at when they are folded."""
+    try:
+        value = canonical.decode(body, max_depth=MAX_DEPTH)
+        shape = Event.of({name: member for name, member in value.items() if name != "ops"})
+        event = Event.read_erased(body, digest)
+    except (SynclineError, msgspec.MsgspecError, AttributeError) as error:
+        return InvalidEvent(f"It is no erased event: {error}")
+    if not shape.is_erased or canonical.encode(value) != body:
+        return InvalidEvent("It is no erased event.", id=shape.id)
+    return event
 
 
 def _with_user(event: Event | EventError) -> Event | EventError:

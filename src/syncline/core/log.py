@@ -17,7 +17,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from syncline.core.events import Event, encode_entry
+from syncline.core.events import Entry, Event, encode_entry
 
 TAIL_BYTES = 8
 RECEIPT_BYTES = 18
@@ -100,5 +100,11 @@ def extend(head: Head, events: Sequence[Event], at: int, receipts: Receipts) -> 
     tails = chain(head.tail, digests)
     seqs = range(head.seq + 1, head.seq + 1 + len(events))
     seals = receipts.seal(head.epoch, seqs[0], digests)
-    encoded = [encode_entry(seq, at, seal, event.body) for seq, seal, event in zip(seqs, seals, events, strict=True)]
+    encoded = [_encoded(seq, at, seal, event) for seq, seal, event in zip(seqs, seals, events, strict=True)]
     return Head(head.epoch, seqs[-1], tails[-1], at), list(map(Row, seqs, tails, events, encoded))
+
+
+def _encoded(seq: int, at: int, seal: bytes, event: Event) -> bytes:
+    if event.is_erased:
+        return Entry.of(seq, at, seal.decode(), event).encoded
+    return encode_entry(seq, at, seal, event.body)

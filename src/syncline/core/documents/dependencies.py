@@ -43,11 +43,21 @@ def check(event: Event, find: Find) -> None:
     """Raises BadOp or MissingDependency unless all that an event names may be named."""
     if event.ops is UNSET:
         return
+    if event.is_erased:
+        _check_held(event, find)
+        return
     judge = None
     for place, op in enumerate(event.changes):
         if op is not None and not _is_ordinary(event, op, find):
             judge = judge or _Judge(event, find)
             judge.judge(place, op)
+
+
+def _check_held(event: Event, find: Find) -> None:
+    """Of an erased event it is not known any more what it named, but that it was judged when it said something."""
+    for id in sorted(names_of(event)):
+        if find(id) is None:
+            raise MissingDependency(f"{id} is not held. Push it first.", name=id)
 
 
 def _is_ordinary(event: Event, op: ops.AnyOp, find: Find) -> bool:

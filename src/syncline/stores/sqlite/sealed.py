@@ -44,7 +44,7 @@ def unseal(sealed: bytes) -> Outboxed:
     if len(sealed) < BYTES or not is_whole(sealed[:BYTES], sealed[BYTES:]):
         raise StoreDamaged("A local event is damaged.")
     status, seq, error, body, voucher = _decoder.decode(sealed[BYTES:])
-    return Outboxed(Event.read(body), status, seq, error, voucher)
+    return Outboxed(voucher.event(body) if voucher else Event.read(body), status, seq, error, voucher)
 
 
 def length(head: bytes) -> int:
