@@ -48,6 +48,7 @@ POST give {open}                    | 401 401 401 401 404 | 200 forbidden | 200 
 POST give {secret}                  | 401 401 401 401 404 | 200 forbidden | 200 forbidden | 200
 POST give .acl                   | 401 401 401 401 404 | 200 reserved_action | 200 reserved_action | 200 reserved_action
 POST snapshot                       | 401 401 401 401 404 | 200 | 200 | 200
+POST erase                          | 401 401 401 401 404 | 403 | 403 | 200
 GET docs                            | 401 401 401 401 404 | 200 | 200 | 200
 GET docs?items=secret.*             | 401 401 401 401 404 | 200 | 200 | 200
 GET docs/{open}                     | 401 401 401 401 404 | 200 | 200 | 200
@@ -184,6 +185,7 @@ BODIES: dict[str, Any] = {
     "PUT policies": {"note.*": "merge"},
     "POST acl": {"user": "reader", "item": "note.*", "action": "x", "type": "allow"},
     "POST acl/explain": {"item": "open.milk", "action": "update"},
+    "POST erase": {"items": ["{open}"]},
     "POST auth/login": {"user": "{person}", "password": PASSWORD},
     "POST auth/refresh": {"refresh_token": "no token"},
     "POST auth/setup": {"token": "{setup}", "password": PASSWORD},
