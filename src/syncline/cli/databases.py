@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
@@ -20,7 +20,7 @@ from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials, server
 from syncline.cli.failures import REFUSED
 from syncline.cli.files import looking_at
 from syncline.cli.terminal import complain, note
-from syncline.errors import StoreLocked, Unavailable
+from syncline.errors import StoreDamaged, StoreLocked, Unavailable
 from syncline.replica.documents import DocumentReplica
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Place(NamedTuple):
     def edit(self, *, makes: bool) -> Iterator[DocumentReplica]:
         """The replica to edit, between two syncs. ``makes``: the file need not be there."""
         if self.server is None and not makes:
-            with looking_at(self.database):
-                pass  # a file whose name was misspelled is not made
+            with suppress(StoreDamaged), looking_at(self.database):
+                pass  # a file whose name was misspelled is not made; one that is damaged is mended
         with self.open() as replica:
             refused = replica.status.refused
             is_reached = self.server is not None and _sync(replica)

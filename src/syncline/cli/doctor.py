@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from syncline.cli.checks import here, shared, there
+from syncline.cli.checks import here, replicas, shared, there
 from syncline.cli.checks.findings import GOOD, PROBLEM, WARNING, Checks, Finding, carried_out
 from syncline.cli.chosen import DEFAULT_SPACE
 from syncline.cli.chosen import check_url as checked
@@ -28,9 +29,15 @@ Address = Annotated[
     typer.Option("--server", "-s", metavar="URL", callback=checked, show_default=False, help="Look at this one, too."),
 ]
 
+Looked = Annotated[
+    Path | None,
+    typer.Argument(metavar="[REPLICA.db]", show_default=False, help="Look at this replica's file, not at a server's."),
+]
+
 
 @with_settings
 def doctor(
+    replica: Looked = None,
     config: Config = None,
     server: Address = None,
     space: Space = DEFAULT_SPACE,
@@ -40,13 +47,14 @@ def doctor(
 ) -> None:
     """Look at a set-up, and say what to mend.
 
-    Without --server: whether syncline serve with these settings would do well here. With it, also whether that
-    server does, seen from here, through what stands between. Nothing is changed or stored. Ends with 1 if there is a
-    problem.
+    With a replica's file: whether that is whole. Otherwise: whether syncline serve with these settings would do well
+    here. With --server, also whether that server does, seen from here, through what stands between. Nothing is changed
+    or stored. Ends with 1 if there is a problem.
     """
     settings, _ = gather(file=config_file(config), environment=os.environ, flags=flags)
     remote = Remote(server, space, token) if server else None
-    things = [here.checks(settings), shared.checks(settings), *([there.checks(remote)] if remote else [])]
+    things = [here.checks(settings), shared.checks(settings)] if replica is None else [replicas.checks(replica)]
+    things += [there.checks(remote)] if remote else []
     logging.getLogger("syncline").addHandler(logging.NullHandler())  # what goes wrong is a finding
     findings = asyncio.run(_look(things, json=json))
     worst = {finding.state for finding in findings}

@@ -14,6 +14,7 @@ from syncline.cli.terminal import Json, emit, facts, local_time, note, out
 from syncline.errors import Forbidden
 from syncline.replica.foresight import doomed
 from syncline.stores import ReplicaStore
+from syncline.stores.sqlite.mending import put_aside
 
 
 def status(
@@ -36,8 +37,9 @@ def status(
 def _show_replica(path: Path, json: bool) -> None:
     with looking_at(path) as store:
         found, refused = _replica(store), store.outbox("refused")
+    aside = [str(each) for each in put_aside(path)]
     if json:
-        emit({"replica": str(path), **found})
+        emit({"replica": str(path), **found, "put_aside": aside})
         return
     shown: dict[str, str | Text] = {
         "replica": str(path),
@@ -51,11 +53,13 @@ def _show_replica(path: Path, json: bool) -> None:
         "last synced": local_time(found["last_synced"]),
     }
     out.print(facts(shown))
+    for each in aside:
+        note(f"damaged once, and put aside: {each}")
     if found["doomed"]:
         note(f"{found['doomed']:,} pending would be refused, by the rules of the last sync")
-    for each in refused[:10]:
-        error = each.error or {}
-        note(f"refused: {each.event.item} {each.event.action}: {error.get('message')} ({error.get('code')})")
+    for one in refused[:10]:
+        error = one.error or {}
+        note(f"refused: {one.event.item} {one.event.action}: {error.get('message')} ({error.get('code')})")
 
 
 def _replica(store: ReplicaStore) -> dict[str, Any]:

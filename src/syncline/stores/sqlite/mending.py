@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 
 from msgspec import UNSET
@@ -25,7 +26,7 @@ from syncline.stores.tables.page_sums import sync_directory
 log = logging.getLogger("syncline.stores")
 
 DERIVED = (".snapshots", ".documents")
-BESIDE = ("", "-wal", "-shm", ".sums", ".lock")
+BESIDE = ("-wal", "-shm", ".sums", ".lock")
 
 
 def open_replica(path: Path | str, make_node: Callable[[], str]) -> SqliteReplicaStore:
@@ -46,8 +47,7 @@ def open_replica(path: Path | str, make_node: Callable[[], str]) -> SqliteReplic
 def put_aside(path: Path | str) -> list[Path]:
     """The damaged files that once were at this path, and are still there."""
     path = Path(path)
-    found = path.parent.glob(f"{path.name}.damaged-*")
-    return sorted(each for each in found if not each.name.endswith(BESIDE[1:]))
+    return sorted(each for each in _named(path, "damaged") if not each.name.endswith(BESIDE))
 
 
 def _opened(path: Path, make_node: Callable[[], str]) -> SqliteReplicaStore:
@@ -71,7 +71,7 @@ def _cut_off(path: Path) -> list[Outboxed]:
 def mend(path: Path, make_node: Callable[[], str]) -> tuple[Path, int]:
     """Puts a damaged file aside; where it is now, and how many events are in the new one. Raises StoreLocked."""
     with closing(hold(Path(f"{path}.lock"))):
-        for left in path.parent.glob(f"{path.name}.mended-*"):
+        for left in _named(path, "mended"):
             left.unlink(missing_ok=True)
         rescued = rescue(path)
         time = _free_time(path)
@@ -103,9 +103,13 @@ def _free_time(path: Path) -> str:
     return time if not Path(f"{path}.damaged-{time}").exists() else _free_time(path)
 
 
+def _named(path: Path, what: str) -> list[Path]:
+    return list(path.parent.glob(f"{escape(path.name)}.{what}-*"))
+
+
 def _finish(path: Path) -> None:
     """Goes on with an exchange of files that a crash has interrupted: the new file was ready before it began."""
-    ready = sorted(each for each in path.parent.glob(f"{path.name}.mended-*Z"))
+    ready = sorted(each for each in _named(path, "mended") if not each.name.endswith(BESIDE))
     if ready and not path.exists():
         with closing(hold(Path(f"{path}.lock"))):
             _swap(path, ready[-1].name.rpartition("-")[2])

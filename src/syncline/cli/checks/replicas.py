@@ -1,0 +1,31 @@
+"""A replica's file on this machine: whether it is whole, and what was put aside because it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from syncline.cli.checks.findings import Checks, Finding, good, warning
+from syncline.cli.files import looking_at
+from syncline.stores.sqlite.mending import put_aside
+
+
+def checks(path: Path) -> Checks:
+    """The checks of a replica's file. Nothing of it is changed."""
+    yield "put aside", lambda: aside(path)
+    yield "replica", lambda: whole(path)
+
+
+def aside(path: Path) -> Iterator[Finding]:
+    """Files that were damaged."""
+    for each in put_aside(path):
+        advice = "What was whole of it went on in the new file. If that has all you miss, delete it, with its -wal."
+        yield warning("put aside", f"{each} was damaged", advice)
+
+
+def whole(path: Path) -> Iterator[Finding]:
+    """Whether each page of it is as it was written. Raises StoreDamaged, which says what will become of it."""
+    with looking_at(path) as store:
+        yield good("replica", f"{path} is whole, up to seq {store.state().seq:,}")
+        if refused := len(store.outbox("refused")):
+            yield warning("replica", f"{refused:,} events were refused", f"syncline status {path} tells why.")
