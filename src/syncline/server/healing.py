@@ -15,7 +15,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.merkle import Node
 from syncline.core.messages import AskSnapshot, Fetch, Found, Give, Inquiry, Merkle, Tree, encode
 from syncline.core.summaries import nodes_of, summaries_of
-from syncline.errors import NotFound
+from syncline.server.giving import give
 from syncline.server.snapshots import snapshot
 from syncline.server.trees import Grown
 from syncline.stores import LogStore
@@ -37,7 +37,7 @@ async def answer(member: Member, inquiry: Inquiry) -> bytes:
         case Merkle():
             return await merkle(member, inquiry)
         case Give():
-            raise NotFound("There is no answer to this.")
+            return await give(member, inquiry)
 
 
 async def merkle(member: Member, asked: Merkle) -> bytes:

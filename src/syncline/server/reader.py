@@ -15,6 +15,7 @@ from syncline.core.access.views import View
 from syncline.core.cursors import Cursor, Stand, check_place
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import Live, Pull
+from syncline.errors import CursorReset
 from syncline.server import reading
 from syncline.server.frames import Frame
 from syncline.server.reading import Part, Place
@@ -111,7 +112,11 @@ class Reader(Standing):
             return Place(Cursor(head.epoch, 0, NO_TAIL, Stand(view.digest, access.seq, items)), view, access)
         cursor = self.space.codec.decode(text)
         if cursor[:3] != head[:3]:
-            await self.space.run(check_place, cursor, head, self.space.store.tail)
+            try:
+                await self.space.run(check_place, cursor, head, self.space.store.tail)
+            except CursorReset:
+                self.space.recovery.prove()
+                raise
         return await self._turned(cursor, items)
 
     async def _turned(self, cursor: Cursor, items: tuple[str, ...], *, is_lost: bool = False) -> Place:

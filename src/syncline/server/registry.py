@@ -15,6 +15,7 @@ from syncline.core.limits import MAX_SPACE_LENGTH
 from syncline.errors import BadRequest
 from syncline.server.logs import POSTGRES, kind_of, load
 from syncline.server.register.database import Database
+from syncline.server.register.epochs import EpochTable
 from syncline.server.register.erasures import ErasureTable
 from syncline.server.register.file import RegisterFile
 from syncline.server.register.keys import Key, Keys
@@ -42,6 +43,7 @@ class Registry:
         self.users = Users(self._db, now_ms)
         self.space_table = SpaceTable(self._db, now_ms)
         self.erasures = ErasureTable(self._db)
+        self.epochs = EpochTable(self._db)
 
     def secret(self, name: str) -> bytes:
         """The secret of this name, 32 random bytes, made when it is first asked for."""

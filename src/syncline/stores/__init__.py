@@ -188,6 +188,9 @@ class Logs(Protocol):
 class SharedLogs(Logs, Protocol):
     """Logs to which other servers append, too."""
 
+    def delete(self, space: str, *, seq: int | None = None) -> None:
+        """See ``Logs.delete``. ``seq``: raises EpochChanged, and deletes nothing, if the log does not end there."""
+
     def heads(self, spaces: Sequence[str]) -> dict[str, int]:
         """The last seqs of those of these logs that are there, as they are committed now: one journey for all."""
 

@@ -59,6 +59,7 @@ class SyncManager:
         self._rounds: list[asyncio.Future[SyncResult]] = []
         self._is_live = False
         self._releasing: asyncio.TimerHandle | None = None
+        self._giving: asyncio.TimerHandle | None = None
         if not isinstance(transport, PresenceTransport):
             self.presence.refuse("Presence needs a WebSocket: this transport has no session on which it could be said.")
         elif self._options.sync_interval is not None:
@@ -94,10 +95,12 @@ class SyncManager:
         self._show(error)
         return self._report(conversation, began, error)
 
-    async def _converse(self, *, push: bool, pull: bool) -> tuple[Conversation, SynclineError | None]:
+    async def _converse(
+        self, *, push: bool, pull: bool, gives_all: bool = True
+    ) -> tuple[Conversation, SynclineError | None]:
         """One conversation, up to where there is nothing more to say, or another one with a fresh token."""
         while True:
-            conversation = self._begin(push=push, pull=pull)
+            conversation = self._begin(push=push, pull=pull, gives_all=gives_all)
             error = await _outcome(self._run(conversation))
             await conversation.end()
             if not self._credentials.may_help(error):
@@ -107,7 +110,7 @@ class SyncManager:
         conversation.session.token = await self._credentials.ask()
         await conversation.run()
 
-    def _begin(self, *, push: bool, pull: bool) -> Conversation:
+    def _begin(self, *, push: bool, pull: bool, gives_all: bool) -> Conversation:
         self.replica.set_connection("connecting")
         session = ClientSession(
             space=self._space,
@@ -115,6 +118,7 @@ class SyncManager:
             push=push,
             pull=pull,
             batch_size=self._options.batch_size,
+            gives_all=gives_all,
             history=self._options.history,
         )
         return Conversation(self.replica, self._transport, self._options, session)
@@ -206,7 +210,7 @@ class SyncManager:
         async with self._busy:
             self._is_live = True  # from the first word on: whoever wants to sync meanwhile waits for the next exchange
             try:
-                conversation, error = await self._converse(push=not self._options.pull_only, pull=True)
+                conversation, error = await self._converse(push=not self._options.pull_only, pull=True, gives_all=False)
                 if error is None:
                     was_live = True
                     self._report(conversation, began)
@@ -239,10 +243,14 @@ class SyncManager:
                 self._wake.clear()
                 if self._rounds:  # somebody asked to sync now
                     conversation.session.release()
+                    conversation.session.gives_all = True
                 await conversation.run()
                 if conversation.session.holds_back and self._releasing is None:
                     pause = max(HELD_SECONDS, min(conversation.session.held_seconds, LONGEST_SECONDS))
                     self._releasing = loop.call_later(pause, self._release, conversation.session)
+                if conversation.session.withholds and self._giving is None:
+                    pause = self._chance() * self._options.give_seconds
+                    self._giving = loop.call_later(pause, self._give_all, conversation.session)
                 result = conversation.result
                 if self._rounds or result.pushed or result.pulled or result.errors:
                     self._answer_rounds(self._report(conversation, began))
@@ -250,9 +258,9 @@ class SyncManager:
             follower.result()
         finally:
             unwatch()
-            if self._releasing is not None:
-                self._releasing.cancel()
-                self._releasing = None
+            for timer in filter(None, (self._releasing, self._giving)):
+                timer.cancel()
+            self._releasing = self._giving = None
             for task in (follower, renewal, attendance):
                 task.cancel()
             await asyncio.gather(follower, renewal, attendance, return_exceptions=True)
@@ -260,6 +268,11 @@ class SyncManager:
     async def _attend(self, session: ClientSession) -> None:
         if isinstance(self._transport, PresenceTransport):
             await self.presence.attend(self._transport, session, self.replica.user or "", self.replica.node)
+
+    def _give_all(self, session: ClientSession) -> None:
+        """What others have not given back meanwhile, this replica does."""
+        self._giving, session.gives_all = None, True
+        self._wake.set()
 
     def _release(self, session: ClientSession) -> None:
         self._releasing = None

@@ -168,7 +168,14 @@ ERASURES = """
     CREATE INDEX erasures_of_spaces ON erasures (space, id);
 """
 
-SCHEMA = Schema("register", [TABLES + CHANGES, ERASURES])
+EPOCHS = """
+    CREATE TABLE epochs (epoch TEXT PRIMARY KEY, space TEXT NOT NULL, entries TEXT);
+    CREATE INDEX epochs_of_spaces ON epochs (space);
+"""
+
+RETENTION = "ALTER TABLE spaces ADD COLUMN retention TEXT NOT NULL DEFAULT '{}'"
+
+SCHEMA = Schema("register", [TABLES + CHANGES, ERASURES, EPOCHS, RETENTION])
 
 
 class PostgresRegister:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncline.core.log import Receipts
+from syncline.errors import EpochChanged
 from syncline.stores.postgres import bases, ends
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.events import PostgresEventStore
@@ -12,6 +13,7 @@ from syncline.stores.postgres.schema import SCHEMA
 
 NAMED = "SELECT name, seq FROM logs WHERE name = ANY(%s)"
 UNNAME = "UPDATE logs SET name = NULL WHERE name = %s"
+UNNAME_AT = UNNAME + " AND seq = %s RETURNING key"
 UNNAMED = "SELECT key, seq FROM logs WHERE name IS NULL"
 DELETE_STRETCH = "DELETE FROM entries WHERE log = %s AND seq > %s"
 DELETE_REST = (*bases.DELETE, "DELETE FROM nodes WHERE log = %s", "DELETE FROM logs WHERE key = %s")
@@ -36,13 +38,16 @@ class PostgresLogs:
         with self._database.at_once() as cursor:
             return dict(cursor.execute(NAMED, (list(spaces),)).fetchall())
 
-    def delete(self, space: str) -> None:
-        """See ``Logs.delete``. Whoever has it open elsewhere can append no more.
+    def delete(self, space: str, *, seq: int | None = None) -> None:
+        """See ``SharedLogs.delete``. Whoever has it open elsewhere can append no more.
 
         From its end on, so that what can still be read has no gaps; what an earlier deletion left is taken along.
         """
         with self._database.at_once() as cursor:
-            cursor.execute(UNNAME, (space,))
+            if seq is None:
+                cursor.execute(UNNAME, (space,))
+            elif cursor.execute(UNNAME_AT, (space, seq)).fetchone() is None:
+                raise EpochChanged("The log has grown meanwhile.")
             for key, seq in cursor.execute(UNNAMED).fetchall():
                 for since in range(max(0, seq - DELETED_AT_ONCE), -DELETED_AT_ONCE, -DELETED_AT_ONCE):
                     cursor.execute(DELETE_STRETCH, (key, max(0, since)))

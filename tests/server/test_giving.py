@@ -1,0 +1,320 @@
+"""Logs that were put back, lost, forked or made anew: what replicas have kept comes back, once, and nothing else."""
+
+import json
+import shutil
+from contextlib import closing
+
+import pytest
+
+import syncline
+from syncline.core.canonical import encode
+from syncline.server.registry import FILE, open_registry
+from tests.server.running import Author, ServerProcess
+from tests.server.tenants import administer, bearer, key, make
+
+ROOT = ".root"
+MANY = 2_500
+"""Events that take more than one gift."""
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts a server in a data directory of this name; ``stop`` it before its directory is put back."""
+    servers = []
+
+    def start(name="data", **settings):
+        servers.append(ServerProcess(tmp_path / name, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def at(tmp_path):
+    """Syncs the replica of this name at a server, does something with it before, and closes it again."""
+
+    def sync(server, name, *steps, user=None, space="default", token=None):
+        token = token or key(server, space, user or name)
+        path = tmp_path / f"{name}.db"
+        with closing(syncline.open(path, server=server.url, token=token, space=space)) as replica:
+            for step in steps:
+                step(replica)
+            return replica.sync()
+
+    return sync
+
+
+def writes(item, *payloads):
+    """A step that records these payloads."""
+    return lambda replica: [replica.record(item, "put", payload) for payload in payloads]
+
+
+def copied(server, name):
+    """A copy of a stopped server's directory beside it."""
+    assert server.stop() == 0
+    shutil.copytree(server.data, server.data.with_name(name))
+    server.start()
+    return server.data.with_name(name)
+
+
+def put_back(server, copy):
+    """The copy in place of what is there."""
+    assert server.stop() == 0
+    shutil.rmtree(server.data)
+    shutil.copytree(copy, server.data)
+    server.start()
+
+
+def entries(server, space="default"):
+    """The whole log of a space; ids are there once, and seqs have no gaps."""
+    found, cursor, more = [], "", True
+    while more:
+        since = f"&since={cursor}" if cursor else ""
+        answer = server.request("GET", f"/v1/spaces/{space}/pull?limit=1000{since}", headers=server.bearer())
+        page = answer.json
+        found, cursor, more = [*found, *page["entries"]], page["cursor"], page.get("more")
+    assert [entry["seq"] for entry in found] == list(range(1, len(found) + 1))
+    assert len({entry["event"]["id"] for entry in found}) == len(found)
+    return found
+
+
+def events(server, space="default"):
+    """What people wrote, by id, as canonical bytes."""
+    found = [entry["event"] for entry in entries(server, space)]
+    return {event["id"]: encode(event) for event in found if event["item"][0] != "."}
+
+
+def held(tmp_path, name):
+    """All that a replica has: the payloads it shows, and how many there are of each status that is not settled."""
+    with closing(syncline.open(tmp_path / f"{name}.db")) as replica:
+        status = replica.status
+        shown = [event.payload for event in replica.events() if event.item[0] != "."]
+        return shown, (status.pending, status.refused, status.orphan, status.unvouched)
+
+
+SETTLED = (0, 0, 0, 0)
+
+
+def allow(server, user, item, action):
+    rule = {"user": user, "item": item, "action": action, "type": "allow"}
+    assert administer(server, "POST", "/v1/spaces/default/acl", rule).status == 201
+
+
+def a_key_to_give(server, items=()):
+    with closing(open_registry(server.data, "", lambda: 1)) as registry:
+        return registry.create_key("giver", ROOT, "", actions=[".read", ".give"], items=items)
+
+
+# Put back from an older copy
+
+
+def test_a_server_that_is_put_back_gets_back_what_it_lost(serve, at, tmp_path):
+    server = serve()
+    assert at(server, "ann", writes("x", 1)).ok
+    copy = copied(server, "copy")
+    assert at(server, "ann", writes("x", *range(2, MANY))).ok
+    assert at(server, "bob", writes("y", "b")).ok
+    assert at(server, "ann").ok
+    before = events(server)
+    put_back(server, copy)
+    assert len(entries(server)) < 10
+    result = at(server, "bob")  # ann's replica is at home: what she wrote is given by bob, who was never asked to
+    assert result.ok, result.errors
+    assert result.given == MANY - 1
+    assert events(server) == before
+    for name in ("ann", "bob"):
+        assert at(server, name).ok
+        shown, unsettled = held(tmp_path, name)
+        assert sorted(map(str, shown)) == sorted(map(str, ["b", *range(1, MANY)]))
+        assert unsettled == SETTLED
+
+
+def test_what_is_new_waits_until_what_was_lost_had_its_time(serve, at, tmp_path):
+    server = serve()
+    assert at(server, "cy", writes("z", 0)).ok
+    copy = copied(server, "copy")
+    assert at(server, "ann", writes("x", 1)).ok
+    assert at(server, "bob").ok
+    put_back(server, copy)
+    result = at(server, "bob", writes("y", "new"))
+    assert [error.code for error in result.errors] == ["recovering"]
+    assert 0 < result.errors[0].details["retry_after"] <= 30
+    assert result.given == 1
+    assert held(tmp_path, "bob") == ([0, 1, "new"], (1, 0, 0, 0))
+    late = server.push("default", Author().events(1), bearer(key(server, "default", "cy"))).json
+    assert late["results"][0]["error"]["code"] == "recovering"
+    server.stop()
+    server.start()  # one such time for each opening, and only if a cursor proves it
+    assert at(server, "bob").ok
+    assert held(tmp_path, "bob") == ([0, 1, "new"], SETTLED)
+
+
+def test_rules_that_were_lost_come_back_before_anybody_uses_their_absence(serve, at):
+    server = serve()
+    assert at(server, "ann", writes("secret", 1)).ok
+    copy = copied(server, "copy")
+    rule = {"user": "bob", "item": "secret", "action": "*", "type": "deny"}
+    assert administer(server, "POST", "/v1/spaces/default/acl", rule).status == 201
+    token = a_key_to_give(server)
+    assert at(server, "root", token=token).ok
+    assert at(server, "bob", writes("y", 1)).ok
+    put_back(server, copy)
+    token = a_key_to_give(server)
+    assert at(server, "root", token=token).ok
+    found = entries(server)
+    assert [entry["event"]["action"] for entry in found if entry["event"]["item"] == ".acl"] == [".acl.addRule"]
+    refused = at(server, "bob", writes("secret", 2))
+    assert {error.code for error in refused.errors} <= {"recovering", "forbidden"}
+    assert not refused.ok
+
+
+def test_two_servers_that_forked_become_one_again(serve, at, tmp_path):
+    one = serve("one")
+    assert at(one, "ann", writes("x", 1)).ok
+    assert at(one, "bob").ok
+    copied(one, "two")
+    two = serve("two")
+    two.key = one.key
+    assert at(one, "ann", writes("x", 2, 3)).ok
+    assert at(two, "bob", writes("x", 4), writes("y", 5)).ok
+    assert at(two, "cy", writes("z", 6)).ok
+    theirs = events(two)
+    two.stop()
+    mine = events(one)
+    assert at(one, "cy").given == 3  # of bob too, who is at home
+    assert at(one, "bob").ok
+    assert at(one, "ann").ok
+    assert events(one) == mine | theirs
+    for name in ("ann", "bob", "cy"):
+        assert at(one, name).ok
+        shown, unsettled = held(tmp_path, name)
+        assert sorted(shown) == [1, 2, 3, 4, 5, 6]
+        assert unsettled == SETTLED
+
+
+def test_who_was_away_for_a_year_has_all_and_loses_nothing(serve, at, tmp_path):
+    server = serve()
+    assert at(server, "bob", writes("y", "old")).ok
+    at(server, "ann", writes("x", *range(MANY)))
+    assert at(server, "bob", writes("y", "new")).ok
+    shown, unsettled = held(tmp_path, "bob")
+    assert len(shown) == MANY + 2
+    assert unsettled == SETTLED
+
+
+# Without the keys by which receipts are known
+
+
+def test_what_no_receipt_vouches_for_stays_until_somebody_may_give_it(serve, at, tmp_path):
+    server = serve()
+    assert at(server, "cy", writes("z", "c")).ok
+    copy = copied(server, "copy")
+    assert at(server, "ann", writes("x", "a")).ok
+    assert at(server, "bob", writes("y", "b")).ok
+    before = events(server)
+    put_back(server, copy)
+    server.stop()
+    (server.data / FILE).unlink()  # the log is that of the copy, the register and its secrets are new
+    server.start()
+    result = at(server, "bob")
+    assert [error.code for error in result.errors] == ["unvouched"]
+    assert held(tmp_path, "bob") == (["c", "b", "a"], (0, 0, 0, 1)), "it shows as it did"
+    allow(server, "bob", "x", ".give")
+    assert at(server, "bob").given == 0, "nobody has asked for it"
+    result = at(server, "bob", lambda replica: replica.offer_again())
+    assert (result.given, result.errors) == (1, [])
+    assert events(server) == before
+    assert held(tmp_path, "bob")[1] == SETTLED
+
+
+# Lost, and begun anew
+
+
+def test_a_server_that_was_lost_is_seeded_by_who_may_give_everything(serve, at, tmp_path):
+    server = serve("first")
+    assert at(server, "ann", writes("x", *range(3))).ok
+    assert at(server, "bob", writes("y", "b")).ok
+    assert at(server, "ann").ok
+    before = events(server)
+    server.stop()
+    anew = serve("second")
+    allow(anew, "ann", "*", ".give")
+    rules = entries(anew)
+    assert [error.code for error in at(anew, "bob").errors] == ["epoch_changed"]
+    assert held(tmp_path, "bob")[1] == SETTLED
+    result = at(anew, "ann")
+    assert result.failure is None, result.errors
+    assert events(anew) == before
+    kept = [entry["event"] for entry in entries(anew)][: len(rules)]
+    assert kept == [entry["event"] for entry in rules], "what the system wrote stays"
+    assert at(anew, "bob").ok
+    for name in ("ann", "bob"):
+        shown, unsettled = held(tmp_path, name)
+        assert sorted(map(str, shown)) == ["0", "1", "2", "b"]
+        assert unsettled[:3] == (0, 0, 0)
+
+
+def test_a_log_that_holds_something_keeps_its_epoch(serve, at):
+    server = serve("first")
+    assert at(server, "ann", writes("x", 1)).ok
+    server.stop()
+    anew = serve("second")
+    allow(anew, "ann", "*", ".give")
+    assert at(anew, "cy", writes("z", 1)).ok
+    before = events(anew)
+    assert [error.code for error in at(anew, "ann").errors] == ["epoch_changed"]
+    assert events(anew) == before
+
+
+@pytest.mark.parametrize("item", ["x", "task.*"])
+def test_who_may_give_a_part_brings_no_epoch(serve, at, item):
+    server = serve("first")
+    assert at(server, "ann", writes("x", 1)).ok
+    server.stop()
+    anew = serve("second")
+    allow(anew, "ann", item, ".give")
+    assert [error.code for error in at(anew, "ann").errors] == ["epoch_changed"]
+    assert events(anew) == {}
+
+
+def test_what_was_deleted_does_not_come_in_again(serve, at):
+    server = serve(create_spaces=False)
+    make(server, "old")
+    assert at(server, "ann", writes("x", 1), space="old").ok
+    assert administer(server, "DELETE", "/v1/spaces/old").status in (200, 204)
+    make(server, "new")
+    rule = {"user": "ann", "item": "*", "action": ".give", "type": "allow"}
+    assert administer(server, "POST", "/v1/spaces/new/acl", rule).status == 201
+    assert [error.code for error in at(server, "ann", space="new").errors] == ["space_deleted"]
+    assert events(server, "new") == {}
+
+
+def test_the_epoch_of_a_living_log_is_not_taken_twice(serve, at):
+    server = serve(create_spaces=False)
+    for space in ("one", "two"):
+        make(server, space)
+    rule = {"user": "ann", "item": "*", "action": ".give", "type": "allow"}
+    assert administer(server, "POST", "/v1/spaces/two/acl", rule).status == 201
+    assert at(server, "ann", writes("x", 1), space="one").ok
+    assert [error.code for error in at(server, "ann", space="two").errors] == ["epoch_changed"]
+    assert events(server, "two") == {}
+
+
+# What is said in other words
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"epoch": "?", "entries": []}, "bad_request"),
+        ({"epoch": "f" * 32, "entries": []}, "epoch_changed"),
+        ({"entries": []}, "bad_request"),
+        ({"epoch": "f" * 32, "entries": {}}, "epoch_changed"),
+    ],
+)
+def test_what_is_no_gift(serve, body, code):
+    server = serve(open=True)
+    answer = server.request("POST", "/v1/give", json.dumps({"type": "give", **body}).encode())
+    assert answer.code == code
