@@ -213,7 +213,12 @@ class LogConnection:
         """The pages that a live conversation has not been sent yet."""
         if self._live is None:
             return []
-        text, cursor = self._server.page(self._live)
+        try:
+            text, cursor = self._server.page(self._live)
+        except SynclineError as error:
+            self._live = None
+            self._session.unfollow()
+            return [encode(ErrorMessage.of(error))]
         if cursor == self._live.cursor:
             return []
         self._live = Live(cursor=cursor, items=self._live.items)

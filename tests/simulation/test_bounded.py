@@ -1,0 +1,75 @@
+"""Worlds whose server forgets: documents from bases and what came after them are those of a fold from the start.
+
+Each world compares, byte for byte, what every replica has with a fold of the whole log, amid what happens and at the
+end. ``python -m tests.simulation bounded SEED`` tells what happened in one.
+"""
+
+from collections import Counter
+
+import pytest
+
+from syncline.core.session import ClientSession
+from tests.simulation.bounded import BoundedWorld
+
+SEEDS = 1_000
+CHUNK = 50
+TOLD = 60
+ENOUGH = 400
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_every_world_that_forgets_ends_well(first):
+    begun = Counter()
+    for seed in range(first, first + CHUNK):
+        world = BoundedWorld(seed)
+        try:
+            world.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
+            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
+            pytest.fail(f"python -m tests.simulation bounded {seed}\n{trace}\n{type(error).__name__}: {error}")
+        begun.update(phone.replica.horizon > 0 for phone in world.phones)
+    assert begun[True] > CHUNK // 2, "hardly anybody began from a snapshot"
+
+
+class WorldOfHastyNames(BoundedWorld):
+    """A replica gives new ids to what a base may hold, without asking."""
+
+    class Session(ClientSession):
+        def _ask_about(self, doubtful):
+            self._answered.update(event.id for event in doubtful)
+            return self.next(self._doubted)
+
+        def _step(self, local):
+            self._doubted = local
+            return super()._step(local)
+
+
+class WorldOfForgottenStamps(BoundedWorld):
+    """A replica does not mind the ids in bases, so its own may be smaller than those they name."""
+
+    class Server(BoundedWorld.Server):
+        def _part(self, asked):
+            part = super()._part(asked)
+            for base in part.bases:
+                object.__setattr__(base, "last", "00000000-0000-7000-8000-000000000000")
+            return part
+
+
+class WorldOfHalfSnapshots(BoundedWorld):
+    """The server's last part comes first."""
+
+    class Server(BoundedWorld.Server):
+        def _part(self, asked):
+            part = super()._part(asked)
+            object.__setattr__(part, "after", None)
+            return part
+
+
+@pytest.mark.parametrize("kind", [WorldOfHastyNames, WorldOfForgottenStamps, WorldOfHalfSnapshots])
+def test_what_is_broken_is_found(kind):
+    for seed in range(ENOUGH):
+        try:
+            kind(seed).run()
+        except Exception:  # noqa: BLE001  (whatever shows it)
+            return
+    pytest.fail(f"{kind.__name__} went unnoticed")
