@@ -48,7 +48,7 @@ class World:
         self._open()
 
     def _open(self) -> None:
-        self.crew = Crew(ThreadPoolExecutor(1), ThreadPoolExecutor(2), ThreadPoolExecutor(1))
+        self.crew = Crew(*map(ThreadPoolExecutor, (1, 2, 1, 1)))
         store = SqliteEventStore(self.path, Receipts(b"of these tests"), index_run=self._index_run)
         self.space = Space("home", store, CODEC, self.crew, self.clock, read_access(store))
 

@@ -25,7 +25,7 @@ PUSHED = 2
 @pytest.fixture
 async def home(tmp_path):
     """A space in this process."""
-    crew = Crew(ThreadPoolExecutor(1), ThreadPoolExecutor(2), ThreadPoolExecutor(1))
+    crew = Crew(*map(ThreadPoolExecutor, (1, 2, 1, 1)))
     store = SqliteEventStore(tmp_path / "log.db", Receipts(b"of these tests"))
     space = Space("home", store, CursorCodec(b"of these tests"), crew, ManualClock())
     yield space

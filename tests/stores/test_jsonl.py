@@ -28,15 +28,11 @@ FIRST = f"{1:016}.jsonl"
 
 
 class TestJsonLinesEventStore(LogStoreContract, AdoptionContract):
-    drops = False
-
     def make(self, directory, epoch, receipts):
         return JsonLinesEventStore(directory / "log.jsonl", receipts)
 
 
 class TestJsonLinesEventStoreOfShortSegments(LogStoreContract, AdoptionContract):
-    drops = False
-
     def make(self, directory, epoch, receipts):
         return JsonLinesEventStore(directory / "log.jsonl", receipts, segment_bytes=4_000, index_run=70)
 

@@ -477,7 +477,14 @@ def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
 
 
 def encode_page(
-    encoded: bytes, cursor: str, *, more: bool, ref: int | None = None, late: bytes = b"", forget: Sequence[str] = ()
+    encoded: bytes,
+    cursor: str,
+    *,
+    more: bool,
+    ref: int | None = None,
+    late: bytes = b"",
+    forget: Sequence[str] = (),
+    bases: Sequence[Base] = (),
 ) -> bytes:
     """A page of entries that are encoded already; the same bytes as ``encode(Page(…))``, without the work."""
     head = b'{"type":"page",' if ref is None else b'{"type":"page","ref":%d,' % ref
@@ -487,6 +494,8 @@ def encode_page(
         change = b',"late":[%b]' % late
     if forget:
         change += b',"forget":%b' % msgspec.json.encode(forget)
+    if bases:
+        change += b',"bases":%b' % msgspec.json.encode(bases)
     return b'%b"entries":[%b]%b,"cursor":"%b"%b' % (head, encoded, change, cursor.encode(), tail)
 
 

@@ -28,7 +28,7 @@ from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.stamps import NIL_ID
-from syncline.errors import DocumentChanged, Overloaded, ShuttingDown, SynclineError
+from syncline.errors import DocumentChanged, HistoryExpired, Overloaded, ShuttingDown, SynclineError
 from syncline.replica.documents.library import Library
 from syncline.replica.documents.shelf import Shelf
 from syncline.server.author import Author
@@ -54,8 +54,11 @@ class Source:
         self._store = store
 
     def entries(self, item: str, since: int) -> Iterable[Entry]:
-        """The entries of an item after a seq."""
-        return load(self._store, since, items=[item])
+        """The entries of an item after a seq. Raises HistoryExpired if some of them are gone."""
+        yield from load(self._store, since, items=[item])
+        base = self.base(item)  # asked afterwards: the floor is raised before content goes
+        if base is not None and since < base.seq:
+            raise HistoryExpired(f"The history of {item} begins at seq {base.seq} by now.", seq=base.seq, at=base.at)
 
     def pending(self, item: str, after: str = NIL_ID) -> list[Event]:
         """Nothing: what a server has is in its log."""
@@ -66,8 +69,8 @@ class Source:
         return True
 
     def base(self, item: str) -> Base | None:
-        """None: the log has its beginning."""
-        return None
+        """Where the history begins that the log keeps of an item; None: with its first entry."""
+        return self._store.base(item)
 
     def place(self) -> tuple[int, int]:
         """The head."""

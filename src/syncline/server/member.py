@@ -9,16 +9,17 @@ from typing import TypeVar
 
 from syncline.core import patterns
 from syncline.core.access.state import READ
+from syncline.core.access.views import View
 from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.events import Event
 from syncline.core.messages import Inquiry, Welcome, encode_ack
-from syncline.errors import EventError, Forbidden, NotFound, SynclineError, Unauthorized
+from syncline.errors import EventError, Forbidden, HistoryExpired, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
 from syncline.server import healing
 from syncline.server.desk import Change, Written
 from syncline.server.reader import Reader
-from syncline.stores import Slice
+from syncline.stores import LogStore, Slice
 
 T = TypeVar("T")
 
@@ -78,10 +79,10 @@ class Member(Reader):
     # Documents
 
     async def slice(self, since: int, items: Sequence[str], limit: int) -> Slice:
-        """A stretch of the log."""
+        """A stretch of the log. Raises HistoryExpired if what comes after that seq is not kept any more."""
         await self.catch_up()
         view, until = self.view(patterns.check(items)), self.space.hub.head.seq
-        return await self.space.run(lambda: self.space.store.slice(since, view=view, until=until, limit=limit))
+        return await self.space.run(_slice, self.space.store, since, view, until, limit)
 
     async def items(self, pattern: str, after: str, limit: int) -> list[str]:
         """The first items after one, in order, that fit a pattern and may be read."""
@@ -162,6 +163,16 @@ class Member(Reader):
                 async with asyncio.timeout(HEARD_SECONDS):
                     while seq > self.space.hub.head.seq:
                         await self.space.hub.wait()
+
+
+def _slice(store: LogStore, since: int, view: View, until: int, limit: int) -> Slice:
+    part, horizon = store.slice(since, view=view, until=until, limit=limit), store.points().horizon  # in this order
+    item = view.items[0] if len(view.items) == 1 and not view.items[0].endswith("*") else None
+    base = store.base(item) if since < horizon and item is not None else None
+    begins = horizon if item is None else base.seq if base is not None else 0
+    if since < begins:
+        raise HistoryExpired(f"The history that is kept here begins after seq {begins}.", seq=begins)
+    return part
 
 
 def _prepare(array: bytes, user: str) -> list[Event | EventError]:

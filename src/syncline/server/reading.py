@@ -7,17 +7,21 @@ any more is forgotten as a whole. The functions here read the log: they are call
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from syncline.core.access.state import Access
 from syncline.core.access.views import View, differences
+from syncline.core.bases import Base
 from syncline.core.cursors import Cursor, Stand, Way
 from syncline.core.erasure import ERASURES, Erasures, erased_entry, events_of
+from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import encode_page
+from syncline.errors import CursorExpired
 from syncline.server.frames import Frame
+from syncline.server.snapshots import weight
 from syncline.stores import EVERYTHING, LogStore, load
 from syncline.stores.tables.item_index import just_before
 
@@ -49,14 +53,17 @@ class Part(NamedTuple):
     more: bool
     late: bytes = b""
     forget: tuple[str, ...] = ()
+    bases: tuple[Base, ...] = ()
 
     def encode(self, text: str, ref: int | None = None) -> bytes:
         """The page with the text of its cursor."""
-        return encode_page(self.entries, text, more=self.more, ref=ref, late=self.late, forget=self.forget)
+        return encode_page(
+            self.entries, text, more=self.more, ref=ref, late=self.late, forget=self.forget, bases=self.bases
+        )
 
     def frame(self, text: str) -> Frame:
         """The page as it is sent to a follower."""
-        is_empty = not (self.length or self.late or self.forget)
+        is_empty = not (self.length or self.late or self.forget or self.bases)
         return Frame.of(self.encode(text), text, self.next, is_empty=is_empty)
 
 
@@ -77,7 +84,20 @@ def turned(view_of: ViewOf, place: Place, stand: Stand) -> Place:
 def part(
     store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int, erasures: Erasures = NOTHING_ERASED
 ) -> Part:
-    """The next page for a reader, up to a seq; past an act of erasure it brings what that has left."""
+    """The next page for a reader, up to a seq; past an act of erasure it brings what that has left.
+
+    Raises CursorExpired if the log does not keep what comes after the cursor.
+    """
+    found = _part(store, view_of, place, limit, until, erasures)
+    if place.cursor.seq < store.points().horizon:  # asked after it was read: the horizon moves before content goes
+        raise CursorExpired(
+            "The log does not keep what comes after this place any more: take a snapshot, and go on from there.",
+            horizon=store.points().horizon,
+        )
+    return found
+
+
+def _part(store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int, erasures: Erasures) -> Part:
     cursor, view = place.cursor, place.view
     if cursor.way is not None:
         return _difference(store, view_of(cursor.way.old), view, cursor, limit)
@@ -101,7 +121,8 @@ def _difference(store: LogStore, old: View, new: View, cursor: Cursor, limit: in
     brought = _Brought(store, old, new, cursor, limit)
     way = brought.go()
     late, forget = b",".join(brought.late), tuple(brought.forget)
-    return Part(b"", cursor._replace(way=way), length=0, more=True, late=late, forget=forget)
+    next = cursor._replace(way=way)
+    return Part(b"", next, length=0, more=True, late=late, forget=forget, bases=tuple(brought.bases))
 
 
 class _Brought:
@@ -111,6 +132,8 @@ class _Brought:
         assert cursor.way is not None
         self.late: list[bytes] = []
         self.forget: list[str] = []
+        self.bases: list[Base] = []
+        self._has_floor = store.points().floor is not None
         self._store, self._old, self._new, self._limit = store, old, new, limit
         self._way, self._until = cursor.way, cursor.seq
         self._bytes, self._looked = 0, 0
@@ -141,7 +164,11 @@ class _Brought:
     def _bring(self, items: list[str]) -> bool:
         """Brings what there is to say of some items; whether that is all."""
         came = [item for item in items if self._new.shows(item) and not self._old.shows(item)]
-        stopped = self._bring_late(came) if came else None
+        bases, last = self._bases_of(came)
+        if last is not None:
+            items, came = [item for item in items if item <= last], [item for item in came if item <= last]
+        stopped = self._bring_late(came, {base.item: base.seq for base in bases}) if came else None
+        self.bases += [base for base in bases if stopped is None or base.item <= stopped[0]]
         gone = [item for item in items if self._old.shows(item) and not self._new.shows(item)]
         if stopped is not None:
             self.forget += [item for item in gone if item < stopped[0]]
@@ -152,11 +179,30 @@ class _Brought:
         self._looked += len(items)
         return True
 
-    def _bring_late(self, items: list[str]) -> tuple[str, int] | None:
+    def _bases_of(self, items: list[str]) -> tuple[list[Base], str | None]:
+        """The bases of items that became visible, as many as there is room for; the last item, if it was not all."""
+        bases = list[Base]()
+        for item in items if self._has_floor else ():
+            is_brought = self._way.seq > 0 and item == self._way.item
+            base = None if is_brought else self._store.base(item)
+            if base is not None:
+                bases.append(base)
+                self._bytes += weight(base)
+            if self._bytes >= MAX_PAGE_BYTES:
+                return bases, item
+        return bases, None
+
+    def _bring_late(self, items: list[str], floors: Mapping[str, int]) -> tuple[str, int] | None:
         """Brings entries of items that became visible; where it stopped, if there is more of them."""
         since = self._way.seq if items[0] == self._way.item else 0
         room = self._limit - len(self.late), self._until, MAX_PAGE_BYTES - self._bytes
         entries, stopped = self._store.gather(items, since, *room)
-        self.late += entries
+        self.late += [entry for entry in entries if _is_beyond(entry, floors)] if floors else entries
         self._bytes += sum(map(len, entries))
         return stopped
+
+
+def _is_beyond(encoded: bytes, floors: Mapping[str, int]) -> bool:
+    """Whether an entry is not in the base of its item: perhaps its content is about to go."""
+    entry = Entry.read(encoded)
+    return entry.seq > floors.get(entry.event.item, 0)

@@ -143,6 +143,7 @@ class Service:
             max_open=self.settings.max_open_spaces,
             documents_bytes=self.settings.documents_megabytes * 1024 * 1024,
             terms=Terms(settings.quotas, burst_seconds=settings.burst_seconds),
+            archives=Path(settings.archives) if settings.archives else data / "archives",
         )
         if is_shared:
             self._join(cast(SharedLogs, logs))

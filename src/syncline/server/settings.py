@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Directory of the spaces and the server's register; of what is derived from them, if they are elsewhere."""
     store: str = ""
     """Where spaces are kept: sqlite (if nothing is said), lmdb or jsonl in data; or postgresql://user@host/database."""
+    archives: str = ""
+    """Directory of what spaces have let go of; if nothing is said: archives in data."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8080

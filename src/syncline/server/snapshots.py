@@ -69,16 +69,16 @@ def _part(store: LogStore, view: View, point: Point, after: str) -> Part:
     last: str | None = None
     for item, base in _items(store, point, after):
         found = _entries(store, item, point.seq) if base is None and view.shows(item) else []
-        weight = sum(len(entry.raw) for entry in found) + (_weight(base) if base and view.shows(item) else 0)
-        if last is not None and (size + weight > MAX_PAGE_BYTES or looked == LOOKED_AT):
+        bytes = sum(len(entry.raw) for entry in found) + (weight(base) if base and view.shows(item) else 0)
+        if last is not None and (size + bytes > MAX_PAGE_BYTES or looked == LOOKED_AT):
             return Part(bases, entries, last)
         bases += [base] if base and view.shows(item) else []
         entries += found
-        size, looked, last = size + weight, looked + 1, item
+        size, looked, last = size + bytes, looked + 1, item
     return Part(bases, entries, None)
 
 
-def _weight(base: Base) -> int:
+def weight(base: Base) -> int:
     """About how many bytes it has as it is sent."""
     return len(base.state) + 64 * len(base.clock) + 200
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from itertools import takewhile
 from threading import Lock
@@ -16,16 +16,27 @@ from syncline.core.access.state import OPEN, ROOT, SYSTEM_ITEMS, Access
 from syncline.core.admission import Submission
 from syncline.core.cursors import CursorCodec
 from syncline.core.erasure import ERASURES, Erasures
-from syncline.core.log import Head, Row
+from syncline.core.log import Head, Receipts, Row
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
-from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SpaceSuspended, SynclineError, TooManyConnections
+from syncline.core.retention import KEEP_ALL, Retention
+from syncline.errors import (
+    EpochChanged,
+    Overloaded,
+    ShuttingDown,
+    SpaceDeleted,
+    SpaceSuspended,
+    SynclineError,
+    TooManyConnections,
+)
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority, Committed
 from syncline.server.documents import Documents
 from syncline.server.hub import Hub
+from syncline.server.keeping import KEPT_WHOLE, Keeping, Means
 from syncline.server.limits import SPACE_EVENTS, Account, rate
 from syncline.server.presence import Presences
+from syncline.server.recovery import Recovery
 from syncline.server.trees import Trees
 from syncline.stores import EventStore, LogStore, load
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
@@ -46,6 +57,8 @@ class Crew(NamedTuple):
     writers: Executor
     readers: Executor
     lookers: Executor
+    keepers: Executor
+    """One thread, in which the history of all spaces is kept within bounds."""
 
 
 class Terms(NamedTuple):
@@ -53,10 +66,12 @@ class Terms(NamedTuple):
 
     quotas: Quotas = UNLIMITED
     is_suspended: bool = False
+    retention: Retention = KEEP_ALL
     burst_seconds: float = 1.0
 
 
 NO_TERMS = Terms()
+NO_RECEIPTS = Receipts(b"of nobody")
 
 
 class Space:
@@ -75,17 +90,26 @@ class Space:
         terms: Terms = NO_TERMS,
         on_stored: Callable[[str, int], None] = lambda name, seq: None,
         erasures: Erasures | None = None,
+        receipts: Receipts = NO_RECEIPTS,
+        means: Means = KEPT_WHOLE,
     ) -> None:
         """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take.
 
-        ``on_stored`` is called with the space's name and its head after each commit of this server.
+        ``on_stored`` is called with the space's name and its head after each commit of this server; ``receipts`` are
+        those of the store, ``means`` for keeping its history within bounds.
         """
         self.name = name
         self.users = 0
         """How many requests and sessions use this space just now."""
         self.store = store
         self.hub = Hub(store.head(), codec)
-        self.codec, self.now_ms = codec, now_ms
+        self.codec, self.now_ms, self.receipts = codec, now_ms, receipts
+        self.recovery = Recovery(now_ms)
+        """Whether what the log has lost comes first just now."""
+        self.take_epoch: Callable[[str], Awaitable[None]] = _keep_epoch
+        """Has the log take another epoch if it is empty; then the space has to be opened anew. Raises EpochChanged."""
+        self.confirm: Callable[[], Awaitable[None]] = _nothing
+        """Raises SpaceDeleted if the space was deleted, and not only its log."""
         self.administering = asyncio.Lock()
         """Held while system events are drafted and stored; see ``administration``."""
         self._crew = crew
@@ -99,7 +123,7 @@ class Space:
             now_ms,
             access,
             on_stored=partial(on_stored, name),
-            on_replaced=self._on_replaced,
+            on_replaced=self.replace,
         )
         self.erasures = erasures or Erasures()
         """What was erased; it knows of all that was announced."""
@@ -109,6 +133,7 @@ class Space:
         self._reviewed = self.access  # as of when it was looked who may see whose presence
         self.connections = 0
         """How many sessions and streams are open just now."""
+        self.keeping = Keeping(name, store, crew.keepers, means, now_ms)
         self.set_terms(terms)
         self.end: SynclineError | None = None
         """Why followers have to go, once they have to."""
@@ -123,11 +148,13 @@ class Space:
                 self.erasures.note(row.seq, row.event)
         self.documents.note(rows, head)
         self.hub.announce(rows, head)
+        self.keeping.note(head.seq)
         if self.access is not self._reviewed:
             self._reviewed = self.access
             self.presences.review()
 
-    def _on_replaced(self) -> None:
+    def replace(self) -> None:
+        """The store has another log by now: all who use this one begin anew."""
         self.stop_following(Overloaded("The log of this space was put back from a copy. Connect again in a moment."))
         self.is_stale = True
 
@@ -137,7 +164,8 @@ class Space:
         Raises StoreUnavailable if the store cannot be reached.
         """
         if self.store.is_shared:
-            await self._authority.refresh()
+            async with self._of_a_log_that_is_there():
+                await self._authority.refresh()
 
     def hear(self, seq: int) -> None:
         """Another server says that it has stored something, up to a seq: it is looked for soon."""
@@ -182,6 +210,7 @@ class Space:
     def set_terms(self, terms: Terms) -> None:
         """What administrators have decided about the space, from now on."""
         self.terms, self._authority.quotas = terms, terms.quotas
+        self.keeping.retention = terms.retention
         per_second = terms.quotas.events_per_second
         self.rate: Account | None = None
         if per_second:
@@ -214,7 +243,19 @@ class Space:
     async def submit(self, submission: Submission) -> Committed:
         """Judges and stores events; returns after the durable commit. Raises SpaceSuspended."""
         self.check_resumed(submission.user)
-        return await self._authority.submit(submission)
+        hold = None if submission.user.startswith(".") else self.recovery.hold
+        async with self._of_a_log_that_is_there():
+            return await self._authority.submit(submission if hold is None else submission._replace(hold=hold))
+
+    @asynccontextmanager
+    async def _of_a_log_that_is_there(self) -> AsyncIterator[None]:
+        """A log is gone when its space is, but also when it takes another epoch, on whatever server."""
+        try:
+            yield
+        except SpaceDeleted:
+            await self.confirm()
+            self.replace()
+            raise Overloaded("The log of this space was made anew. Try again in a moment.") from None
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """What a function returns that is called in a reader thread."""
@@ -236,6 +277,13 @@ class Space:
         self._authority.close()
         self.documents.close()
         self.store.close()
+
+
+async def _keep_epoch(epoch: str) -> None:
+    raise EpochChanged("What is given was in another log.")
+
+
+async def _nothing() -> None: ...
 
 
 def read_erasures(store: EventStore) -> Erasures:

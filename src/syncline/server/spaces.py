@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,15 @@ from msgspec import structs
 from syncline.core.access.state import Access
 from syncline.core.cursors import CursorCodec
 from syncline.core.erasure import Erasures
+from syncline.core.log import Receipts
+from syncline.core.retention import Retention
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
+from syncline.server import epochs
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.closings import Closings
 from syncline.server.erasing import make_up
+from syncline.server.keeping import Means
 from syncline.server.register.spaces import SpaceState
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
@@ -37,6 +42,7 @@ WRITERS = 4
 READERS = 4
 LOOKERS = 4
 CHECKPOINT_SECONDS = 0.2
+KEEP_UP_SECONDS = 60 * 60
 FILE_SUFFIXES = ("", "-wal", "-shm", ".lock")
 """Of a file of snapshots."""
 
@@ -55,23 +61,27 @@ class Spaces:
         max_open: int = MAX_OPEN_SPACES,
         documents_bytes: int = BUDGET_BYTES,
         terms: Terms = NO_TERMS,
+        archives: Path | None = None,
     ) -> None:
-        """``directory``: for what is derived from the logs, on this machine.
+        """``directory``: for what is derived from the logs, on this machine; ``archives``: for what they let go of.
 
         ``documents_bytes``: what the documents of one space may take in memory; ``terms``: where it has none.
         """
         self._logs, self._terms = logs, terms
         self._directory, self._documents_bytes, self._resolving = directory, documents_bytes, resolving
+        self._archives = archives or directory.parent / "archives"
         self._registry, self._now_ms, self._max_open = registry, now_ms, max_open
-        self._cursors = registry.secret("cursors")
+        self._cursors, self._receipts = registry.secret("cursors"), Receipts(registry.secret("receipts"))
         self._crew = Crew(
             ThreadPoolExecutor(WRITERS, "syncline-writer"),
             ThreadPoolExecutor(READERS, "syncline-reader"),
             ThreadPoolExecutor(LOOKERS, "syncline-looker"),  # no thread where no log is shared
+            ThreadPoolExecutor(1, "syncline-keeper"),
         )
         self._open: OrderedDict[str, Space] = OrderedDict()
         self._opening, self._closings = asyncio.Lock(), Closings()
         self._checkpoints = asyncio.create_task(self._checkpoint())
+        self._keeping = asyncio.create_task(self._keep_up())
         self._stopping = False
         self.on_stored: Callable[[str, int], None] = lambda name, seq: None
         """Called with a space's name and head after each commit of this server."""
@@ -119,10 +129,14 @@ class Spaces:
                 terms,
                 self._note_stored,
                 erasures,
+                self._receipts,
+                Means(self._archives / name, self._registry.database.holding),
             )
+            space.take_epoch, space.confirm = partial(self._take_epoch, name), partial(self._confirm, name)
             self._open[name] = space
             await self._erase_again(space)
             self._resolving.join(space)
+            space.keeping.look()
 
     async def _erase_again(self, space: Space) -> None:
         """What breaks off here is begun anew at the next opening."""
@@ -133,14 +147,33 @@ class Spaces:
 
     def _open_log(self, name: str) -> tuple[LogStore, Access, Erasures, Terms]:
         """The log, and what holds there. Raises SpaceDeleted if the space was deleted meanwhile, by another server."""
+        epochs.finish(self._logs, self._registry, self._receipts, name)
         store = self._logs.open(name)
         try:
+            self._registry.epochs.note(store.head().epoch, name)
             return store, read_access(store), read_erasures(store), self._terms_of(name)
         except BaseException as error:
             store.close()
             if isinstance(error, SpaceDeleted):  # opening the log may have made it anew
                 self._logs.delete(name)
             raise
+
+    async def _take_epoch(self, name: str, epoch: str) -> None:
+        """Has an empty log take another epoch; who uses it begins anew. Raises EpochChanged or SpaceDeleted."""
+        async with self._opening:
+            space = self._open.get(name)
+            if space is None or space.is_stale:
+                raise Overloaded("The log of this space is being opened anew. Try again in a moment.")
+            await asyncio.to_thread(epochs.check_free, self._registry, epoch, name)
+            await asyncio.to_thread(epochs.check_empty, space.store)
+            del self._open[name]
+            space.replace()
+            await self._close(space)
+            await asyncio.to_thread(epochs.take, self._logs, self._registry, self._receipts, name, epoch)
+        self.on_changed()
+
+    async def _confirm(self, name: str) -> None:
+        await asyncio.to_thread(self._terms_of, name)
 
     async def _make_room(self) -> None:
         """Has the space closed that was used longest ago and is not in use now."""
@@ -153,9 +186,14 @@ class Spaces:
         await self._closings.begin(idle.name, self._close(idle))
 
     async def change(
-        self, name: str, *, quotas: Mapping[str, int | None] | None = None, suspended: bool | None = None
+        self,
+        name: str,
+        *,
+        quotas: Mapping[str, int | None] | None = None,
+        suspended: bool | None = None,
+        retention: Retention | None = None,
     ) -> None:
-        """Changes quotas of a space (None: to the server's default), or suspends or resumes it; the rest stays.
+        """Changes quotas of a space (None: to the server's default) or what it keeps, or suspends or resumes it.
 
         When this returns nothing is stored any more in a suspended space. Raises UnknownSpace or SpaceDeleted.
         """
@@ -163,6 +201,8 @@ class Spaces:
         async with self._opening:
             if quotas:
                 await asyncio.to_thread(table.set_quotas, name, quotas)
+            if retention is not None:
+                await asyncio.to_thread(table.set_retention, name, retention)
             if suspended is not None:
                 await asyncio.to_thread(table.suspend if suspended else table.resume, name)
             terms, space = await asyncio.to_thread(self._terms_of, name), self._open.get(name)
@@ -204,7 +244,8 @@ class Spaces:
 
     def _terms_for(self, state: SpaceState) -> Terms:
         quotas = structs.replace(self._terms.quotas, **state.quotas)
-        return self._terms._replace(quotas=quotas, is_suspended=state.suspended is not None)
+        suspended, retention = state.suspended is not None, state.retention
+        return self._terms._replace(quotas=quotas, is_suspended=suspended, retention=retention)
 
     async def delete(self, name: str) -> None:
         """Deletes a space and its log; its name is not used again."""
@@ -219,10 +260,12 @@ class Spaces:
 
     async def _close(self, space: Space) -> None:
         await self._resolving.leave(space)
+        await space.keeping.close()
         await asyncio.to_thread(space.close)
 
     def _remove(self, name: str) -> None:
         self._logs.delete(name)
+        shutil.rmtree(self._archives / name, ignore_errors=True)
         for suffix in FILE_SUFFIXES:
             Path(f"{self._snapshots_path(name)}{suffix}").unlink(missing_ok=True)
 
@@ -237,6 +280,14 @@ class Spaces:
             for space in [each for each in self._open.values() if each.store.wants_checkpoint]:
                 with suppress(SynclineError):  # the space was closed, or its disk is full: its writer will say so
                     await asyncio.to_thread(space.store.checkpoint)
+
+    async def _keep_up(self) -> None:
+        """Has open spaces look now and then whether history may go: time passes where nothing is pushed, too."""
+        while True:
+            await asyncio.sleep(KEEP_UP_SECONDS)
+            for space in self._open.values():
+                if not space.terms.retention.keeps_all:
+                    space.keeping.look()
 
     def wake(self) -> None:
         """Wakes all who follow: their credentials may have ended."""
@@ -253,6 +304,7 @@ class Spaces:
         """Finishes what was begun and closes every space."""
         self.stop_following()
         self._checkpoints.cancel()
+        self._keeping.cancel()
         spaces: Sequence[Space] = list(self._open.values())
         self._open.clear()
         await asyncio.gather(*map(self._close, spaces))

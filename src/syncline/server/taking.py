@@ -131,10 +131,12 @@ class Taking:
             yield entry
 
 
-def fold_on(taking: Taking, item: str, before: Base | None) -> Iterator[Base | None]:
-    """The base of an item at the seq of the snapshot."""
+def fold_on(taking: Taking, item: str, before: Base | None, until: int | None = None) -> Iterator[Base | None]:
+    """The base of an item at the seq of the snapshot, or at an earlier one of its own."""
     folded = Folded(item, before)
     for count, entry in enumerate(taking.entries(item, folded.seq), 1):
+        if until is not None and entry.seq > until:
+            break
         folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
         if count % STEP_ENTRIES == 0:
             yield None

@@ -39,6 +39,9 @@ class Points(NamedTuple):
 class BaseStore(Protocol):
     """The bases of one log. One at a time stages; every other method may be called from any thread."""
 
+    drops: bool
+    """Whether it may let go of history: otherwise it takes no floor."""
+
     def points(self) -> Points:
         """Where the newest snapshot and the floor stand, whoever put them there."""
 

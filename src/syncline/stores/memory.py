@@ -49,6 +49,7 @@ class MemoryEventStore:
     """One space's log in a list; see ``LogStore``."""
 
     is_shared = False
+    drops = True
     wants_checkpoint = False
 
     def __init__(self, epoch: str, receipts: Receipts) -> None:

@@ -27,13 +27,10 @@ MANY = 2_500
 class BaseStoreContract:
     """See ``syncline.stores.bases.BaseStore``."""
 
-    drops = True
-    """Whether the store may let go of history."""
-
     @pytest.fixture
     def floored(self, store: LogStore) -> LogStore:
         """The store, if it drops."""
-        if not self.drops:
+        if not store.drops:
             pytest.skip("this store keeps all of its history")
         return store
 
@@ -107,14 +104,14 @@ class BaseStoreContract:
     def test_another_server_sees_them(self, store: LogStore, other: LogStore) -> None:
         point = Point(9, START_MS)
         _keep(store, point, _base(A, 9))
-        if self.drops:
+        if store.drops:
             _keep(store, point, _base(A, 7), is_floor=True)
             assert other.base(A) == _base(A, 7)
-        assert other.points() == Points(point, point if self.drops else None)
+        assert other.points() == Points(point, point if store.drops else None)
         assert other.bases(point, "", 9) == [_base(A, 9)]
 
     def test_who_keeps_all_takes_no_floor(self, store: LogStore) -> None:
-        if self.drops:
+        if store.drops:
             pytest.skip("this store drops")
         store.stage([_base(A, 3)], is_first=True)
         with pytest.raises(BadRequest):

@@ -29,7 +29,8 @@ class Folded:
         self.seq, self.at, self.count, self.revision = 0, 0, 0, 0
         self._last, self._schema = NIL_ID, 0
         self._group: str | None = None
-        self._is_document = bool(base and base.state)
+        self.is_document = bool(base and base.state)
+        """Whether any of its events carried ops."""
         if base is not None:
             self.seq, self.at, self.count, self.revision = base.seq, base.at, base.count, base.revision
             self._last, self._schema, self._group = base.last, base.schema, base.group
@@ -44,18 +45,13 @@ class Folded:
         if has_changed and (group is None or group != self._group):
             self.revision += 1
         self._group = group if has_changed or group == self._group else None
-        self._is_document = self._is_document or event.ops is not UNSET
+        self.is_document = self.is_document or event.ops is not UNSET
         self._last, self._schema = max(self._last, event.id), max(self._schema, _schema_of(event))
         self.seq, self.at, self.count = placed.seq, placed.at, self.count + 1
 
-    @property
-    def place(self) -> int:
-        """The number of what came last: of its revision, or of the entry of an item that is no document."""
-        return self.revision if self._is_document else self.count
-
     def base(self) -> Base:
         """Where the item stands. Raises TooLarge."""
-        state = snapshots.pack(snapshots.encode(self.document)) if self._is_document else b""
+        state = snapshots.pack(snapshots.encode(self.document)) if self.is_document else b""
         return Base(
             item=self.document.item,
             seq=self.seq,

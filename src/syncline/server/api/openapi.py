@@ -12,10 +12,10 @@ import msgspec
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import AskSnapshot, Fetch, Found, Hello, Merkle, Page, Snapshot, Tree, Welcome
 from syncline.errors import BY_CODE
-from syncline.server.api import account_shapes, acl, audit, centre, erasures, issuers, shapes
+from syncline.server.api import account_shapes, acl, audit, centre, erasures, issuers, labels, shapes
 from syncline.server.api.documents import JSON_PATCH, MAX_LISTED, MERGE_PATCH
 from syncline.server.api.history import MAX_REVISIONS
-from syncline.server.api.spaces import CreateSpace
+from syncline.server.api.spaces import ChangeSpace, CreateSpace
 from syncline.server.dialects.crdt.shapes import TypedOps, TypedState, TypedValue
 from syncline.server.http import JSON, Address, Handler, Request
 from syncline.server.streams import EVENT_STREAM
@@ -34,6 +34,8 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "add_ops": {JSON: (shapes.Ops, TypedOps)},
     "restore": {JSON: shapes.Restore},
     "set_policies": {JSON: shapes.Policies},
+    "set_label": {JSON: labels.SetLabel},
+    "change_space": {JSON: ChangeSpace},
     "add_rules": {JSON: (acl.NewRule, acl.NewRules)},
     "explain": {JSON: acl.Question},
     "erase": {JSON: erasures.Erase},

@@ -15,12 +15,15 @@ from syncline.core.access.views import View
 from syncline.core.limits import MAX_SAFE_INTEGER
 from syncline.core.log import Head
 from syncline.core.quotas import Quotas
+from syncline.core.retention import Retention
 from syncline.errors import BadRequest, Forbidden, ShuttingDown
 from syncline.server.audit import SPACE
 from syncline.server.http import Request, address_of
 from syncline.server.member import Member
 from syncline.server.registry import check_space
 from syncline.server.space import Space
+
+MAX_DAYS = 100_000
 
 
 class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,10 +33,14 @@ class CreateSpace(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChangeSpace(msgspec.Struct, forbid_unknown_fields=True):
-    """The body that changes a space. A quota of 0 is no limit, and null the server's default."""
+    """The body that changes a space. A quota of 0 is no limit, and null the server's default.
+
+    ``retention``: what of its history it keeps, in place of what was said before; ``{}``: all.
+    """
 
     quotas: dict[str, int | None] = {}
     suspended: bool | None = None
+    retention: Retention | None = None
 
 
 async def list_spaces(request: Request) -> None:
@@ -65,7 +72,7 @@ async def show_space(request: Request) -> None:
         cursor = await member.cursor_back(back, request.items)
         head, root = await _rooted(member, request.items) if wants_root else (space.hub.head, None)
         answer = {"name": space.name, "epoch": head.epoch, "head": head.seq, "tail": head.tail.hex(), "at": head.at}
-        terms = _terms(space) if request.identity.space is None else {}
+        terms = await _terms(space) if request.identity.space is None else {}
     await request.answer(msgspec.json.encode({**answer, "root": root, "cursor": cursor, **terms}))
 
 
@@ -82,18 +89,24 @@ async def _rooted(member: Member, items: Sequence[str]) -> tuple[Head, str]:
 
 
 async def change_space(request: Request) -> None:
-    """``PATCH spaces/{space}``: sets quotas, each on its own, and suspends or resumes it."""
+    """``PATCH spaces/{space}``: sets quotas, each on its own, what it keeps, and suspends or resumes it."""
     check_administrator(request)
     change = await request.message(ChangeSpace)
     for name, most in change.quotas.items():
         _check_quota(name, most)
-    await request.service.spaces.change(request.space, quotas=change.quotas, suspended=change.suspended)
+    if change.retention is not None:
+        await _check_retention(request, change.retention)
+    await request.service.spaces.change(
+        request.space, quotas=change.quotas, suspended=change.suspended, retention=change.retention
+    )
     if change.quotas:
         _note(request, request.space, "quotas")
+    if change.retention is not None:
+        _note(request, request.space, "retention")
     if change.suspended is not None:
         _note(request, request.space, "suspend" if change.suspended else "resume")
     async with request.service.spaces.use(request.space, create=False) as space:
-        answer = {"name": space.name, **_terms(space)}
+        answer = {"name": space.name, **await _terms(space)}
     await request.answer(msgspec.json.encode(answer))
 
 
@@ -104,11 +117,40 @@ def _check_quota(name: str, most: int | None) -> None:
         raise BadRequest(f"quotas: {name} must be between 0 (no limit) and {MAX_SAFE_INTEGER}, or null.")
 
 
-def _terms(space: Space) -> dict[str, Any]:
+async def _check_retention(request: Request, retention: Retention) -> None:
+    if not 0 <= retention.days <= MAX_DAYS:
+        raise BadRequest(f"retention: days must be between 0 and {MAX_DAYS:,}.")
+    if not 0 <= retention.revisions <= MAX_SAFE_INTEGER:
+        raise BadRequest("retention: revisions must not be less than 0.")
+    async with request.service.spaces.use(request.space, create=False) as space:
+        if not (space.store.drops or retention.keeps_all):
+            raise BadRequest("retention: a log in JSON Lines keeps all of its history.")
+
+
+async def keep_up(request: Request) -> None:
+    """``POST spaces/{space}/history``: makes a snapshot now, and lets go of what is not kept; when that is done."""
+    check_administrator(request)
+    async with request.service.spaces.use(request.space, create=False) as space:
+        await space.keeping.keep_up()
+        answer = await _history(space)
+    await request.answer(msgspec.json.encode(answer))
+
+
+async def _history(space: Space) -> dict[str, Any]:
+    """Where the history begins that is kept, and where a new replica does."""
+    points = await space.run(space.keeping.points)
+    newest = {"seq": points.newest.seq, "at": points.newest.at} if points.newest else None
+    failure = {"failure": space.keeping.failure} if space.keeping.failure else {}
+    return {"horizon": points.horizon, "snapshot": newest, **failure}
+
+
+async def _terms(space: Space) -> dict[str, Any]:
     """What administrators see of a space beside its log."""
     used = {"events": space.hub.head.seq, "bytes": space.store.size(), "connections": space.connections}
     quotas = msgspec.structs.asdict(space.terms.quotas)
-    return {"suspended": space.terms.is_suspended, "quotas": quotas, "used": used}
+    retention, history = space.terms.retention, await _history(space)
+    terms = {"suspended": space.terms.is_suspended, "quotas": quotas, "used": used}
+    return {**terms, "retention": msgspec.to_builtins(retention), "history": history}
 
 
 async def delete_space(request: Request) -> None:

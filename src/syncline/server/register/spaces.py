@@ -11,17 +11,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from syncline.core.retention import KEEP_ALL, Retention
 from syncline.errors import SpaceDeleted, UnknownSpace
 from syncline.server.register.database import PLACES, Database, listed
 
-FIND = "SELECT deleted, suspended, quotas FROM spaces WHERE name = ?"
+FIND = "SELECT deleted, suspended, quotas, retention FROM spaces WHERE name = ?"
 ADD = "INSERT INTO spaces (name, created) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-FIND_SEVERAL = f"SELECT name, deleted, suspended, quotas FROM spaces WHERE name IN ({PLACES})"
+FIND_SEVERAL = f"SELECT name, deleted, suspended, quotas, retention FROM spaces WHERE name IN ({PLACES})"
 LIST = "SELECT name FROM spaces WHERE deleted IS NULL ORDER BY name"
 DELETE = "UPDATE spaces SET deleted = ? WHERE name = ?"
 SUSPEND = "UPDATE spaces SET suspended = coalesce(suspended, ?) WHERE name = ?"
 RESUME = "UPDATE spaces SET suspended = NULL WHERE name = ?"
 SET_QUOTAS = "UPDATE spaces SET quotas = ? WHERE name = ?"
+SET_RETENTION = "UPDATE spaces SET retention = ? WHERE name = ?"
 
 
 class SpaceState(NamedTuple):
@@ -31,6 +33,8 @@ class SpaceState(NamedTuple):
     """Since when it is suspended, in milliseconds since 1970."""
     quotas: Mapping[str, int] = MappingProxyType({})
     """The quotas of its own; for others the server's defaults hold."""
+    retention: Retention = KEEP_ALL
+    """How much of its history it keeps."""
 
 
 class SpaceTable:
@@ -61,7 +65,7 @@ class SpaceTable:
         """What was decided about some spaces; those that were deleted, or are unknown, are left out."""
         with self._db.reading() as cursor:
             rows = [row for lot in listed(names) for row in cursor.execute(FIND_SEVERAL, lot)]
-        return {name: _decoded(suspended, quotas) for name, deleted, suspended, quotas in rows if deleted is None}
+        return {name: _decoded(*terms) for name, deleted, *terms in rows if deleted is None}
 
     def delete(self, name: str) -> None:
         """Marks a space as deleted, for ever. Raises UnknownSpace or SpaceDeleted."""
@@ -82,6 +86,10 @@ class SpaceTable:
             kept = {quota: most for quota, most in merged.items() if most is not None}
             cursor.execute(SET_QUOTAS, (msgspec.json.encode(kept).decode(), name))
 
+    def set_retention(self, name: str, retention: Retention) -> None:
+        """Says how much of its history a space keeps. Raises UnknownSpace or SpaceDeleted."""
+        self._change(name, SET_RETENTION, msgspec.json.encode(retention).decode())
+
     def _change(self, name: str, statement: str, *parameters: Any) -> None:
         with self._db.writing() as cursor:
             _state(cursor, name)
@@ -92,11 +100,12 @@ def _state(cursor: Any, name: str) -> SpaceState:
     row = cursor.execute(FIND, (name,)).fetchone()
     if row is None:
         raise UnknownSpace(f"There is no space {name}.")
-    deleted, suspended, quotas = row
+    deleted, *terms = row
     if deleted is not None:
         raise SpaceDeleted(f"The space {name} was deleted.")
-    return _decoded(suspended, quotas)
+    return _decoded(*terms)
 
 
-def _decoded(suspended: int | None, quotas: str) -> SpaceState:
-    return SpaceState(suspended, msgspec.json.decode(quotas, type=dict[str, int]))
+def _decoded(suspended: int | None, quotas: str, retention: str) -> SpaceState:
+    kept = msgspec.json.decode(retention, type=Retention)
+    return SpaceState(suspended, msgspec.json.decode(quotas, type=dict[str, int]), kept)

@@ -42,6 +42,7 @@ class JsonLinesEventStore:
     """One space's log; see ``LogStore``."""
 
     is_shared = False
+    drops = False
 
     def __init__(
         self,

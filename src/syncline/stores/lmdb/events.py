@@ -41,6 +41,7 @@ class LmdbEventStore:
     """One space's log; see ``LogStore``."""
 
     is_shared = False
+    drops = True
     wants_checkpoint = False
 
     def __init__(

@@ -46,6 +46,7 @@ class PostgresEventStore:
     """One space's log; see ``LogStore``."""
 
     is_shared = True
+    drops = True
     wants_checkpoint = False
 
     def __init__(self, database: PostgresDatabase, key: int, receipts: Receipts) -> None:

@@ -76,6 +76,7 @@ class SqliteEventStore:
     """One space's log; see ``LogStore``."""
 
     is_shared = False
+    drops = True
 
     def __init__(self, path: Path | str, receipts: Receipts, *, index_run: int = item_index.RUN) -> None:
         """``index_run``: the index by item is extended by at least so many entries at a time."""

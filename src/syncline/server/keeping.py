@@ -1,0 +1,131 @@
+"""Keeping the history of one space within bounds: its snapshot fresh, and no more of its past than it is to keep.
+
+The work is done in a thread that all spaces share, in short steps with as much rest between them, so that pushes go on.
+Of several servers that share a log one at a time does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from threading import Event as Flag
+from typing import NamedTuple
+
+from syncline.core.retention import KEEP_ALL
+from syncline.errors import SynclineError
+from syncline.server.archives import Archives
+from syncline.server.retaining import retain
+from syncline.server.taking import Steps, Taking
+from syncline.stores import LogStore
+from syncline.stores.bases import Point, Points
+
+log = logging.getLogger("syncline.keeping")
+
+WORTH = 10_000
+"""Entries since the last snapshot, at least, after which there is another one; and a tenth of the log."""
+
+
+class Means(NamedTuple):
+    """What a space needs for this of its server."""
+
+    folder: Path | None = None
+    """Where its archives are; None: its history stays whole."""
+    holding: Callable[[str], AbstractContextManager[bool]] = lambda name: nullcontext(True)
+    """Whether nobody else holds a name; if so, nobody else does for as long as the block lasts."""
+
+
+KEPT_WHOLE = Means()
+
+
+class Keeping:
+    """Belongs to the event loop, but for what is done in the thread."""
+
+    def __init__(self, name: str, store: LogStore, thread: Executor, means: Means, now_ms: Callable[[], int]) -> None:
+        self.retention = KEEP_ALL
+        """How much of its history the space keeps."""
+        self.failure: str | None = None
+        """Why the last piece of work was not finished; None: it was."""
+        self.taken = 0
+        """How many snapshots were made here."""
+        self._name, self._store, self._thread, self._means, self._now_ms = name, store, thread, means, now_ms
+        self._archives = Archives(means.folder, name) if means.folder else None
+        self._work: asyncio.Task[None] | None = None
+        self._is_asked = False
+        self._seen = 0
+        self._closing = Flag()
+
+    def points(self) -> Points:
+        """Where snapshot and floor stand. May ask the database: call it in a thread."""
+        return self._store.points()
+
+    def note(self, head: int) -> None:
+        """The log has grown: perhaps there is to be another snapshot."""
+        if head - self._seen >= max(WORTH, head // 10):
+            self._seen = head  # if it is not worth it yet, a few entries make no difference
+            self.look()
+
+    def look(self) -> None:
+        """Does soon what there is to do."""
+        if self._work is None and not self._closing.is_set():
+            self._work = asyncio.create_task(self._do())
+
+    async def keep_up(self) -> Points:
+        """Makes a snapshot of now, and lets go of what is not to be kept. Raises what keeps it from that."""
+        while self._work is not None:
+            await asyncio.shield(self._work)
+        self._is_asked = True
+        self.look()
+        if self._work is not None:
+            await asyncio.shield(self._work)
+        return await asyncio.get_running_loop().run_in_executor(None, self.points)
+
+    async def _do(self) -> None:
+        is_asked, self._is_asked = self._is_asked, False
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._run, is_asked)
+            self.failure = None
+        except SynclineError as error:
+            self.failure = error.message
+            log.warning("the history of the space %s is not kept up: %s", self._name, error.message)
+        except Exception:
+            self.failure = "it failed; the server's log says why"
+            log.exception("the history of the space %s is not kept up", self._name)
+        finally:
+            self._work = None
+
+    # In the thread
+
+    def _run(self, is_asked: bool) -> None:  # noqa: FBT001
+        with self._means.holding(f"history of {self._name}") as is_alone:
+            for _ in self._rested(self._steps(is_asked=is_asked)) if is_alone else ():
+                if self._closing.is_set():
+                    return
+
+    def _rested(self, steps: Steps) -> Iterator[None]:
+        """The steps, each with as long a rest after it."""
+        began = time.monotonic()
+        for _ in steps:
+            self._closing.wait(time.monotonic() - began)
+            yield
+            began = time.monotonic()
+
+    def _steps(self, *, is_asked: bool) -> Steps:
+        store, head = self._store, self._store.refresh()
+        newest = store.points().newest
+        since = head.seq - (newest.seq if newest else 0)
+        if since >= (1 if is_asked else max(WORTH, head.seq // 10)):
+            yield from Taking(store, Point(head.seq, head.at), is_floor=False).steps()
+            self.taken += 1
+        if self._archives is not None:
+            yield from retain(store, self._archives, self.retention, self._now_ms(), is_asked=is_asked)
+
+    async def close(self) -> None:
+        """Breaks off what is being done, and begins nothing more."""
+        self._closing.set()
+        if self._work is not None:
+            await asyncio.gather(self._work, return_exceptions=True)
