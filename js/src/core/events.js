@@ -1,6 +1,7 @@
 // Events and entries: what is written, and what a log keeps of it. What strangers write is looked at by batch.js.
 
 import { fail } from '../errors.js'
+import { fromBase64 } from './base64.js'
 import { digest, encode, sizeOf } from './canonical.js'
 import { MAX_DEPTH, MAX_EVENT_BYTES } from './limits.js'
 
@@ -47,6 +48,8 @@ export class Event {
     this.changes = undefined
     /** @type {string | undefined} */
     this._body = undefined
+    /** @type {string | undefined} */
+    this._digest = undefined
   }
 
   /**
@@ -64,9 +67,19 @@ export class Event {
     return (this._body ??= encode(this.value))
   }
 
-  /** SHA-256 of the canonical form, in hexadecimal digits. */
+  /** SHA-256 of the canonical form, in hexadecimal digits; of an erased event what it was before. */
   get digest() {
-    return digest(this.body)
+    return this._digest ?? digest(this.body)
+  }
+
+  /** This is an erased form, whose digest was another. @param {string} text base64url */
+  keepDigest(text) {
+    const bytes = fromBase64(text) ?? refuse('digest')
+    this._digest = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  }
+
+  get isErased() {
+    return this.action === ERASED
   }
 
   /** The transaction this event belongs to, if any. @returns {string | undefined} */
@@ -79,19 +92,27 @@ export class Event {
   }
 }
 
-/** An event in a log: `seq`, the server's time `at` in milliseconds, and its `receipt`. */
+/** The action of an event of which only the erased form is left. */
+export const ERASED = '.erased'
+
+/**
+ * An event in a log: `seq`, the server's time `at` in milliseconds, and its `receipt`. That of an erased event carries
+ * its `digest` (base64url), which the erased form does not have.
+ */
 export class Entry {
-  /** @param {number} seq @param {number} at @param {string} receipt @param {Event} event */
-  constructor(seq, at, receipt, event) {
+  /** @param {number} seq @param {number} at @param {string} receipt @param {Event} event @param {string} [digest] */
+  constructor(seq, at, receipt, event, digest) {
     this.seq = seq
     this.at = at
     this.receipt = receipt
+    this.digest = digest
     this.event = event
+    if (digest !== undefined) event.keepDigest(digest)
   }
 
-  /** @param {{seq: number, at: number, receipt: string, event: EventValue}} value */
-  static read(value) {
-    return new Entry(value.seq, value.at, value.receipt, new Event(value.event))
+  /** @param {{seq: number, at: number, receipt: string, event: EventValue, digest?: string}} value */
+  static read({ seq, at, receipt, event, digest }) {
+    return new Entry(seq, at, receipt, new Event(event), digest)
   }
 }
 

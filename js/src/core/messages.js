@@ -53,6 +53,9 @@ import { NIL_ID } from './stamps.js'
 
 export const PROTOCOL = 1
 
+/** What answers each inquiry. @type {{ [Type in Inquiry['type']]: Reply['type'] }} */
+export const REPLIES = { merkle: 'tree', fetch: 'found', give: 'ack', snapshot: 'snapshot' }
+
 /**
  * How a member is read, and what it is when it is left out (undefined: it may not be).
  * @typedef {[read: (value: any) => any, otherwise?: any]} Member

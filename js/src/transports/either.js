@@ -58,6 +58,11 @@ class EitherTransport {
     return this._used.pull(pull)
   }
 
+  /** @param {import('../core/messages.js').Inquiry} inquiry */
+  ask(inquiry) {
+    return this._used.ask(inquiry)
+  }
+
   /** @param {import('../core/messages.js').Live} live */
   subscribe(live) {
     const isFirst = this._used === this._first

@@ -1,7 +1,7 @@
 // Over HTTP: one request for each message, and requests that wait for live pages. See memory.js for what a transport is.
 
 import { fail } from '../errors.js'
-import { decodeAnswer, encode, expect } from '../core/messages.js'
+import { REPLIES, decodeAnswer, encode, expect } from '../core/messages.js'
 import { Requests, SILENCE_SECONDS } from './requests.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
@@ -64,6 +64,11 @@ export class HttpTransport {
   /** @param {import('../core/messages.js').Pull} pull */
   pull({ cursor, limit, items }) {
     return this._page(cursor, limit, items, 0)
+  }
+
+  /** @param {import('../core/messages.js').Inquiry} inquiry @returns {Promise<import('../core/messages.js').Reply>} */
+  async ask(inquiry) {
+    return expect(decodeAnswer(await this._requests.ask(inquiry.type, encode(inquiry))), REPLIES[inquiry.type])
   }
 
   /** @param {string | null} cursor @param {number} limit @param {readonly string[]} items @param {number} wait seconds */

@@ -4,18 +4,20 @@
 // with connection_lost where nobody answers. `hello` comes first; after an error of the connection it may be said again.
 
 import { fail } from '../errors.js'
-import { decodeAnswer, encode, expect } from '../core/messages.js'
+import { REPLIES, decodeAnswer, encode, expect } from '../core/messages.js'
 
 /** @typedef {import('../core/messages.js').Ack} Ack */
 /** @typedef {import('../core/messages.js').Auth} Auth */
 /** @typedef {import('../core/messages.js').Authenticated} Authenticated */
 /** @typedef {import('../core/messages.js').Hello} Hello */
+/** @typedef {import('../core/messages.js').Inquiry} Inquiry */
 /** @typedef {import('../core/messages.js').Live} Live */
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../core/messages.js').Peer} PresentPeer */
 /** @typedef {import('../core/messages.js').Presence} Presence */
 /** @typedef {import('../core/messages.js').Pull} Pull */
 /** @typedef {import('../core/messages.js').Push} Push */
+/** @typedef {import('../core/messages.js').Reply} Reply */
 /** @typedef {import('../core/messages.js').Welcome} Welcome */
 
 /**
@@ -25,6 +27,7 @@ import { decodeAnswer, encode, expect } from '../core/messages.js'
  *   before if they are not good; what is subscribed may end with the old ones
  * @property {(push: Push) => Promise<Ack>} push when this resolves, what the answer calls stored is durable
  * @property {(pull: Pull) => Promise<Page>} pull one page of the log
+ * @property {(inquiry: Inquiry) => Promise<Reply>} ask what heals, answered by what `REPLIES` says
  * @property {(live: Live) => AsyncGenerator<Page>} subscribe pages from a cursor on, as they come
  * @property {(presence: Presence) => void} announce shows a presence, where the transport can
  * @property {(peers: PresentPeer[]) => void} [onPeers] is called with the presences of others
@@ -69,6 +72,11 @@ export class MemoryTransport {
     return this._ask(pull, 'page')
   }
 
+  /** @param {Inquiry} inquiry @returns {Promise<Reply>} */
+  ask(inquiry) {
+    return this._ask(inquiry, REPLIES[inquiry.type])
+  }
+
   /** @param {Live} live */
   async *subscribe(live) {
     this._checkGreeted()
@@ -83,7 +91,7 @@ export class MemoryTransport {
     this._isGreeted = false
   }
 
-  /** @template {import('../core/messages.js').Answer['type']} T @param {Auth | Push | Pull} request @param {T} type */
+  /** @template {import('../core/messages.js').Answer['type']} T @param {Auth | Push | Pull | Inquiry} request @param {T} type */
   async _ask(request, type) {
     this._checkGreeted()
     return this._answer(request, type)

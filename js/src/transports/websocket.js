@@ -3,7 +3,7 @@
 
 import { SynclineError, fail } from '../errors.js'
 import { PING_SECONDS, PONG_SECONDS } from '../core/limits.js'
-import { decodeAnswer, encode, errorOf, expect } from '../core/messages.js'
+import { REPLIES, decodeAnswer, encode, errorOf, expect } from '../core/messages.js'
 import { baseOf } from './requests.js'
 
 /** @typedef {import('../core/messages.js').Answer} Answer */
@@ -43,6 +43,11 @@ export class WebSocketTransport {
   /** @param {import('../core/messages.js').Pull} pull */
   async pull(pull) {
     return this._open().ask(pull, 'page')
+  }
+
+  /** @param {import('../core/messages.js').Inquiry} inquiry @returns {Promise<import('../core/messages.js').Reply>} */
+  async ask(inquiry) {
+    return this._open().ask(inquiry, REPLIES[inquiry.type])
   }
 
   /** @param {import('../core/messages.js').Live} live @returns {AsyncGenerator<Page, never>} */

@@ -75,6 +75,20 @@ for (const [name, open] of Object.entries(TRANSPORTS)) {
     await transport.close()
   })
 
+  test(`${name}: what heals is asked and answered`, async () => {
+    const transport = open()
+    const [space, node] = [token(), token()]
+    await greet(transport, space, node)
+    const [one, other] = eventsOf(2, node)
+    await transport.push(pushOf([one, other]))
+    const found = await transport.ask({ type: 'fetch', ref: 0, ids: [other.id, node, one.id] })
+    assert.equal(found.type, 'found')
+    assert.deepEqual('entries' in found && found.entries.map(({ event }) => event.id), [other.id, one.id])
+    const ids = Array.from({ length: 1_001 }, () => one.id)
+    await assert.rejects(transport.ask({ type: 'fetch', ref: 0, ids }), { code: 'bad_request' })
+    await transport.close()
+  })
+
   test(`${name}: each event has its own answer`, async () => {
     const transport = open()
     const [space, node] = [token(), token()]
