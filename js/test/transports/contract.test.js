@@ -81,7 +81,7 @@ for (const [name, open] of Object.entries(TRANSPORTS)) {
     await greet(transport, space, node)
     const [one, other] = eventsOf(2, node)
     await transport.push(pushOf([one, other]))
-    const found = await transport.ask({ type: 'fetch', ref: 0, ids: [other.id, node, one.id] })
+    const found = await transport.ask({ type: 'fetch', ref: 0, ids: [other.id, eventsOf(1, 'x')[0].id, one.id] })
     assert.equal(found.type, 'found')
     assert.deepEqual('entries' in found && found.entries.map(({ event }) => event.id), [other.id, one.id])
     const ids = Array.from({ length: 1_001 }, () => one.id)
