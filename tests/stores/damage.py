@@ -115,6 +115,17 @@ def content(path):
     return b"".join(each.read_bytes() for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
 
 
+def committed(path):
+    """The bytes of a replica's own files, without what stands in the WAL after the last commit."""
+    wal = path.with_name(f"{path.name}-wal")
+    found = wal.read_bytes() if wal.exists() else b""
+    salts, end = found[16:24], 0
+    for start in range(32, len(found) - 24 - PAGE + 1, 24 + PAGE):
+        if found[start + 4 : start + 8] != bytes(4) and found[start + 8 : start + 16] == salts:
+            end = start + 24 + PAGE
+    return path.read_bytes() + found[:end]
+
+
 def _pieces(sealed, content):
     """A sealed event in pieces that stand in the file, large ones on several pages."""
     if sealed in content:

@@ -61,8 +61,8 @@ def check_before_sync(world, ann, seen, whole, came_of_it, what):
 
 
 def whole_events(world, path):
-    """The events not shared yet that stand in the files as they did, as do those which they name."""
-    content = damage.content(path)
+    """The events not shared yet that stand in the files as they did, committed, as do those which they name."""
+    content = damage.committed(path)
     whole = {id for id, pieces in world.pieces.items() if all(piece in content for piece in pieces)}
     lost = world.unsent.keys() - whole
     while more := {id for id in whole - lost if any(each.encode() in world.unsent[id].body for each in lost)}:

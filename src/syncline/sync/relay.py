@@ -24,7 +24,7 @@ from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.log import Head
 from syncline.core.stamps import NIL_ID
-from syncline.errors import EpochChanged, NodeConflict, SynclineError
+from syncline.errors import EpochChanged, NodeConflict, StoreDamaged, SynclineError
 from syncline.replica import Replica, new_node, wall_clock_ms
 from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore, load
 from syncline.stores.digests import Digested, DigestStore
@@ -37,7 +37,7 @@ USER = ".upstream"
 """Who puts the centre's events into a log here."""
 OFFERED_ENTRIES = 2_000
 """Entries of the log that are looked at for one commit."""
-SUFFIXES = ("", "-wal", "-shm", ".lock", ".mark")
+SUFFIXES = ("", "-wal", "-shm", ".sums", ".lock", ".mark")
 
 NOTHING = Change()
 
@@ -108,10 +108,15 @@ class EdgeStore:
         mark = None if self._mark_path is None else Mark.read(self._mark_path, store)
         if path is not None and mark is None:
             forget(path)
+        self._inner: ReplicaStore
+        try:
+            self._inner = MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
+        except StoreDamaged:  # what was there follows from both logs
+            assert path is not None
+            mark = None
+            forget(path)
+            self._inner = SqliteReplicaStore(path, new_node())
         self._mark = mark or Mark.of(store.head(), 0)
-        self._inner: ReplicaStore = (
-            MemoryReplicaStore(new_node()) if path is None else SqliteReplicaStore(path, new_node())
-        )
 
     def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``: entries are in the log before, and what is new there is offered with it."""

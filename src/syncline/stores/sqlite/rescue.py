@@ -61,12 +61,10 @@ def rescue(path: Path) -> Rescued:
 def cut_off(path: Path, valid_frames: int) -> list[Outboxed]:
     """The local events in what SQLite does not read of a WAL because a frame before it, or its header, is damaged.
 
-    What a process leaves that was killed while it wrote is not damaged: it was never committed.
+    What a process leaves that was killed while it wrote is not damaged: no commit follows it.
     """
     file = _File(path, _sums(path))
     rest = file.frames[valid_frames:]
-    while rest and file.is_whole(len(file.frames) - len(rest)):
-        rest = rest[1:]
     return [outboxed for frame in rest for outboxed in file.seals(Version(frame.page, is_sure=False))]
 
 
@@ -92,11 +90,17 @@ class _File:
         return {frame.number: index for index, frame in enumerate(self.frames)}
 
     def _current(self, frames: list[Frame]) -> list[Frame]:
-        """The frames since the WAL began anew. One of both salts may be damaged, in the header or in a frame."""
+        """The frames since the WAL began anew, up to the last commit, be it whole or not: what follows never counted.
+
+        One of both salts may be damaged, in the header or in a frame.
+        """
         salts = self._wal.salts
         if not any(frame.salts == salts for frame in frames) and frames:
             salts = frames[0].salts
-        return [frame for frame in frames if frame.salts[:4] == salts[:4] or frame.salts[4:] == salts[4:]]
+        current = [frame for frame in frames if frame.salts[:4] == salts[:4] or frame.salts[4:] == salts[4:]]
+        while current and not current[-1].pages:
+            current.pop()
+        return current
 
     def is_whole(self, index: int) -> bool:
         """Whether a frame of the WAL is as it was written."""
