@@ -3,10 +3,14 @@
 from hashlib import sha256
 from itertools import groupby
 
+import pytest
 from hypothesis import given
 
-from syncline.core.merkle import Leaf, Read, Tree, held_in
-from tests.core.merkle.sets import Entries, cluster, entries, ordered, pairs
+from syncline.core import stamps
+from syncline.core.merkle import Leaf, Node, Read, Tree, held_in
+from syncline.core.merkle.nodes import build
+from syncline.core.merkle.tree import PIECE
+from tests.core.merkle.sets import Entries, a_digest, a_key, cluster, entries, ordered, pairs
 
 
 def naive(leaves: list[Leaf], place: int = 0) -> bytes:
@@ -43,6 +47,37 @@ def test_an_update_leads_to_the_tree_of_what_is_there_then(both: tuple[Entries, 
     touched = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
     updated = Tree.of(ordered(before)).update(touched, held_in(ordered(after)))
     assert updated == Tree.of(ordered(after))
+
+
+@pytest.mark.parametrize("bits", [128, 96, 64, 14])
+def test_many_entries_are_built_in_pieces(bits: int) -> None:
+    leaves = ordered(cluster(0x0192 << 112, bits, 10_000, 1))
+    assert len(leaves) > 2 * PIECE or bits == 14
+    assert Tree.of(iter(leaves)) == Tree(build(leaves))
+    assert Tree.of(iter(leaves)).root == naive(leaves)
+
+
+@pytest.mark.parametrize("before", [700, 257, 256, 17, 1])
+@pytest.mark.parametrize("after", [700, 257, 256, 100, 17, 16, 1, 0])
+def test_a_tree_grows_and_shrinks_over_every_bound(before: int, after: int) -> None:
+    leaves = ordered(cluster(0, 128, max(before, after), 1))
+    tree = Tree.of(leaves[:before]).update([each.key for each in leaves[after:]], held_in(leaves[:after]))
+    assert tree == Tree.of(leaves[: min(before, after)])
+
+
+def test_what_is_told_of_a_prefix() -> None:
+    held = {a_key(number << 100 | 5): a_digest(a_key(number << 100 | 5)) for number in range(17)}
+    leaves = ordered(held)
+    tree, read = Tree.of(leaves), held_in(leaves)
+    ids = tuple(stamps.from_key(leaf.key) for leaf in leaves)
+    cut = [leaf.digest[:12] for leaf in leaves]
+    hashes = (tree.hash_at("000000", read)[:12], tree.hash_at("000001", read)[:12])
+    assert tree.at("", read) == Node("", "00000", 0b11, hashes)
+    assert tree.at("000", read) == Node("000", "00000", 0b11, hashes)
+    assert tree.at("000000", read) == Node("000000", "000000", 0, tuple(cut[:16]), ids[:16])
+    assert tree.at("000001", read) == Node("000001", leaves[16].key.hex(), 0, (cut[16],), ids[16:])
+    assert tree.at("00001", read) == Node("00001", "00001", 0, ())
+    assert tree.at("1", read) == Node("1", "1", 0, ())
 
 
 def test_an_update_without_keys_reads_nothing() -> None:

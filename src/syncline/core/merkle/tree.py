@@ -88,9 +88,9 @@ class Tree(msgspec.Struct, frozen=True):
 
     def at(self, prefix: str, read: Read) -> Node:
         """What is below a prefix, to be told to others."""
-        tree, read = self.below(prefix, read)
+        tree, reads = self.below(prefix, read)
         subtree, _ = tree._find(prefix)
-        return node(prefix, subtree, () if subtree.branch else read(*span(prefix)))
+        return node(prefix, subtree, () if subtree.branch else reads(*span(prefix)))
 
     def hash_at(self, prefix: str, read: Read) -> bytes:
         """The hash of what is below a prefix."""
@@ -100,9 +100,9 @@ class Tree(msgspec.Struct, frozen=True):
     def below(self, prefix: str, read: Read) -> tuple[Tree, Read]:
         """A tree, and what reads its entries, for whoever looks around below a prefix: few entries are read once."""
         subtree, _ = self._find(prefix)
-        if subtree.branch or not subtree.entries:
+        if subtree.branch:
             return self, read
-        leaves = read(*span(prefix))
+        leaves = read(*span(prefix)) if subtree.entries else ()
         return Tree(build(leaves, kept=LEAF_ENTRIES)), held_in(leaves)
 
     def proof(self, key: bytes, read: Read) -> Proof:

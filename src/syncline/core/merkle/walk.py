@@ -62,9 +62,9 @@ class Walk:
             self._compare_entries(theirs)
             return
         slots = dict(theirs.slots)
-        for low, high in _between(theirs.at, list(slots)):
-            self.mine_only.update(stamps.from_key(each.key) for each in self._read(low, high))
         tree, read = self._tree.below(theirs.at, self._read)
+        for low, high in _between(theirs.at, list(slots)):
+            self.mine_only.update(stamps.from_key(each.key) for each in read(low, high))
         for prefix, hashed in slots.items():
             if tree.hash_at(prefix, read)[:HASH_BYTES] != hashed:
                 self._waiting.append(tree.at(prefix, read))
