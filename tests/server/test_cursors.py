@@ -169,12 +169,18 @@ def test_a_log_put_back_to_an_older_copy(serve, tmp_path):
             entries = server.pull("s", since=cursor, limit=10_000).json["entries"]
             assert [entry["seq"] for entry in entries] == list(range(seq + 1, server.head("s") + 1))
 
+    def push(events):
+        """In a server that has not been shown such a cursor since it started: nothing is put off there."""
+        server.stop()
+        server.start()
+        return server.push("s", events).json
+
     check()  # all of them are beyond the head
-    server.push("s", second.events(200))
+    push(second.events(200))
     check()  # one is exactly at the head, with another history
-    server.push("s", second.events(700))
+    push(second.events(700))
     check()  # and the log has grown past them all
-    answer = server.push("s", lost).json
+    answer = push(lost)
     assert [result["seq"] for result in answer["results"]] == list(range(1_501, 1_901))
     assert len({entry["event"]["id"] for entry in server.entries("s")}) == 1_900
 
