@@ -26,9 +26,9 @@ def greeted(**options) -> ClientSession:
     return client
 
 
-def a_part(*items, seq=9, after=None, entries=()):
+def a_part(*items, seq=9, after=None, entries=(), cursor=None):
     bases = [Base(item=item, seq=seq, at=NOW, count=1, clock={"n2": 1}) for item in items]
-    return Snapshot(seq=seq, at=NOW, cursor=f"at {seq}", bases=bases, entries=list(entries), after=after)
+    return Snapshot(seq=seq, at=NOW, cursor=cursor or f"at {seq}", bases=bases, entries=list(entries), after=after)
 
 
 def test_a_base_covers_what_its_nodes_had_written():
@@ -42,11 +42,11 @@ def test_who_wants_no_history_takes_a_snapshot_part_by_part_and_goes_on_from_it(
     assert client.next(a_local()) == AskSnapshot(items=("task.*",))
     assert client.next(a_local()) is None  # one request at a time
     system = [Entry.of(2, NOW, "r", an_event(item=".policies"))]
-    first, last = a_part("a", "b", after="b", entries=system), a_part("c", entries=system)
-    assert client.receive(first) == [Take(first, True, tuple(system))]
+    first, last = a_part("a", "b", after="b", entries=system), a_part("c", entries=system, cursor="later")
+    assert client.receive(first) == [Take(first, True, tuple(system), "at 9")]
     assert client.next(a_local()) == AskSnapshot(items=("task.*",), seq=9, after="b")
     (take,) = client.receive(last)
-    assert take == Take(last, False, (*system, *system))
+    assert take == Take(last, False, (*system, *system), "at 9")
     assert take.is_last
     assert client.next(a_local(cursor="at 9")) == Pull(cursor="at 9", limit=10_000, items=("task.*",))
     assert not client.caught_up

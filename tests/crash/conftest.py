@@ -17,9 +17,14 @@ import json, os, sys
 from syncline.server.run import run
 from syncline.server.settings import Settings
 import syncline
-from syncline.core.events import Entry
-from syncline.core.messages import Page
+from msgspec.structs import replace
+from syncline.core.beginning import Take
+from syncline.core.documents.folded import Folded
+from syncline.core.documents.revisions import Placed
+from syncline.core.events import Entry, Event
+from syncline.core.messages import Page, Snapshot
 from syncline.core.session import Apply
+from syncline.core.stamps import Stamp
 
 def say(text):
     os.write(1, text.encode() + b"\\n")
@@ -57,6 +62,27 @@ def documents(names):
             other.create(name, {"title": name, "text": name * 20})
         return other.pending()
 
+def take(path):
+    replica = syncline.open(path)
+    say("open")
+    n = replica.horizon // 10
+    while True:
+        n += 1
+        bases = [base_of(f"doc.{k}", n) for k in range(60)]
+        for start in (0, 20, 40):
+            part = Snapshot(seq=n * 10, at=n, cursor=f"at {n}", bases=bases[start : start + 20])
+            part = part if start == 40 else replace(part, after=part.bases[-1].item)
+            replica.perform(Take(part, start == 0, (), part.cursor))
+        say(f"{n} {replica.record('doc.7', 'say', n).id}")
+
+def base_of(item, n):
+    folded = Folded(item)
+    ops = [{"op": "put", "key": "n", "value": n}, {"op": "put", "key": "text", "value": item * 50}]
+    value = {"id": str(Stamp(n, 0, 1, 1)), "item": item, "action": "edit", "node": "far", "clock": {"far": n}}
+    value["ops"] = ops
+    folded.fold(Placed(Event.of(value), n * 10, n), "merge")
+    return folded.base()
+
 def arrive(replica, events, **more):
     since = replica.local(0).cursor or "0"
     seqs = range(int(since) + 1, int(since) + 1 + len(events))
@@ -68,7 +94,7 @@ for line in sys.stdin:
     pid = os.fork()
     if not pid:
         os.close(0)
-        {"serve": serve, "record": record, "forget": forget}[what](argument)
+        {"serve": serve, "record": record, "forget": forget, "take": take}[what](argument)
         os._exit(0)
     say(f"pid {pid}")
     os.waitpid(pid, 0)

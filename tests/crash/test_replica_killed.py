@@ -50,6 +50,24 @@ def test_what_was_forgotten_is_nowhere(nursery, chance, tmp_path):
             assert named_in(tmp_path) == held
 
 
+def test_a_snapshot_is_taken_as_a_whole_or_not_at_all(nursery, chance, tmp_path):
+    path, said, recorded, last = tmp_path / "replica.db", 0, [], 0
+    for _ in range(ROUNDS):
+        assert nursery.start("take", str(path)) == "open"
+        time.sleep(chance.uniform(0.0, 0.15))  # the random moment
+        for line in nursery.kill():
+            number, id = line.split()
+            said, recorded = int(number), [*recorded, id]
+        with syncline.open(path) as replica:
+            number = replica.horizon // 10
+            assert said <= number <= max(said, last) + 1
+            last = number
+            assert {document["n"] for document in replica.documents("doc.*")} == ({number} if number else set())
+            assert len(replica.items("doc.*")) == (60 if number else 0)
+            assert set(recorded) <= {event.id for event in replica.pending()}
+    assert said > 5
+
+
 def named_in(directory):
     content = b"".join(file.read_bytes() for file in directory.iterdir())
     return {f"doc.{name.decode()}" for name in re.findall(rb"zsecret\d+q\d+x\d+z", content)}

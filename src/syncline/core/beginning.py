@@ -24,6 +24,8 @@ class Take(NamedTuple):
     is_first: bool
     entries: Sequence[Entry]
     """Those of the system's items in this part and all before it."""
+    cursor: str
+    """Where to go on: that of the first part, so that what has changed for this reader since then is told."""
 
     @property
     def is_last(self) -> bool:
@@ -41,7 +43,7 @@ class Beginning:
 
     def _begin(self) -> None:
         self._seq: int | None = None
-        self._after = ""
+        self._after = self._cursor = ""
         self._entries: list[Entry] = []
 
     def question(self) -> AskSnapshot:
@@ -53,9 +55,10 @@ class Beginning:
         if self._seq not in (None, part.seq) or (part.after is not None and part.after <= self._after):
             raise BadRequest("The server answered another part of a snapshot than was asked for.")
         is_first, self._seq = self._seq is None, part.seq
+        self._cursor = self._cursor or part.cursor
         self._entries += part.entries
         self._after = part.after or self._after
-        return Take(part, is_first, tuple(self._entries))
+        return Take(part, is_first, tuple(self._entries), self._cursor)
 
     def begin_again(self, error: SnapshotGone) -> None:
         """The snapshot is gone. Raises the error if that has happened too often."""

@@ -26,7 +26,7 @@ def taken(store: ReplicaStore, take: Take) -> Change:
     state = replace(state, stamp=max([state.stamp, *(base.last for base in part.bases)]))
     if not take.is_last:
         return Change(part=part, state=state)
-    seq, cursor = take.part.seq, take.part.cursor
+    seq, cursor = take.part.seq, take.cursor
     acked = [each.event for each in store.outbox("acked") if (each.seq or 0) <= seq]
     held = (entry.event for entry in store.load())
     mine = [max((event.id for event in events if event.node == state.node), default=NIL_ID) for events in (held, acked)]
