@@ -263,14 +263,6 @@ class Request:
 
     async def refuse(self, error: SynclineError) -> None:
         """Answers with a problem document (RFC 9457)."""
-        title = type(error).__doc__ or ""
-        problem = {
-            "type": f"urn:syncline:error:{error.code}",
-            "title": title.partition("\n")[0],
-            "status": error.status,
-            "detail": error.message,
-            **error.to_wire(),
-        }
         headers = {401: {"www_authenticate": "Bearer"}, 503: {"retry_after": "1"}}.get(error.status, {})
         if "retry_after" in error.details:
             headers = {"retry_after": str(ceil(error.details["retry_after"]))}
@@ -280,7 +272,20 @@ class Request:
             headers = {"allow": error.details["allow"]}
         if error.status in (408, 413):
             headers = {"connection": "close"}  # what is left of the body is not worth reading
-        await self.answer(msgspec.json.encode(problem), status=error.status, kind=PROBLEM, **headers)
+        await self.answer(problem_of(error), status=error.status, kind=PROBLEM, **headers)
+
+
+def problem_of(error: SynclineError) -> bytes:
+    """An error as a problem document (RFC 9457)."""
+    title = type(error).__doc__ or ""
+    problem = {
+        "type": f"urn:syncline:error:{error.code}",
+        "title": title.partition("\n")[0],
+        "status": error.status,
+        "detail": error.message,
+        **error.to_wire(),
+    }
+    return msgspec.json.encode(problem)
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

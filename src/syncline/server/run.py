@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from syncline.core.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from syncline.core.limits import HEAD_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, MAX_HEAD_BYTES
 from syncline.server import frames, packing
 from syncline.server.app import App
 from syncline.server.service import Authenticate, Service
@@ -114,12 +114,14 @@ class SharingProtocol(WebSocketsSansIOProtocol):
         self.transport.write(wire)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, with a sweep over slow connections and an end to live sessions before it waits for the rest."""
+class PlainServer(uvicorn.Server):
+    """uvicorn's server for any app, with a sweep over slow connections; it says on which port it listens."""
 
-    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
+    head_seconds: float = HEAD_SECONDS
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
-        self._app, self._on_ready = app, on_ready
+        self._on_ready = on_ready
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,14 +132,47 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         """Listens, and says where."""
-        self._calls = _bound(self._app.service)
         await super().startup(sockets)
         if self.started:
-            if self._calls is not None:
-                await self._calls.start()
-                self._app.grpc_port = self._calls.port
+            await self.begin()
             self._sweeper = asyncio.create_task(self._sweep())
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
+
+    async def begin(self) -> None:
+        """What else begins with it, before it says that it is ready."""
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Waits for requests under way."""
+        await super().shutdown(sockets)
+        self._sweeper.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(SWEEP_SECONDS, self.head_seconds))
+            limit = asyncio.get_running_loop().time() - self.head_seconds
+            for protocol in list(self.server_state.connections):
+                since = getattr(protocol, "waiting_since", None)
+                if since is not None and since < limit:
+                    protocol.transport.close()
+
+
+class Server(PlainServer):
+    """The same for a whole server: with gRPC beside it, and an end to live sessions before it waits for the rest."""
+
+    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
+        super().__init__(config, on_ready)
+        self._app, self.head_seconds = app, app.service.settings.head_seconds
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Listens, and says where."""
+        self._calls = _bound(self._app.service)
+        await super().startup(sockets)
+
+    async def begin(self) -> None:
+        """Takes calls over gRPC, if that is set."""
+        if self._calls is not None:
+            await self._calls.start()
+            self._app.grpc_port = self._calls.port
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Serves until a balancer has noticed, ends live sessions, then waits for requests under way."""
@@ -146,7 +181,6 @@ class Server(uvicorn.Server):
         if self._calls is not None:
             await self._calls.stop(self._app.service.settings.shutdown_seconds)
         await super().shutdown(sockets)
-        self._sweeper.cancel()
 
     async def _drain(self) -> None:
         """Returns when no more should come, or whoever stops the server is impatient."""
@@ -156,16 +190,6 @@ class Server(uvicorn.Server):
             if self.force_exit:
                 return
             await asyncio.sleep(DRAIN_STEP_SECONDS)
-
-    async def _sweep(self) -> None:
-        patience = self._app.service.settings.head_seconds
-        while True:
-            await asyncio.sleep(min(SWEEP_SECONDS, patience))
-            limit = asyncio.get_running_loop().time() - patience
-            for protocol in list(self.server_state.connections):
-                since = getattr(protocol, "waiting_since", None)
-                if since is not None and since < limit:
-                    protocol.transport.close()
 
 
 def tune() -> None:
@@ -178,22 +202,10 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
     """Serves until SIGINT or SIGTERM; raises if it cannot. ``on_ready`` gets the app and the port it listens on."""
     tune()
     app = App(Service(settings, makes_key=not settings.demo, authenticate=authenticate))
-    config = uvicorn.Config(
+    config = _config(
         app,
-        host=settings.host,
-        port=settings.port,
-        http=GuardedProtocol,
-        ws=SharingProtocol,
-        ws_max_size=MAX_BODY_BYTES,
-        ws_per_message_deflate=True,
-        ws_ping_interval=None,
         lifespan="on",
-        log_config=None,
         log_level=settings.log_level if settings.log_level != "info" else "warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
         timeout_keep_alive=int(settings.idle_seconds),
         timeout_graceful_shutdown=int(settings.shutdown_seconds) or None,
     )
@@ -203,6 +215,31 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
         if app.failure is not None:
             raise app.failure from None
         raise
+
+
+def run_peer(app: Any, host: str, port: int, on_ready: Callable[[int], None]) -> None:
+    """Serves an ASGI app without a lifespan until SIGINT or SIGTERM. Raises OSError if it cannot."""
+    config = _config(
+        app, lifespan="off", log_level="warning", timeout_keep_alive=int(IDLE_SECONDS), timeout_graceful_shutdown=1
+    )
+    PlainServer(config, on_ready).run(sockets=[_listen(host, port)])
+
+
+def _config(app: Any, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws=SharingProtocol,
+        ws_max_size=MAX_BODY_BYTES,
+        ws_per_message_deflate=True,
+        ws_ping_interval=None,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        **more,
+    )
 
 
 def _bound(service: Service) -> Listener | None:

@@ -12,6 +12,8 @@ from syncline.errors import SynclineError
 from syncline.server.http import Request
 
 EVENT_STREAM = b"text/event-stream"
+STILL_HERE = b": still here\n\n"
+"""A comment, so that whoever reads knows that there is nothing."""
 BEGINNING = b": go on\n\n"
 """A comment, for a stream whose first event may be long in coming."""
 
@@ -54,7 +56,7 @@ async def _stream(request: Request, events: AsyncIterator[bytes]) -> None:
 async def _keep_alive(request: Request) -> None:
     while True:
         await asyncio.sleep(PING_SECONDS)
-        await request.stream(b": still here\n\n")
+        await request.stream(STILL_HERE)
 
 
 async def until_gone(request: Request) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from hmac import compare_digest
 
 import msgspec
@@ -60,7 +60,8 @@ class ReplicaPeer:
     ) -> None:
         """``token``: what a peer has to show; None: nothing. ``is_open``: whether it was greeted and let in before."""
         self._replica, self._token, self._now_ms = replica, token, now_ms
-        self._is_open = is_open
+        self.is_open = is_open
+        """Whether who asks has said hello, and was let in."""
 
     def admit(self, token: str | None) -> None:
         """Raises Unauthorized unless this is the token that a peer has to show."""
@@ -69,12 +70,16 @@ class ReplicaPeer:
 
     async def answer(self, request: bytes) -> bytes:
         """The encoded answer to one encoded request."""
-        try:
-            return encode(self._answer(decode_request(request)))
-        except SynclineError as error:
-            return encode(ErrorMessage.of(error, ref_of(request)))
+        return encode(self.answer_to(request))
 
-    async def follow(self, live: Live) -> AsyncIterator[bytes]:
+    def answer_to(self, request: bytes) -> Message:
+        """The same, not encoded."""
+        try:
+            return self.reply(decode_request(request))
+        except SynclineError as error:
+            return ErrorMessage.of(error, ref_of(request))
+
+    async def follow(self, live: Live) -> AsyncGenerator[bytes, None]:
         """A hint at once, and whenever the replica has something new. ``live`` may say anything: all is compared."""
         loop, news = asyncio.get_running_loop(), asyncio.Event()
         unwatch = self._replica.watch_events(lambda _: loop.call_soon_threadsafe(news.set))
@@ -86,10 +91,11 @@ class ReplicaPeer:
         finally:
             unwatch()
 
-    def _answer(self, message: Message) -> Message:
+    def reply(self, message: Message) -> Message:
+        """The answer to a request. Raises what it fails with."""
         if isinstance(message, Hello):
             return self._welcome(message)
-        if not self._is_open:
+        if not self.is_open:
             raise HelloRequired("The first message of a session is hello.")
         match message:
             case Merkle():
@@ -110,7 +116,7 @@ class ReplicaPeer:
             raise UnsupportedProtocol(f"This replica speaks protocol {PROTOCOL}, not {hello.protocol}.")
         self.admit(hello.token)
         self._tell_apart(hello.node)
-        self._is_open = True
+        self.is_open = True
         user, epoch = self._replica.user or "", self._replica.epoch or ""
         return Welcome(epoch=epoch, head=0, time=self._now_ms(), user=user, peer=True)
 

@@ -1,0 +1,60 @@
+"""``share``: a replica's file, served to other replicas, without a server."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from syncline.cli.failures import misused
+from syncline.cli.terminal import Json, emit, out, say
+
+DEFAULT_PORT = 8090
+
+File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
+Host = Annotated[str, typer.Option("--host", help="Where to listen; elsewhere than on this machine a token is needed.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any that is free.")]
+ShareToken = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="SYNCLINE_SHARE_TOKEN",
+        metavar="TOKEN",
+        show_default=False,
+        help="What others have to show; - makes one.",
+    ),
+]
+
+
+def share(
+    file: File, host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, token: ShareToken = None, json: Json = False
+) -> None:
+    """Let other replicas sync with this one: syncline sync OTHER.db http://… gives each what the other has.
+
+    Whoever shows the token may have all that is in the replica, and give it events of anybody. Ctrl-C ends it.
+    """
+    from syncline.server.peer import PeerApp  # the web server: no other command waits for it
+    from syncline.server.run import run_peer
+    from syncline.sync import open as open_replica
+    from syncline.transports.addresses import is_loopback
+
+    made = secrets.token_urlsafe(24) if token == "-" else None
+    token = made or token
+    if token is None and not is_loopback(host):
+        misused("Others reach this address: say --token, or --token - for one that is made.")
+
+    def on_ready(port: int) -> None:
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        if json:
+            emit({"url": url, "replica": str(file), "token": made})
+            return
+        say(Text.assemble(f"{file} is shared at ", (url, "bold cyan")))
+        if made is not None:
+            say(Text.assemble("with the token ", (made, "bold green")))
+        out.file.flush()
+
+    with open_replica(file) as replica:
+        run_peer(PeerApp(replica, token), host, port, on_ready)

@@ -1,0 +1,214 @@
+"""One replica, served to its peers over HTTP and WebSocket: the messages of a session, without a server behind them.
+
+The addresses are a server's: ``/v1/hello``, ``/v1/merkle``, ``/v1/fetch``, ``/v1/give``, ``/v1/live`` and ``/ws``. So
+whoever syncs with a server syncs with a replica as well. It is for programs: what a web page sends is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+
+from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, PING_SECONDS
+from syncline.core.messages import ErrorMessage, Live, Message, decode_request, encode, type_of
+from syncline.core.session import CLOSE_CODES, CLOSE_OTHERWISE
+from syncline.errors import (
+    BadRequest,
+    ForbiddenOrigin,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    RequestTimeout,
+    SynclineError,
+    TooLarge,
+)
+from syncline.replica import Replica
+from syncline.server.http import JSON, PROBLEM, Disconnected, Receive, Scope, Send, problem_of
+from syncline.server.streams import EVENT_STREAM, STILL_HERE, event
+from syncline.sync.replica_peer import ReplicaPeer
+
+log = logging.getLogger("syncline.peer")
+
+VERBS = ("hello", "merkle", "fetch", "give")
+
+
+class PeerApp:
+    """An ASGI app that answers for one replica."""
+
+    def __init__(self, replica: Replica, token: str | None = None) -> None:
+        """``token``: what peers have to show; None: nothing."""
+        self._replica, self._token = replica, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or holds one WebSocket."""
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    # HTTP
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            handler = self._handler(scope)
+            _check_origin(scope)
+            ReplicaPeer(self._replica, token=self._token).admit(_token(scope))
+            await handler(scope, receive, send)
+        except Disconnected:
+            return
+        except SynclineError as error:
+            await _respond(send, error.status, PROBLEM, problem_of(error))
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            failure = InternalError("The replica failed to answer; its log says why.")
+            await _respond(send, failure.status, PROBLEM, problem_of(failure))
+
+    def _handler(self, scope: Scope) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        verb = scope["path"].rpartition("/")[2] if scope["path"].startswith("/v1/") else ""
+        method = {"live": "GET", **dict.fromkeys(VERBS, "POST")}.get(verb)
+        if method is None:
+            raise NotFound("This is a replica; its addresses are /v1/hello, merkle, fetch, give and live, and /ws.")
+        if scope["method"] != method:
+            raise MethodNotAllowed(f"{scope['method']} is not possible here; {method} is.", allow=method)
+        return self._follow if verb == "live" else self._reply
+
+    async def _reply(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = decode_request(await _body(receive))
+        verb = scope["path"].rpartition("/")[2]
+        if type_of(message) != verb:
+            raise BadRequest(f"This address takes a {verb} message.")
+        peer = ReplicaPeer(self._replica, is_open=True)  # who asks was let in already
+        answer = await asyncio.to_thread(peer.reply, message)
+        await _respond(send, 200, JSON, encode(answer))
+
+    async def _follow(self, _: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", EVENT_STREAM)]})
+        tasks = [
+            asyncio.create_task(each)
+            for each in (_until_gone(receive), _keep_alive(send), _stream(ReplicaPeer(self._replica), send))
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancelled(tasks)
+
+    # WebSocket
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        if scope["path"].rpartition("/")[2] != "ws":
+            await send({"type": "websocket.close", "code": 4404, "reason": NotFound.code})
+            return
+        await send({"type": "websocket.accept"})
+        peer, follower = ReplicaPeer(self._replica, token=self._token), list[asyncio.Task[None]]()
+        try:
+            _check_origin(scope)
+            while (text := await _text(receive, HELLO_SECONDS if not peer.is_open else IDLE_SECONDS)) is not None:
+                if peer.is_open and not follower and _is_live(text):
+                    follower.append(asyncio.create_task(_send_hints(peer, send)))
+                    continue
+                answer = await asyncio.to_thread(peer.answer_to, text)
+                await send({"type": "websocket.send", "text": encode(answer).decode()})
+                if not peer.is_open:
+                    await send({"type": "websocket.close", **_closing(answer)})
+                    return
+        except SynclineError as error:
+            answer = ErrorMessage.of(error)
+            await send({"type": "websocket.send", "text": encode(answer).decode()})
+            await send({"type": "websocket.close", **_closing(answer)})
+        except OSError:
+            return  # the peer has gone while it was answered
+        finally:
+            await _cancelled(follower)
+
+
+def _is_live(text: bytes) -> bool:
+    with suppress(SynclineError):
+        return isinstance(decode_request(text), Live)
+    return False
+
+
+def _check_origin(scope: Scope) -> None:
+    """Raises ForbiddenOrigin for what a web page sends: it could reach what only this machine should."""
+    if any(name == b"origin" for name, _ in scope["headers"]):
+        raise ForbiddenOrigin("A replica is shared with programs, not with web pages.")
+
+
+def _token(scope: Scope) -> str | None:
+    headers = dict(scope["headers"])
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def _body(receive: Receive) -> bytes:
+    """The body of a request. Raises TooLarge, RequestTimeout or Disconnected."""
+    body, more = bytearray(), True
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise RequestTimeout("The body did not arrive in time.") from None
+    return bytes(body)
+
+
+async def _respond(send: Send, status: int, kind: bytes, body: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _keep_alive(send: Send) -> None:
+    while True:
+        await send({"type": "http.response.body", "body": STILL_HERE, "more_body": True})
+        await asyncio.sleep(PING_SECONDS)
+
+
+async def _stream(peer: ReplicaPeer, send: Send) -> None:
+    async with aclosing(peer.follow(Live())) as hints:
+        async for hint in hints:
+            await send({"type": "http.response.body", "body": event("page", hint.decode()), "more_body": True})
+
+
+async def _text(receive: Receive, seconds: float) -> bytes | None:
+    """The next message of a WebSocket; None when the peer has gone. Raises RequestTimeout."""
+    try:
+        async with asyncio.timeout(seconds):
+            message = await receive()
+    except TimeoutError:
+        raise RequestTimeout("Nothing was heard for too long.") from None
+    if message["type"] == "websocket.disconnect":
+        return None
+    text: str | None = message.get("text")
+    return bytes(message["bytes"]) if text is None else text.encode("utf-8", "surrogatepass")
+
+
+async def _send_hints(peer: ReplicaPeer, send: Send) -> None:
+    with suppress(OSError):  # the peer has gone; the reader notices
+        async with aclosing(peer.follow(Live())) as hints:
+            async for hint in hints:
+                await send({"type": "websocket.send", "text": hint.decode()})
+
+
+def _closing(answer: Message) -> dict[str, object]:
+    code = answer.code if isinstance(answer, ErrorMessage) else ""
+    return {"code": CLOSE_CODES.get(code, CLOSE_OTHERWISE), "reason": code}
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,166 @@
+"""``sync`` and ``share``: replicas that agree without a server, and with one."""
+
+import json
+import signal
+import time
+
+import httpx2
+import pytest
+
+import syncline as sdk
+from tests.processes import DEADLINE, rest_of
+
+
+@pytest.fixture
+def titled(terminal):
+    """The title of task.milk in a file, and a way to set it."""
+
+    def title(file, new=None):
+        if new is not None:
+            assert terminal("doc", "set", "-d", file, "task.milk", f"title={new}").code == 0
+        return terminal("doc", "get", "-d", file, "task.milk").json["title"]
+
+    assert terminal("doc", "create", "-d", "a.db", "task.milk", "title=Milk").code == 0
+    return title
+
+
+class Shared:
+    """A replica that ``syncline share`` serves."""
+
+    def __init__(self, terminal, *arguments):
+        self.process = terminal.begin("share", *arguments, "--port", "0", "--json")
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.ready = json.loads(line)
+        self.url = self.ready["url"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, logged = rest_of(self.process)
+        assert (self.process.returncode, logged) == (0, "")
+
+
+def test_two_files_get_what_the_other_has(terminal, titled):
+    assert terminal("sync", "a.db", "b.db").out == "a.db -> b.db: 1 event; b.db -> a.db: 0 events.\n"
+    titled("b.db", "Oats")
+    titled("a.db", "Soy")
+    told = terminal("sync", "a.db", "b.db", "--json")
+    assert (told.code, told.json) == (0, {"replica": "a.db", "other": "b.db", "sent": 1, "received": 1, "errors": []})
+    assert titled("a.db") == titled("b.db")
+    status = terminal("status", "a.db", "--json").json
+    assert (status["pending"], status["heard"]) == (2, 1)
+
+
+def test_it_does_not_matter_which_is_named_first(terminal, titled):
+    for place in range(5):
+        assert terminal("doc", "create", "-d", "b.db", f"task.{place}").code == 0
+    told = terminal("sync", "a.db", "b.db", "--json").json
+    assert (told["sent"], told["received"]) == (1, 5)
+
+
+def test_a_ring_of_files_and_then_a_server(syncline, titled):
+    """What went round reaches a server from its authors, once; and all of them agree with it."""
+    terminal = syncline
+    on = {"SYNCLINE_SERVER": ""}  # for now without
+    for one, other in (("a.db", "b.db"), ("b.db", "c.db"), ("c.db", "a.db")):
+        assert terminal("sync", one, other, **on).code == 0
+        terminal("doc", "set", "-d", other, "--offline", "task.milk", f"{other[0]}=1")
+    for one, other in (("a.db", "b.db"), ("b.db", "c.db"), ("c.db", "a.db")):
+        assert terminal("sync", one, other, **on).code == 0
+    shown = [terminal("doc", "get", "-d", file, "--offline", "task.milk").json for file in ("a.db", "b.db", "c.db")]
+    assert shown[0] == shown[1] == shown[2] == {"title": "Milk", "a": 1, "b": 1, "c": 1}
+    for file in ("a.db", "b.db", "c.db", "a.db", "b.db"):
+        assert terminal("sync", file).code == 0
+    for file in ("a.db", "b.db", "c.db"):
+        status = terminal("status", file, "--json").json
+        assert (status["head"], status["pending"], status["heard"], status["acked"]) == (4, 0, 0, 0)
+        assert terminal("doc", "get", "-d", file, "--offline", "task.milk").json == shown[0]
+    assert len(terminal("export").lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["a.db", "a.db"], 2, "one and the same"),
+        (["x.db", "y.db"], 5, "x.db: No such file"),
+        (["a.db"], 2, "Sync with what?"),
+        (["a.db", "http://127.0.0.1:1"], 3, "cannot be reached"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(terminal, titled, arguments, code, words):
+    done = terminal("sync", *arguments)
+    assert done.code == code
+    assert words in done.err
+    assert {path.name for path in terminal.directory.iterdir() if path.suffix == ".db"} == {"a.db"}
+
+
+def test_a_shared_replica_answers_who_shows_its_token(terminal, titled):
+    shared = Shared(terminal, "a.db", "--token", "secret")
+    refused = terminal("sync", "b.db", shared.url)
+    assert (refused.code, "its token" in refused.err) == (4, True)
+    told = terminal("sync", "b.db", shared.url, "--token", "secret", "--json").json
+    assert (told["sent"], told["received"]) == (0, 1)
+    titled("b.db", "Oats")
+    assert terminal("sync", "b.db", shared.url, "--token", "secret", "--json").json["sent"] == 1
+    shared.stop()
+    assert titled("a.db") == "Oats"
+
+
+def test_a_token_is_made_and_needed_where_others_listen(terminal, titled):
+    done = terminal("share", "a.db", "--host", "0.0.0.0")
+    assert (done.code, "--token" in done.err) == (2, True)
+    shared = Shared(terminal, "a.db", "--token", "-")
+    assert len(shared.ready["token"]) > 30
+    assert terminal("sync", "b.db", shared.url, "--token", shared.ready["token"]).code == 0
+    shared.stop()
+
+
+def test_web_pages_and_strangers_get_nothing(terminal, titled):
+    shared = Shared(terminal, "a.db", "--token", "secret")
+    hello, bearer = {"type": "hello", "node": "n"}, {"Authorization": "Bearer secret"}
+    asked = {
+        403: httpx2.post(f"{shared.url}/v1/hello", json=hello, headers={**bearer, "Origin": "http://evil.example"}),
+        401: httpx2.post(f"{shared.url}/v1/fetch", json={"type": "fetch", "ids": []}),
+        404: httpx2.post(f"{shared.url}/v1/push", json={}, headers=bearer),
+        405: httpx2.get(f"{shared.url}/v1/hello", headers=bearer),
+        400: httpx2.post(f"{shared.url}/v1/fetch", json=hello, headers=bearer),
+    }
+    assert {status: answer.status_code for status, answer in asked.items()} == {each: each for each in asked}
+    assert all(answer.headers["content-type"] == "application/problem+json" for answer in asked.values())
+    told = terminal("sync", "b.db", shared.url.replace("http", "ws"), "--token", "secret", "--json")
+    assert told.json["received"] == 1
+    shared.stop()
+
+
+@pytest.mark.parametrize("transport", ["http", "websocket"])
+def test_a_replica_stays_in_agreement_with_a_shared_one(terminal, titled, transport):
+    """Live, in both directions: with a third one that syncs with the shared one meanwhile."""
+    shared = Shared(terminal, "a.db", "--token", "secret")
+    place = {"server": shared.url, "token": "secret", "transport": transport}
+    with sdk.open(terminal.directory / "b.db", **place) as live:
+        live.start()
+        milk = live.document("task.milk")
+        _until(lambda: milk.exists and live.status.state == "live")
+        with sdk.open(None, **place) as other:
+            assert other.sync().pulled == 1
+            other.document("task.milk")["title"] = "Oats"
+            assert other.sync().pushed == 1
+            _until(lambda: milk["title"] == "Oats")
+            milk["title"] = "Soy"
+            _until(lambda: other.sync().ok and other.document("task.milk")["title"] == "Soy")
+    shared.stop()
+    assert titled("a.db") == "Soy"
+
+
+def test_a_socket_with_a_wrong_token_is_closed(terminal, titled):
+    shared = Shared(terminal, "a.db", "--token", "secret")
+    with sdk.open(None, server=shared.url, token="wrong", transport="websocket") as other:
+        assert other.sync().failure.code == "unauthorized"
+    shared.stop()
+
+
+def _until(condition):
+    limit = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < limit, "not in time"
+        time.sleep(0.01)
