@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bench.figures import (
     access,
+    backup,
     browser,
     documents,
     edits,
@@ -39,6 +40,7 @@ FIGURES: dict[str, Callable[[Plan], Figure]] = {
     "memory": memory.measure,
     "many_spaces": many_spaces.measure,
     "history": history.measure,
+    "backup": backup.measure,
     "initial_sync": initial_sync.measure,
     "rows": rows.measure,
     "patches": patches.measure,

@@ -26,7 +26,8 @@ app = typer.Typer(
     name="backup", help="Back up a server while it runs; look at backups, restore them.", no_args_is_help=True
 )
 
-NICENESS = 10
+NICENESS = 19
+"""Whoever serves goes first; and for half the time a backup does nothing, even if nobody else has anything to do."""
 
 Place = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the backups, on any disk.")]
 Key = Annotated[
@@ -64,13 +65,14 @@ def create(
     Each space is as it was at one moment. What an earlier backup in the folder has is not copied again. Interrupted,
     it goes on where it was when it is said again.
     """
+    _be_nice()
     from syncline.server.backups.folder import Folder
     from syncline.server.backups.taking import Taking
 
     settings = _settings(config, data, store)
     secret = _secret(key_file)
-    taking = Taking(Folder.make(folder, secret), settings.store, Path(settings.data), _now_ms, full=full)
-    _be_nice()
+    place = Folder.make(folder, secret)
+    taking = Taking(place, settings.store, Path(settings.data), _now_ms, full=full, rest=_Resting())
     taken = taking.run(partial(progress, "Backing up"), register=register)
     _tell_taken(taken, json=json)
 
@@ -181,9 +183,19 @@ def _open(folder: Path, key_file: str | None) -> Folder:
 
 
 def _be_nice() -> None:
-    """Whoever serves goes first."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+
+
+class _Resting:
+    """Rests for as long as was worked since the last rest."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def __call__(self) -> None:
+        time.sleep(time.monotonic() - self._since)
+        self._since = time.monotonic()
 
 
 def _now_ms() -> int:

@@ -42,9 +42,19 @@ class Taken(NamedTuple):
 class Taking:
     """Makes one backup of a server with the settings ``store`` and ``data``."""
 
-    def __init__(self, folder: Folder, store: str, data: Path, now_ms: Clock, *, full: bool = False) -> None:
-        """``full``: nothing that earlier backups have is used."""
+    def __init__(
+        self,
+        folder: Folder,
+        store: str,
+        data: Path,
+        now_ms: Clock,
+        *,
+        full: bool = False,
+        rest: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``full``: nothing that earlier backups have is used. ``rest`` is called after each look at a log."""
         self._folder, self._store, self._data, self._now_ms, self._full = folder, store, data, now_ms, full
+        self._rest = rest
         self._files = self._bytes = 0
         self._before: dict[str, Log] = {}
         self._changed: list[str] = []
@@ -100,6 +110,7 @@ class Taking:
                 parts.append(self._written(draft, space))
                 draft = Draft(draft.head)
             note(draft.head.seq)
+            self._rest()
         if draft.head.tail != head.tail:
             raise StoreDamaged(f"{space} does not lead to its head at seq {head.seq}: syncline verify tells more.")
         return Log(epoch=head.epoch, seq=head.seq, tail=head.tail.hex(), at=head.at, segments=parts)
