@@ -7,7 +7,19 @@ import pytest
 
 from tests.server.calling import REQUESTS, calling, refusal, services
 from tests.server.running import Author, ServerProcess
-from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, code_of, rows
+from tests.server.test_matrix import (
+    HOME,
+    SECRET,
+    UNNAMED,
+    WHO,
+    House,
+    Row,
+    Seen,
+    check_for_leaks,
+    code_of,
+    rows,
+    user_of,
+)
 
 CALLS = """
 Hello -                             | 401 401 401 401 404 | 200 | 200 | 200
@@ -47,7 +59,7 @@ def ask(house: House, row: Row, who: str) -> Seen:
     if row.method == "Push":
         fields = {"events": json.dumps([Author().event(item)]).encode()}
     if row.method == "Ask":
-        fields = {"message": json.dumps(house.inquiry(row.more, item)).encode()}
+        fields = {"message": json.dumps(house.inquiry(row.more, item, user_of(who))).encode()}
     with calling(house.server, HOME, key) as call:
         try:
             answer = call(row.method, **fields)

@@ -9,16 +9,23 @@ from pathlib import Path
 import pytest
 
 import syncline
-from syncline.core.messages import Auth, Hello, Live, Pull, Push
+from syncline.core import stamps
+from syncline.core.merkle import Leaf, Walk, held_in
+from syncline.core.merkle import Tree as MerkleTree
+from syncline.core.messages import Auth, Hello, Live, Merkle, Pull, Push, Tree, encode
+from syncline.core.stamps import Stamp
+from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import BadSettings, ConnectionLost, Overloaded
 from syncline.server import Service, Settings
 from syncline.server.api import nats_group as group
 from syncline.server.api.nats_group import NatsEndpoint
 from syncline.server.settings import gather
+from syncline.testing.seeded import START_MS
 from syncline.testing.seeded import Author as Maker
 from syncline.transports.nats import NatsTransport
 from syncline.transports.nats_connection import NatsConnection
 from tests.nats import nats_server
+from tests.server.inquiries import TYPES, inquiry
 from tests.server.nats_asking import asking, link_of, told, until_connected
 from tests.server.running import DEADLINE, Author, eventually, serving
 from tests.server.tenants import administer, bearer, change, key, make
@@ -26,7 +33,8 @@ from tests.server.tenants import administer, bearer, change, key, make
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
 LEAST = 128 * 1024
-VERBS = ("hello", "auth", "push", "pull", "live")
+MEMBERS = {verb: {"node": "n", "events": []} for verb in ("hello", "auth", "push", "pull", "live")}
+VERBS = (*MEMBERS, *TYPES)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +109,12 @@ async def test_what_is_refused(nats, server, space, verb, members, code):
         assert (await put(ask))[0]["seq"] == 1  # and nothing else was stored
 
 
+async def codes(ask, **members) -> set:
+    """What a request of each verb is refused with."""
+    every = [{**MEMBERS[verb], "type": verb} if verb in MEMBERS else inquiry(verb) for verb in VERBS]
+    return {(await ask.raw(each["type"], json.dumps({**each, **members}).encode())).code for each in every}
+
+
 JUNK = {b"": "bad_json", b"\xff\xfe": "bad_json", b"[]": "bad_request", b'{"type":"ping"}': "bad_request"}
 JUNK |= {b'{"type":"pull","limit":1,"limit":2}': "bad_json", b"[" * 100_000: "bad_request"}
 
@@ -134,7 +148,7 @@ async def test_a_ticket_opens_nothing_here(nats, server, space):
     path = f"/v1/spaces/{space}/auth/ticket"
     ticket = server.request("POST", path, b"{}", bearer(key(server, space))).json["ticket"]
     async with asking(nats, space, ticket) as ask, asking(nats, space, server.key) as root:
-        assert [(await ask(verb, node="n", events=[], token=ticket)).code for verb in VERBS] == ["unauthorized"] * 5
+        assert await codes(ask, token=ticket) == {"unauthorized"}
         assert (await root("auth", token=ticket)).code == "unauthorized"
     with server.websocket(f"/v1/spaces/{space}/ws?ticket={ticket}") as ws:  # it was not used up
         ws.send(json.dumps({"type": "hello", "node": "n", "space": space}))
@@ -188,6 +202,27 @@ async def test_every_event_fits_through_a_small_nats(tmp_path, serve_over):
             assert one.sync().pushed == 6
         with syncline.open(None, server=small.url, token=server.key) as other:
             assert other.sync().pulled == 6
+
+
+async def test_trees_are_compared_through_a_small_nats(tmp_path, serve_over):
+    """The second question is of 256 leaves with 16 ids each, more than one message of this NATS holds."""
+    ids = [str(Stamp(START_MS, counter, 0, 0)) for counter in range(4_096)]
+    shared = [id for place, id in enumerate(ids) if place % 16 < 2]
+    file = tmp_path / "nats.conf"
+    file.write_text(f"max_payload: {LEAST}")
+    with nats_server("--config", str(file)) as small:
+        server, author = serve_over(small), Author()
+        server.push("default", [author.event(id=id) for id in shared], server.bearer())
+        leaves = [Leaf(stamps.key(id), bytes(32)) for id in ids]
+        walk, transport, sizes = Walk(MerkleTree.of(leaves), held_in(leaves)), NatsTransport(small.url), []
+        await transport.hello(Hello(node="n", token=server.key))
+        while questions := walk.questions():
+            asked = Merkle(summaries=summaries_of(questions))
+            sizes.append(len(encode(asked)))
+            walk.take(nodes_of((await transport.ask(asked, Tree)).summaries))
+        await transport.close()
+    assert max(sizes) > LEAST
+    assert (walk.differing, walk.mine_only) == (set(shared), set(ids) - set(shared))
 
 
 async def test_a_nats_that_is_too_small_is_refused(tmp_path):
@@ -270,7 +305,7 @@ async def test_who_waits_is_told_that_it_has_ended(nats, server, space):
         await asyncio.to_thread(eventually, lambda: used(server, space) == 1)
         change(server, space, suspended=True)
         assert (await told(waiting)).code == "space_suspended"
-        assert [(await ask(verb, node="n", events=[], token=token)).code for verb in VERBS] == ["space_suspended"] * 5
+        assert await codes(ask, token=token) == {"space_suspended"}
         change(server, space, suspended=False)
         waiting = await ask.send("live", b'{"type":"live"}', Wait=55)
         await asyncio.to_thread(eventually, lambda: used(server, space) == 1)

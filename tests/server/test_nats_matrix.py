@@ -7,7 +7,7 @@ from tests.nats import nats_server
 from tests.server.inquiries import TYPES as INQUIRIES
 from tests.server.nats_asking import asking, until_connected
 from tests.server.running import Author, ServerProcess
-from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, rows
+from tests.server.test_matrix import HOME, SECRET, UNNAMED, WHO, House, Row, Seen, check_for_leaks, rows, user_of
 
 ASKED = """
 hello -                             | 401 401 401 401 404 | 200 | 200 | 200
@@ -52,7 +52,7 @@ async def ask(nats, house: House, row: Row, who: str) -> Seen:
     if row.method == "push":
         members = {"events": [Author().event(item)]}
     if row.method in INQUIRIES:
-        members = house.inquiry(row.method, item)
+        members = house.inquiry(row.method, item, user_of(who))
     async with asking(nats, HOME, key) as caller:
         told = await caller(row.method, **members)
         text = told.text.decode()

@@ -21,17 +21,19 @@ from syncline.core.messages import (
     Hello,
     Inquiry,
     Live,
+    Merkle,
     Message,
     Page,
     Pull,
     Push,
     ReplyKind,
+    Tree,
     Welcome,
     encode,
     expect,
     type_of,
 )
-from syncline.errors import BadSettings, HelloRequired, Unauthorized
+from syncline.errors import BadSettings, ConnectionLost, HelloRequired, Unauthorized
 from syncline.transports.nats_connection import NatsConnection, headers_size
 from syncline.transports.nats_url import NatsUrl
 from syncline.transports.nats_wire import AUTHORIZATION, LEAST_PAYLOAD, MAX_PAYLOAD, WAIT, Parts, subject_of
@@ -55,6 +57,7 @@ class NatsTransport:
         self._url = url
         self._space = ""
         self._headers: dict[str, str] = {}
+        self._room = 0  # for a message, in one of NATS
         self._connection: NatsConnection | None = None
 
     async def hello(self, hello: Hello) -> Welcome:
@@ -69,9 +72,9 @@ class NatsTransport:
         self._headers = {MAX_PAYLOAD: str(connection.max_payload), **_bearer(hello.token)}
         text = encode(Hello(node=hello.node, space=hello.space, protocol=hello.protocol))
         welcome = await self._ask("hello", text, Welcome)
-        room = connection.max_payload - headers_size(self._headers) - ENVELOPE_BYTES
+        self._room = connection.max_payload - headers_size(self._headers) - ENVELOPE_BYTES
         limits = welcome.limits
-        return replace(welcome, limits=replace(limits, body_bytes=min(limits.body_bytes, room)))
+        return replace(welcome, limits=replace(limits, body_bytes=min(limits.body_bytes, self._room)))
 
     async def authenticate(self, auth: Auth) -> Authenticated:
         """See ``Transport.authenticate``."""
@@ -103,6 +106,10 @@ class NatsTransport:
 
     async def ask(self, inquiry: Inquiry, kind: type[ReplyKind]) -> ReplyKind:
         """See ``Transport.ask``."""
+        if isinstance(inquiry, Merkle) and len(inquiry.summaries) > 1 and len(encode(inquiry)) > self._room:
+            half = len(inquiry.summaries) // 2
+            one = await self.ask(replace(inquiry, summaries=inquiry.summaries[:half]), kind)
+            return _joined(one, await self.ask(replace(inquiry, summaries=inquiry.summaries[half:]), kind))
         return await self._send(type_of(inquiry), inquiry, kind)
 
     async def close(self) -> None:
@@ -139,6 +146,13 @@ class NatsTransport:
             take=Parts().take,
         )
         return expect(answer, kind)
+
+
+def _joined(one: ReplyKind, other: ReplyKind) -> ReplyKind:
+    """The answer to a question that was too large for one message of NATS. Raises ConnectionLost."""
+    if not (isinstance(one, Tree) and isinstance(other, Tree)) or (one.seq, one.root) != (other.seq, other.root):
+        raise ConnectionLost("The log has grown while trees were compared.")
+    return replace(one, summaries=[*one.summaries, *other.summaries])
 
 
 def _bearer(token: str | None) -> dict[str, str]:
