@@ -50,6 +50,9 @@ POST give .acl                   | 401 401 401 401 404 | 200 reserved_action | 2
 POST give {open} another's          | 401 401 401 401 404 | 200 unvouched | 200 unvouched | 200 unvouched
 POST snapshot                       | 401 401 401 401 404 | 200 | 200 | 200
 POST erase                          | 401 401 401 401 404 | 403 | 403 | 200
+GET labels                          | 401 401 401 401 404 | 404 | 404 | 200
+PUT labels/v1                       | 401 401 401 401 404 | 403 | 403 | 200
+DELETE labels/{label}               | 401 401 401 401 404 | 403 | 403 | 200
 GET docs                            | 401 401 401 401 404 | 200 | 200 | 200
 GET docs?items=secret.*             | 401 401 401 401 404 | 200 | 200 | 200
 GET docs/{open}                     | 401 401 401 401 404 | 200 | 200 | 200
@@ -125,6 +128,7 @@ GET /v1/spaces                      | 401 401 401 401 403 | 403 | 403 | 200
 POST /v1/spaces                     | 401 401 401 401 403 | 403 | 403 | 201
 GET /v1/spaces/home                 | 401 401 401 401 404 | 200 | 200 | 200
 PATCH /v1/spaces/{space}            | 401 401 401 401 403 | 403 | 403 | 200
+POST /v1/spaces/{space}/history     | 401 401 401 401 403 | 403 | 403 | 200
 DELETE /v1/spaces/{space}           | 401 401 401 401 403 | 403 | 403 | 200
 GET /livez                          | 200 200 200 200 200 | 200 | 200 | 200
 GET /                               | 200 200 200 200 200 | 200 | 200 | 200
@@ -187,6 +191,7 @@ BODIES: dict[str, Any] = {
     "POST acl": {"user": "reader", "item": "note.*", "action": "x", "type": "allow"},
     "POST acl/explain": {"item": "open.milk", "action": "update"},
     "POST erase": {"items": ["{open}"]},
+    "PUT labels/{name}": {},
     "POST auth/login": {"user": "{person}", "password": PASSWORD},
     "POST auth/refresh": {"refresh_token": "no token"},
     "POST auth/setup": {"token": "{setup}", "password": PASSWORD},
@@ -296,6 +301,8 @@ class House:
                 self._new_space(name)
             case "rule":
                 return self._rule(name, "note", "x", "allow")
+            case "label":
+                self._done(self.root.ask("PUT", f"labels/{name}", {}))
             case "user" | "person":
                 body = {"name": name, "password": PASSWORD} if what == "person" else {"name": name}
                 self._done(self.root.ask("POST", "users", body))
