@@ -16,6 +16,9 @@ from syncline.replica.foresight import doomed
 from syncline.stores import ReplicaStore
 from syncline.stores.sqlite.mending import put_aside
 
+STATUSES = ("pending", "acked", "heard", "refused", "orphan", "unvouched")
+"""Of local events."""
+
 
 def status(
     replica: ReplicaFile = None,
@@ -49,12 +52,17 @@ def _show_replica(path: Path, json: bool) -> None:
         "head": f"{found['head']:,}",
         "pending": Text(f"{found['pending']:,}", style="yellow" if found["pending"] else ""),
         "heard": f"{found['heard']:,}",
+        **{name: f"{found[name]:,}" for name in ("orphan", "unvouched") if found[name]},
         "refused": Text(f"{found['refused']:,}", style="red" if found["refused"] else ""),
         "last synced": local_time(found["last_synced"]),
     }
     out.print(facts(shown))
     for each in aside:
         note(f"damaged once, and put aside: {each}")
+    if found["orphan"]:
+        note(f"{found['orphan']:,} that the server's log has lost go back to it with the next sync")
+    if found["unvouched"]:
+        note(f"{found['unvouched']:,} of others it did not take back: they stay; syncline give offers them again")
     if found["doomed"]:
         note(f"{found['doomed']:,} pending would be refused, by the rules of the last sync")
     for one in refused[:10]:
@@ -64,7 +72,7 @@ def _show_replica(path: Path, json: bool) -> None:
 
 def _replica(store: ReplicaStore) -> dict[str, Any]:
     state, pending = store.state(), (each.event for each in store.outbox("pending"))
-    counts = {status: len(store.outbox(status)) for status in ("pending", "acked", "heard", "refused", "orphan")}
+    counts = {status: len(store.outbox(status)) for status in STATUSES}
     return {
         "node": state.node,
         "user": state.user,

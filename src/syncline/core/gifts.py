@@ -21,6 +21,8 @@ from syncline.core.log import Receipts
 from syncline.core.messages import Give
 from syncline.errors import BadRequest, EventError, InvalidEvent, SynclineError, TooManyEvents
 
+NOTHING = Raw(b"[]")
+"""The entries of a gift that only asks whether a log takes the epoch."""
 ENVELOPE_BYTES = 128
 """Of a message, beside its entries."""
 

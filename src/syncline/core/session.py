@@ -266,7 +266,7 @@ class ClientSession:
 
     def _step(self, local: Local) -> Step | Restamp | None:
         if self._foreign is not None:
-            return Give(epoch=local.epoch or "", entries=Raw(b"[]"))
+            return Give(epoch=local.epoch or "", entries=gifts.NOTHING)
         if self._server_ms is None:
             self._local = local
             return Hello(node=local.node, space=self._space, token=self.token)
