@@ -40,7 +40,7 @@ def received(told: list[Any]) -> list[Node]:
 
 
 def sent(nodes: list[Node]) -> Any:
-    return msgspec.to_builtins(summaries_of(sorted(nodes)))
+    return json.loads(msgspec.json.encode(summaries_of(sorted(nodes))))
 
 
 @pytest.mark.parametrize("case", VECTORS["sets"], ids=lambda case: case["about"])
