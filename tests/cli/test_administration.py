@@ -1,5 +1,9 @@
 """``spaces``, ``keys``, ``config``, ``version``, ``bench``, and what all verbs have in common."""
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -11,6 +15,7 @@ VERBS = (
     *("users list", "users show", "users create", "users setup", "users suspend", "users resume", "users remove"),
     *("spaces list", "spaces create", "spaces show", "spaces delete"),
     *("spaces suspend", "spaces resume", "spaces quota"),
+    *("spaces retention", "spaces snapshot", "spaces label", "spaces labels", "archives list", "archives verify"),
     *("keys list", "keys create", "keys revoke", "config show", "config check"),
     *("acl list", "acl add", "acl remove", "acl explain", "acl test", "audit"),
 )
@@ -56,6 +61,35 @@ def test_spaces_get_quotas(syncline):
     assert syncline("push", "-", input='{"item":"a","action":"b"}\n').code == 0
     assert syncline("spaces", "quota", name, "--events", "many").code == 2
     assert syncline("spaces", "quota", f"{name}-none", "--events", 1).code == 4
+
+
+def test_spaces_keep_what_they_are_told_to(syncline, server):
+    """What is let go of can be listed, checked and read; what was changed since is found out."""
+    name = syncline.variables["SYNCLINE_SPACE"]
+    syncline("spaces", "create", name)
+    assert "everything" in syncline("spaces", "retention", name).out
+    pushed = "".join(f'{{"item":"task.a","action":"set","payload":{n}}}\n' for n in range(6))
+    assert syncline("push", "-", input=pushed).code == 0
+    before = [json.loads(line)["event"] for line in syncline("log", "--json").out.splitlines()]
+    assert syncline("spaces", "label", name, "start", "--seq", 3).out == "start names seq 3.\n"
+    assert syncline("spaces", "labels", name, "--json").json == {"labels": {"start": 3}}
+    assert syncline("spaces", "label", name, "start", "--remove").code == 0
+    kept = syncline("spaces", "retention", name, "--revisions", 2, "--now", "--json").json
+    assert (kept["retention"], kept["horizon"]) == ({"revisions": 2}, 8)
+    assert "2 revisions" in syncline("spaces", "show", name).out
+    folder = Path(server.ready["data"]) / "archives" / name
+    (listed,) = syncline("archives", "list", str(folder), "--json").json["archives"]
+    assert (listed["first"], listed["last"]) == (1, 8)
+    assert syncline("archives", "verify", str(folder), "--json").json["entries"] == 8
+    shown = syncline("archives", "show", str(folder)).out.splitlines()
+    assert [json.loads(line)["event"] for line in shown][:6] == before
+    assert syncline("archives", "show", str(folder), "--since", 2).out.splitlines() == shown[2:]
+    archive = folder / listed["file"]
+    archive.write_bytes(gzip.compress(gzip.decompress(archive.read_bytes()).replace(b'"payload":4', b'"payload":5')))
+    assert syncline("archives", "verify", str(folder)).code == 5
+    assert syncline("spaces", "retention", name, "--keep-all", "--days", 3).code == 2
+    assert syncline("spaces", "retention", name, "--keep-all", "--json").json["retention"] == {}
+    assert syncline("archives", "list", str(folder / "none")).code == 2
 
 
 def test_spaces_are_suspended_and_resumed(syncline, server):

@@ -32,7 +32,7 @@ PANELS = {
     "Read and write a log": "log tail pull push export import",
     "Documents": "doc",
     "Administer": "spaces users keys acl audit erase config",
-    "Back up": "backup verify prove",
+    "Back up": "backup verify prove give archives",
 }
 MODULES = {"logout": "login", "import": "imports", "doc": "document_history"}
 

@@ -11,6 +11,7 @@ import typer
 
 from syncline.cli.copying import copy
 from syncline.cli.failures import misused
+from syncline.cli.keeping import label, labels, retention, snapshot, told
 from syncline.cli.remote import DEFAULT_SERVER, Remote, Server, Token
 from syncline.cli.terminal import Json, emit, facts, local_time, out, say
 from syncline.transports.administration import Administration
@@ -20,6 +21,10 @@ app = typer.Typer(
 )
 
 app.command()(copy)
+app.command()(retention)
+app.command()(snapshot)
+app.command()(label)
+app.command()(labels)
 
 T = TypeVar("T")
 
@@ -126,7 +131,7 @@ def _terms(space: Mapping[str, Any]) -> dict[str, str]:
         )
         for name, most in quotas.items()
     }
-    return {**shown, **({"suspended": "yes"} if space.get("suspended") else {})}
+    return {**shown, **({"suspended": "yes"} if space.get("suspended") else {}), **told(space)}
 
 
 @app.command()

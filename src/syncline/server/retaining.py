@@ -18,7 +18,7 @@ from syncline.core.documents.revisions import Placed
 from syncline.core.events import Entry
 from syncline.core.retention import DAY_MS, LABELS_ITEM, Retention, labels_of
 from syncline.server.archives import ENTRIES, Archives, Writing
-from syncline.server.taking import STEP_ENTRIES, Steps, Taking, fold_on
+from syncline.server.taking import LOOKED_AT, Steps, Taking, fold_on
 from syncline.stores import LogStore, load
 from syncline.stores.bases import Point
 
@@ -83,7 +83,7 @@ def _archive(store: LogStore, archives: Archives, target: Point) -> Steps:
 
 def _fill(writing: Writing, store: LogStore, until: int) -> Steps:
     while writing.last < until:
-        part = store.slice(writing.last, until=until, limit=STEP_ENTRIES)
+        part = store.slice(writing.last, until=until, limit=LOOKED_AT)
         writing.add(_entries.decode(b"[" + part.encoded + b"]"))
         yield
 
@@ -92,7 +92,7 @@ def keep_last(taking: Taking, item: str, before: Base | None, *, revisions: int)
     """The base of an item below its last revisions; what stood there, if it has not so many beyond that."""
     folded, number = Folded(item, before), 0
     ends = deque([(number, folded.seq)], maxlen=revisions + 1)  # where each of the last revisions ends
-    for count, entry in enumerate(taking.entries(item, folded.seq), 1):
+    for entry in taking.entries(item, folded.seq):
         revision = folded.revision
         folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
         if folded.revision > revision or not folded.is_document:
@@ -100,7 +100,7 @@ def keep_last(taking: Taking, item: str, before: Base | None, *, revisions: int)
         if ends[-1][0] == number:
             ends.pop()
         ends.append((number, folded.seq))
-        if count % STEP_ENTRIES == 0:
+        if taking.is_time():
             yield None
     if len(ends) > revisions and ends[0][1] > (before.seq if before else 0):
         yield from fold_on(taking, item, before, ends[0][1])

@@ -6,7 +6,7 @@ made is staged in the store, and counts only when it is whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import merge
 from itertools import groupby
 
@@ -20,8 +20,10 @@ from syncline.core.events import Entry
 from syncline.stores import LogStore, load
 from syncline.stores.bases import Point
 
-STEP_ENTRIES = 500
-"""Entries that are folded in one step."""
+STEP_ENTRIES = 200
+"""Entries that are folded in one step: about 10 ms."""
+LOOKED_AT = 1_000
+"""Entries whose items are looked at in one step."""
 STEP_BASES = 200
 """Bases that are staged in one step, if they are not larger than ``STEP_BYTES``."""
 STEP_BYTES = 1024 * 1024
@@ -46,26 +48,37 @@ _lines = msgspec.json.Decoder(list[_Line])
 class Taking:
     """A snapshot of a log at a seq, in the making."""
 
-    def __init__(self, store: LogStore, until: Point, *, is_floor: bool, make: MakeBase | None = None) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        until: Point,
+        *,
+        is_floor: bool,
+        make: MakeBase | None = None,
+        again: Collection[str] = (),
+    ) -> None:
         """``until``: where it stands. ``is_floor``: it goes on from the floor and becomes the next.
+
+        ``again``: items whose bases are made again, also if nothing has come to them.
 
         ``make`` makes the base of an item to which something came; None while that needs more steps, and at the end
         if there is none to be.
         """
         self.store, self.until = store, until
         self.policies = Policies(load(store, items=[POLICIES_ITEM]))
-        self._is_floor, self._make = is_floor, make or fold_on
+        self._is_floor, self.make, self._again = is_floor, make or fold_on, again
         points = store.points()
         self._before = points.floor if is_floor else points.newest
         self._changed: set[str] | None = None  # None: all
         self._staged: list[Base] = []
         self._is_first = True
+        self._folded = 0
 
     def steps(self) -> Steps:
         """Makes the snapshot. Raises SnapshotGone if another one took the place of the one before."""
         yield from self._look()
         for item, before, has_changed in self._items():
-            for base in self._make(self, item, before) if has_changed else (before,):
+            for base in self.make(self, item, before) if has_changed else (before,):
                 if base is None or self._add(base):
                     yield
         self._flush()
@@ -109,9 +122,9 @@ class Taking:
         """Finds the items to which something came since the snapshot before."""
         if self._before is None:
             return
-        since, self._changed = self._before.seq, set()
+        since, self._changed = self._before.seq, set(self._again)
         while since < self.until.seq:
-            part = self.store.slice(since, until=self.until.seq, limit=STEP_ENTRIES)
+            part = self.store.slice(since, until=self.until.seq, limit=LOOKED_AT)
             lines = _lines.decode(b"[" + part.encoded + b"]")
             self._changed.update(line.event.item for line in lines if line.event.item[0] != ".")
             since = part.seq
@@ -122,6 +135,11 @@ class Taking:
         while part := self.store.items("*", after, STEP_BASES, self.until.seq):
             yield from (item for item in part if item[0] != ".")
             after = part[-1]
+
+    def is_time(self) -> bool:
+        """Whether a step is over, once one more entry was folded."""
+        self._folded += 1
+        return self._folded % STEP_ENTRIES == 0
 
     def entries(self, item: str, since: int) -> Iterator[Entry]:
         """The entries of an item after a seq, up to where the snapshot stands."""
@@ -134,10 +152,10 @@ class Taking:
 def fold_on(taking: Taking, item: str, before: Base | None, until: int | None = None) -> Iterator[Base | None]:
     """The base of an item at the seq of the snapshot, or at an earlier one of its own."""
     folded = Folded(item, before)
-    for count, entry in enumerate(taking.entries(item, folded.seq), 1):
+    for entry in taking.entries(item, folded.seq):
         if until is not None and entry.seq > until:
             break
         folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
-        if count % STEP_ENTRIES == 0:
+        if taking.is_time():
             yield None
     yield folded.base() if folded.count else None

@@ -42,9 +42,26 @@ class Administration(Requests):
         return status == 201
 
     async def change_space(self, name: str, **terms: Any) -> dict[str, Any]:
-        """Changes ``quotas`` (a number each, 0 for none, None for the server's default) or ``suspended``; all of them,
-        with what is ``used``."""
+        """Changes ``quotas`` (a number each, 0 for none, None for the server's default), ``suspended`` or ``retention``
+        (``days``, ``revisions``, ``labels``; none of them: all is kept); all of them, with what is ``used``."""
         return await self.ask("PATCH", f"v1/spaces/{_segment(name)}", terms)
+
+    async def keep_up(self, name: str) -> dict[str, Any]:
+        """Makes a snapshot of a space, and lets go of what it does not keep: its ``snapshot`` and ``horizon`` then."""
+        return await self.ask("POST", f"v1/spaces/{_segment(name)}/history", {})
+
+    async def labels(self) -> dict[str, int]:
+        """The seq that each label of the space names."""
+        return dict((await self.ask("GET", f"{self._place}/labels"))["labels"])
+
+    async def set_label(self, name: str, seq: int | None = None) -> int:
+        """Has a label name a seq, or the head; which."""
+        body = {} if seq is None else {"seq": seq}
+        return int((await self.ask("PUT", f"{self._place}/labels/{_segment(name)}", body))["seq"])
+
+    async def remove_label(self, name: str) -> None:
+        """Takes a label away. Raises NotFound if there is none."""
+        await self.ask("DELETE", f"{self._place}/labels/{_segment(name)}")
 
     async def delete_space(self, name: str) -> None:
         """Deletes a space for ever."""
