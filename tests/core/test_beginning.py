@@ -4,6 +4,7 @@ import pytest
 
 from syncline.core.bases import Base
 from syncline.core.beginning import MAX_BEGINNINGS, Take
+from syncline.core.erasure import erased_entry
 from syncline.core.events import Entry, Event
 from syncline.core.messages import Ack, AskSnapshot, ErrorMessage, Page, Pull, Push, Result, Snapshot, Welcome
 from syncline.core.session import Apply, ClientSession, Local, MarkCopied, Restamp, Rewind, Settle
@@ -152,3 +153,41 @@ def test_nothing_is_renamed_while_the_answer_is_put_off():
 
 def _ack(error):
     return Ack(results=[Result(id="x", error=error.to_wire())], head=9)
+
+
+# What was erased from bases
+
+
+def erased_page(seq: int) -> Page:
+    return Page(entries=[], late=[erased_entry(Entry.of(seq, NOW, "r" * 24, an_event(1)))], cursor="past")
+
+
+def with_bases() -> ClientSession:
+    client = ClientSession(space="home")
+    client.next(a_local(cursor="c", horizon=9))
+    client.receive(WELCOME)
+    assert isinstance(client.next(a_local(cursor="c", horizon=9)), Pull)
+    return client
+
+
+def test_bases_in_which_something_was_erased_are_taken_anew_before_it_goes_on():
+    client = with_bases()
+    assert client.receive(erased_page(9)) == []
+    assert client.next(a_local(cursor="c", horizon=9)) == AskSnapshot()
+    client.receive(a_part("a"))
+    assert isinstance(client.next(a_local(cursor="at 9", horizon=9)), Pull)
+    assert client.receive(erased_page(9)) == [Apply(erased_page(9), ())]
+
+
+def test_what_was_erased_since_the_bases_is_applied():
+    assert with_bases().receive(erased_page(10)) == [Apply(erased_page(10), ())]
+
+
+def test_live_pages_end_where_bases_have_to_be_taken_anew():
+    client = with_bases()
+    client.receive(Page(entries=[], cursor="c"))
+    client.live = True
+    with pytest.raises(CursorExpired):
+        client.receive(erased_page(9))
+    assert client.receive(EXPIRED) == []
+    assert client.next(a_local(cursor="c", horizon=9)) == AskSnapshot()

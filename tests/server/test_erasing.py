@@ -1,5 +1,6 @@
 """Erasing: what was said is gone from the server and from every replica, and all that rested on it still stands."""
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from msgspec import UNSET
 
 import syncline
 from syncline import Counter, ORSet, Text
+from syncline.core.documents.snapshots import encode
+from syncline.server.archives import Archives
 from syncline.server.registry import open_registry
 from tests.server.rest import Client
 from tests.server.running import Author, eventually
@@ -244,3 +247,62 @@ def test_who_gives_back_what_was_erased_brings_no_word_of_it(home, root, device,
     assert root.value("task.milk") == {"title": None}
     home.stop()
     assert told(home.data) == []
+
+
+# What lies before the horizon
+
+
+def shorten(home):
+    """Nothing of the history stays but what the newest documents need."""
+    for method, path, body in (
+        ("PATCH", "/v1/spaces/home", {"retention": {"revisions": 1}}),
+        ("POST", "/v1/spaces/home/history", {}),
+    ):
+        headers = {"Authorization": f"Bearer {home.key}", "Content-Type": "application/json"}
+        answer = home.request(method, path, json.dumps(body).encode(), headers)
+        assert answer.status == 200, answer
+    return answer.json
+
+
+def test_what_lies_before_the_horizon_goes_from_bases_and_archives_too(home, root, device, tmp_path):
+    ann, bob = device("ann"), device("bob", history=False)
+    milk = ann.create("task.milk", {"title": SECRET, "n": Counter(1)})
+    ann.create("task.other", {"x": 1})
+    milk["title"] = "other"
+    milk["note"] = SECRET
+    milk["n"] += 1
+    agree(ann)
+    assert shorten(home)["horizon"] > 0
+    agree(ann, bob)
+    assert bob.get("task.milk").plain["note"] == SECRET
+    before = encode(ann.library.document("task.milk"))
+    secret = [entry.event.id for entry in ann.entries() if SECRET in entry.event.body.decode()]
+    assert erase(root, events=secret)["events"] == 2
+    agree(ann, bob)
+    shown = {"title": "other", "n": 1, "note": None}  # the counter began in what was erased
+    assert ann.get("task.milk").plain == bob.get("task.milk").plain == root.value("task.milk", view="plain") == shown
+    new = device("ann", "new")
+    agree(new)
+    states = {encode(each.library.document("task.milk")) for each in (ann, bob, new)}
+    assert len(states) == 1
+    assert before not in states
+    for each in (ann, bob, new):
+        each.close()
+    home.stop()
+    assert told(home.data, tmp_path / "ann.db", tmp_path / "bob.db", tmp_path / "new.db") == []
+    archives = Archives(home.data / "archives" / "home", "home")
+    assert [seal.last for _, seal in archives.verify()]
+    assert SECRET not in "".join(entry.event.body.decode() for entry in archives.entries())
+
+
+def test_without_its_archives_nothing_before_the_horizon_is_erased(home, root, device):
+    ann = device("ann")
+    milk = ann.create("task.milk", {"title": SECRET})
+    milk["title"] = "other"
+    agree(ann)
+    shorten(home)
+    (home.data / "archives").rename(home.data / "elsewhere")
+    refused = root.ask("POST", "erase", {"items": ["task.*"]})
+    assert refused.code == "history_expired"
+    (home.data / "elsewhere").rename(home.data / "archives")
+    assert erase(root, items=["task.*"])["events"] == 2

@@ -59,12 +59,16 @@ class Erasures:
     def __init__(self) -> None:
         self.seqs: list[int] = []
         self.keys: set[bytes] = set()
+        self.deep = 0
+        """The seq of the last act about events whose content the log had dropped: nobody goes on from before it."""
 
     def note(self, seq: int, event: Event) -> None:
         """Takes an event on ``.erasures`` into account; twice is once."""
         if seq > (self.seqs[-1] if self.seqs else 0):
             self.keys.update(map(stamps.key, events_of(event)))
             self.seqs.append(seq)
+            if isinstance(event.payload, dict) and event.payload.get("deep") is True:
+                self.deep = seq
 
     def between(self, since: int, until: int) -> list[int]:
         """The seqs of the acts after one seq, up to another."""

@@ -144,6 +144,9 @@ class Wait(NamedTuple):
         return retry_seconds(self.error) or WAIT_SECONDS
 
 
+SPOILED = CursorExpired("What was erased is in the bases of this replica: they are taken anew.")
+
+
 class Meet(NamedTuple):
     """Take note of who is here. It comes at any moment, and answers nothing."""
 
@@ -221,6 +224,7 @@ class ClientSession:
         self._local: Local | None = None
         self._history, self._takes_bases = history, True
         self._beginning: Beginning | None = None
+        self._horizon = 0  # of bases that were taken before this session
         self._answered: set[str] = set()
         self._foreign: Welcome | None = None  # of a log of another epoch, which may be empty
 
@@ -268,7 +272,7 @@ class ClientSession:
         if self._foreign is not None:
             return Give(epoch=local.epoch or "", entries=gifts.NOTHING)
         if self._server_ms is None:
-            self._local = local
+            self._local, self._horizon = local, local.horizon
             return Hello(node=local.node, space=self._space, token=self.token)
         if self._fresh is not None:
             fresh, self._fresh = self._fresh, None
@@ -353,14 +357,27 @@ class ClientSession:
             case Page():
                 if self.live and isinstance(request, Pull) and "*" in answer.forget:
                     raise ConnectionLost("All begins from the start, which the live pages would not.")
+                if self._has_spoiled_bases(answer):
+                    return self._failed(request, pushed, SPOILED)
                 self.caught_up = not answer.more
                 return [Apply(answer, self._items)]
             case Snapshot() if self._beginning is not None:
+                self._horizon = 0
                 return [self._take(self._beginning.receive(answer))]
             case ErrorMessage():
                 return self._failed(request, pushed, answer.error)
             case _:
                 return []
+
+    def _has_spoiled_bases(self, page: Page) -> bool:
+        """Whether something was erased that may be in this replica's bases. One that was taken since has none of it.
+
+        Raises CursorExpired if that is found in a live page: no other may be applied after it.
+        """
+        is_spoiled = any(entry.event.is_erased and entry.seq <= self._horizon for entry in page.late)
+        if is_spoiled and self.live:
+            raise SPOILED
+        return is_spoiled
 
     def _welcomed(self, welcome: Welcome) -> list[Effect]:
         """An empty log may take the epoch of what this replica holds, if its user may give that; the server decides."""

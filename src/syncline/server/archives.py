@@ -11,11 +11,12 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from syncline.core.events import Entry
 from syncline.core.log import chain
@@ -95,6 +96,39 @@ class Archives:
         seal = _read_seal(archived, last)
         _check(archived, lines, seal)
         return lines, seal
+
+    def entries(self) -> Iterator[Entry]:
+        """All that is archived, in order. Raises StoreDamaged."""
+        for archived in self.all():
+            yield from map(Entry.read, self.read(archived)[0])
+
+    def covers(self, seq: int) -> bool:
+        """Whether everything up to a seq is here."""
+        last = 0
+        for archived in self.all():
+            if archived.first > last + 1:
+                break
+            last = max(last, archived.last)
+        return last >= seq
+
+    def rewrite(self, changed: Mapping[int, bytes]) -> None:
+        """Puts erased entries, by seq, in the place of those they were, and seals all archives anew from there on.
+
+        If that is broken off, doing it again finishes it. Raises StorageFull, or StoreDamaged.
+        """
+        before: Seal | None = None
+        for archived in self.all():
+            lines, seal = self.read(archived)
+            previous = seal.previous and before and _hash(msgspec.json.encode(before))
+            others = [changed.get(seq, line) for seq, line in enumerate(lines, archived.first)]
+            if others != lines or (previous and previous != seal.previous):
+                sha256 = _hash(b"".join([line + b"\n" for line in others]))
+                seal = replace(seal, sha256=sha256, previous=previous or seal.previous)
+                packed = gzip.compress(
+                    b"".join([line + b"\n" for line in (*others, msgspec.json.encode(seal))]), mtime=0
+                )
+                write_file(archived.path, packed)
+            before = seal
 
     def verify(self) -> Iterator[tuple[Archived, Seal]]:
         """Reads everything, one archive after the other. Raises StoreDamaged at the first that is not as it was."""

@@ -1,141 +1,110 @@
-"""Erasing what was said: events, items, or all of a user's, by acts on ``.erasures`` that every replica hears of.
+"""Erasing what was said: by acts on ``.erasures``, of which every replica hears.
 
-An act is written down in the register, then in the log, then carried out: the entries it names are rewritten in their
-erased form. Whatever breaks off in between is carried out when the space is opened again, and so is what a log that was
+What is to be erased is written down in the register first. Then entries are rewritten in their erased form, in the log
+and in the archives, and all that was made of them is made again or let go of; only then the log tells of it, so whoever
+hears of it finds nothing else. What breaks off is done again when the space is opened, and so is what a log that was
 put back from an older copy does not know of. Erasing twice changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from syncline.core import patterns, stamps
+from syncline.core import stamps
 from syncline.core.access.scope import TRUSTED
 from syncline.core.access.state import ROOT
-from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry, events_of, put_back_by
-from syncline.core.events import Entry, Event
-from syncline.core.limits import MAX_ITEM_PATTERNS
-from syncline.errors import BadRequest, NotFound
+from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry
+from syncline.core.events import Entry
+from syncline.server import targets
 from syncline.server.administration import Act, write
+from syncline.server.archives import Archives
 from syncline.server.member import Member
 from syncline.server.register.erasures import ErasureTable
 from syncline.server.space import Space
-from syncline.stores import LogStore, load
+from syncline.server.targets import Found, Target
+from syncline.stores import LogStore
 
 T = TypeVar("T")
 
 MAX_AT_ONCE = 10_000
 """Events that one request erases; then it is asked again."""
-MAX_NAMED = 1_000
-"""Events that one request names one by one."""
-
-
-class Target(NamedTuple):
-    """What is to be erased: events by id, all of some items (patterns), or all that some users wrote."""
-
-    events: Sequence[str] = ()
-    items: Sequence[str] = ()
-    users: Sequence[str] = ()
 
 
 async def erase(member: Member, target: Target, table: ErasureTable, *, dry_run: bool = False) -> list[Entry]:
     """Erases what a target names and this member may: the first ``MAX_AT_ONCE``, or with ``dry_run`` nothing.
 
-    All entries that were found, as they were.
-
-    Raises Forbidden if there is anything among it that the member may not ``.erase``: then nothing is. Raises NotFound
-    for an event that is not there, and BadRequest for what the system wrote.
+    Returns all entries that were found, as they were. Raises Forbidden if there is anything among them that the member
+    may not ``.erase``: then nothing is; and what ``targets`` raises.
     """
-    _check(target)
+    targets.check(target)
     await member.catch_up()
     space = member.space
-    found = await space.run(_found, space.store, target)
-    for item in {entry.event.item for entry in found}:
+    found = await space.run(targets.find, space.store, space.keeping.archives, target)
+    for item in {entry.event.item for entry in found.entries}:
         member.check_may(item, ERASE)
-    now = [] if dry_run else found[:MAX_AT_ONCE]
-    for lot in _lots(now, MAX_ERASED):
-        member.check()
-        act = Act(ERASURES, ERASE, _payload(lot))
+    member.check()
+    if found.entries and not dry_run:
+        await _erase(space, member.user, found.first(MAX_AT_ONCE), table)
+    return found.entries
+
+
+async def _erase(space: Space, user: str, found: Found, table: ErasureTable) -> None:
+    acts = [Act(ERASURES, ERASE, _payload(lot, found)) for lot in _lots(found.entries, MAX_ERASED)]
+    for act in acts:
         await asyncio.to_thread(table.add, space.name, act.payload)
-        await write(space, member.user, [act], TRUSTED)
-        await carry_out(space, lot, more=lot[-1] is not now[-1])
-    return found
+    await carry_out(space, found)
+    await write(space, user, acts, TRUSTED)
+    if found.dropped:
+        await space.keeping.keep_up()  # from which those go on who held it
 
 
-def _check(target: Target) -> None:
-    patterns.check(target.items)
-    if len(target.events) > MAX_NAMED:
-        raise BadRequest(f"events: at most {MAX_NAMED} in one request.")
-    for id in target.events:
-        stamps.check_id(id)
-    if not any(target):
-        raise BadRequest("Say what to erase: events, items or users.")
-
-
-def _payload(entries: Sequence[Entry]) -> dict[str, Any]:
+def _payload(entries: Sequence[Entry], found: Found) -> dict[str, Any]:
     events = [entry.event.id for entry in entries]
-    return {"events": events, "items": sorted({entry.event.item for entry in entries})}
+    deep = {"deep": True} if any(entry.seq in found.dropped for entry in entries) else {}
+    return {"events": events, "items": sorted({entry.event.item for entry in entries}), **deep}
 
 
-def _found(store: LogStore, target: Target) -> list[Entry]:
-    """The entries that a target means and that still say something, in order of seq."""
-    named = store.find(target.events)
-    missing = set(target.events) - {entry.event.id for entry in named}
-    if missing:
-        raise NotFound(f"There is no event {min(missing)}.")
-    if any(entry.event.item[0] == "." for entry in named):
-        raise BadRequest("What the system wrote cannot be erased: it says who may do what.")
-    users = set(target.users)
-    found = {entry.seq: entry for entry in named}
-    if target.items:
-        found |= {entry.seq: entry for entry in load(store, items=patterns.check(target.items))}
-    if users:
-        found |= {entry.seq: entry for entry in load(store) if entry.event.user in users}
-    speaking = {entry.seq: entry for entry in found.values() if _speaks(entry.event)}
-    return [entry for _, entry in sorted(_with_copies(store, speaking).items())]
+async def carry_out(space: Space, found: Found) -> None:
+    """Leaves of these entries their erased form, wherever they are, and nothing of what was made of them."""
+    entries = {entry.seq: erased_entry(entry) for entry in found.entries}
+    await space.run(_rewrite, space.store, space.keeping.archives, entries)
+    items = {entry.event.item for entry in found.entries}
+    await space.keeping.remake(items, {entry.event.item for entry in found.entries if entry.seq in found.dropped})
+    await space.documents.forget(items)
 
 
-def _speaks(event: Event) -> bool:
-    return not event.is_erased and event.item[0] != "."
-
-
-def _with_copies(store: LogStore, found: dict[int, Entry]) -> dict[int, Entry]:
-    """With those that put back what one of these had put: they hold its values, too."""
-    ids = {entry.event.id for entry in found.values()}
-    whole = {entry.event.item for entry in found.values()}
-    for lot in _lots(sorted(whole), MAX_ITEM_PATTERNS):
-        for entry in load(store, items=lot):  # in order of seq, so that copies of copies are found
-            if entry.event.id not in ids and _speaks(entry.event) and not ids.isdisjoint(put_back_by(entry.event)):
-                ids.add(entry.event.id)
-                found[entry.seq] = entry
-    return found
-
-
-async def carry_out(space: Space, entries: Sequence[Entry], *, more: bool = False) -> None:
-    """Rewrites entries in their erased form, and lets go of all that was made of them. ``more`` follow at once."""
-    await space.run(partial(space.store.rewrite, [erased_entry(entry) for entry in entries], more=more))
-    await space.documents.forget({entry.event.item for entry in entries})
+def _rewrite(store: LogStore, archives: Archives | None, entries: Mapping[int, Entry]) -> None:
+    lots = list(_lots(entries.values(), MAX_ERASED))
+    for count, lot in enumerate(lots, 1):
+        store.rewrite(lot, more=count < len(lots))
+    if archives is not None:
+        archives.rewrite({seq: entry.encoded for seq, entry in entries.items()})
 
 
 async def make_up(space: Space, table: ErasureTable) -> None:
-    """Erases again what the register knows of and the log does not, and carries out what broke off."""
-    for payload in await asyncio.to_thread(table.of, space.name):
-        if not space.erasures.keys.issuperset(map(stamps.key, payload["events"])):
-            await write(space, ROOT, [Act(ERASURES, ERASE, payload)], TRUSTED)
-            await _carry_out_again(space, payload["events"])
-    if space.erasures.seqs:
-        (last,) = await space.run(lambda: list(load(space.store, space.erasures.seqs[-1] - 1, items=[ERASURES])))
-        await _carry_out_again(space, events_of(last.event))
+    """Erases again what the register knows of and the log does not."""
+    payloads = await asyncio.to_thread(table.of, space.name)
+    known = space.erasures.keys
+    missing = [payload for payload in payloads if not known.issuperset(map(stamps.key, payload["events"]))]
+    for payload in missing:
+        held = await space.run(_again, space.store, space.keeping.archives, payload["events"])
+        await carry_out(space, held)
+        await write(space, ROOT, [Act(ERASURES, ERASE, payload)], TRUSTED)
+    newest = (await space.run(space.keeping.points)).newest
+    if space.erasures.deep > (newest.seq if newest else 0):
+        space.keeping.look(is_asked=True)
 
 
-async def _carry_out_again(space: Space, ids: Sequence[str]) -> None:
-    held = await space.run(space.store.find, ids)
-    if left := [entry for entry in held if not entry.event.is_erased]:
-        await carry_out(space, left)
+def _again(store: LogStore, archives: Archives | None, ids: Sequence[str]) -> Found:
+    """What there is of some events, erased or not. Those that the log has lost are erased when they are given back."""
+    held = store.find(ids)
+    missing = set(ids) - {entry.event.id for entry in held}
+    archived = archives.entries() if missing and archives is not None and store.points().horizon else ()
+    gone = [entry for entry in archived if entry.event.id in missing]
+    return Found([*gone, *held], {entry.seq for entry in gone})
 
 
 def _lots(listed: Iterable[T], size: int) -> Iterator[list[T]]:

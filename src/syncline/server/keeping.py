@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,8 +17,9 @@ from threading import Event as Flag
 from typing import NamedTuple
 
 from syncline.core.retention import KEEP_ALL
-from syncline.errors import SynclineError
+from syncline.errors import Overloaded, SynclineError
 from syncline.server.archives import Archives
+from syncline.server.remaking import remake
 from syncline.server.retaining import retain
 from syncline.server.taking import Steps, Taking
 from syncline.stores import LogStore
@@ -69,8 +70,9 @@ class Keeping:
             self._seen = head  # if it is not worth it yet, a few entries make no difference
             self.look()
 
-    def look(self) -> None:
-        """Does soon what there is to do."""
+    def look(self, *, is_asked: bool = False) -> None:
+        """Does soon what there is to do; ``is_asked``: however little that is."""
+        self._is_asked |= is_asked
         if self._work is None and not self._closing.is_set():
             self._work = asyncio.create_task(self._do())
 
@@ -78,11 +80,28 @@ class Keeping:
         """Makes a snapshot of now, and lets go of what is not to be kept. Raises what keeps it from that."""
         while self._work is not None:
             await asyncio.shield(self._work)
-        self._is_asked = True
-        self.look()
+        self.look(is_asked=True)
         if self._work is not None:
             await asyncio.shield(self._work)
         return await asyncio.get_running_loop().run_in_executor(None, self.points)
+
+    @property
+    def archives(self) -> Archives | None:
+        """Where history goes before its content does; None: it stays."""
+        return self._archives
+
+    async def remake(self, items: Collection[str], below: Collection[str]) -> None:
+        """Makes bases again of which something was erased: see ``remaking``. Raises what keeps it from that."""
+        while self._work is not None:
+            await asyncio.shield(self._work)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._remake, items, below)
+
+    def _remake(self, items: Collection[str], below: Collection[str]) -> None:
+        with self._means.holding(f"history of {self._name}") as is_alone:
+            if not is_alone:
+                raise Overloaded("Another server makes a snapshot of this space. Try again in a moment.")
+            for _ in remake(self._store, self._archives, items, below):
+                pass
 
     async def _do(self) -> None:
         is_asked, self._is_asked = self._is_asked, False

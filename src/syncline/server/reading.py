@@ -89,10 +89,11 @@ def part(
     Raises CursorExpired if the log does not keep what comes after the cursor.
     """
     found = _part(store, view_of, place, limit, until, erasures)
-    if place.cursor.seq < store.points().horizon:  # asked after it was read: the horizon moves before content goes
+    horizon = max(store.points().horizon, erasures.deep if place.cursor.seq else 0)
+    if place.cursor.seq < horizon:  # asked after it was read: the horizon moves before content goes
         raise CursorExpired(
             "The log does not keep what comes after this place any more: take a snapshot, and go on from there.",
-            horizon=store.points().horizon,
+            horizon=horizon,
         )
     return found
 

@@ -7,6 +7,7 @@ import msgspec
 from syncline.server import erasing
 from syncline.server.audit import SPACE
 from syncline.server.http import Request
+from syncline.server.targets import Target
 
 
 class Erase(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ MAX_SHOWN_ITEMS = 1_000
 async def erase(request: Request) -> None:
     """``POST erase``: takes the content of events away, here and, as they sync, at every replica."""
     asked = await request.message(Erase)
-    target = erasing.Target(asked.events, asked.items, asked.users)
+    target = Target(asked.events, asked.items, asked.users)
     async with request.enter() as member:
         table = request.service.registry.erasures
         found = await erasing.erase(member, target, table, dry_run=asked.dry_run)
