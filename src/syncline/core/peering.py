@@ -8,7 +8,7 @@ One end compares its Merkle tree with the other's, fetches what it lacks and giv
         Share: give these events, as many in a message as it may carry
 
 A set may change meanwhile: what comes to it is found the next time. Of two events with one id that differ both go, and
-each end decides what stands there.
+each end decides what stands there; a server decides it for both (``yields``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class Share(NamedTuple):
 
 
 class Peering:
-    """One course of comparing, fetching and giving. ``fetch`` and ``give``: which of both it is for."""
+    """One course of comparing, fetching and giving.
+
+    ``fetch`` and ``give``: which of both it is for. ``items`` and ``since``: what the tree is of.
+    """
 
     def __init__(
         self,
@@ -49,13 +52,16 @@ class Peering:
         since: int = 0,
         fetch: bool = True,
         give: bool = True,
+        yields: bool = False,
     ) -> None:
         self.is_equal = False
         """Whether nothing differed."""
         self.seq = 0
-        """Where the other end's log was when it was last asked; 0 of a peer."""
+        """Where a server's log was when it was last asked; of a peer, up to where it has no history."""
+        self._yields = yields
         self._walk = Walk(tree, read)
-        self._items, self._since = items, since
+        self.since = since
+        self._items = items
         self._fetches, self._gives = fetch, give
         self._fetching: list[str] | None = None
         self._asked: list[str] = []
@@ -65,7 +71,7 @@ class Peering:
         """The next step; None when both hold the same, as far as they may."""
         if self._fetching is None:
             if questions := self._walk.questions():
-                return Merkle(items=self._items, since=self._since, summaries=summaries_of(questions))
+                return Merkle(items=self._items, since=self.since, summaries=summaries_of(questions))
             self._fetching = sorted(self.lacking) if self._fetches else []
             self.is_equal = not self.lacking and not self.lacked
         if self._fetching:
@@ -83,8 +89,8 @@ class Peering:
 
     @property
     def lacked(self) -> set[str]:
-        """The ids that the other end lacks, or holds with another digest."""
-        return self._walk.mine_only | self._walk.differing
+        """The ids that the other end lacks, or holds with another digest, unless that stands."""
+        return self._walk.mine_only if self._yields else self._walk.mine_only | self._walk.differing
 
     def receive(self, answer: TreeMessage | Found) -> Sequence[Entry]:
         """Takes the answer to the last step; what there is to keep. Raises BadRequest for what nobody asked for."""

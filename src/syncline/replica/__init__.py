@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from syncline.core import session as steps
 from syncline.core.beginning import Take
+from syncline.core.erasure import salted
 from syncline.core.events import Entry, Event
 from syncline.core.gifts import Offer
 from syncline.core.limits import KEPT_CLOCK_NODES, MAX_PUSH_EVENTS
@@ -150,6 +151,8 @@ class Replica:
 
     def _made(self, draft: Draft, seen: Mapping[str, int], clock: StampClock, n: int, tx: str | None = None) -> Event:
         meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
+        if (erasable := self._state.erasable) and matcher(erasable)(draft.item):
+            meta = salted(meta, self._entropy)
         counters = {**dict(list(seen.items())[-KEPT_CLOCK_NODES + 1 :]), self.node: n}
         members = {"meta": meta or UNSET, "ops": draft.ops, "payload": draft.payload, "user": self._state.user or UNSET}
         return Event.of(
@@ -355,10 +358,31 @@ class Replica:
 
     # Peers: what another replica asks and gives
 
-    def tree(self, items: Sequence[str] = ()) -> tuple[Tree, Read]:
-        """All that goes between peers (of these items), as a Merkle tree, and what reads its entries."""
+    def tree(self, items: Sequence[str] = (), since: int = 0, *, local: bool = True) -> tuple[Tree, Read]:
+        """What is here (of these items, and of entries after a seq), as a Merkle tree, and what reads its entries.
+
+        ``local``: all that goes between peers, local events too; or else the entries, as a server compares them.
+        """
         with self._lock:
-            return self._holdings.tree(items)
+            return self._holdings.tree(items, since, local=local)
+
+    def mend(self, entries: Sequence[Entry]) -> int:
+        """Keeps entries that were missing below, or stand otherwise in the log; how many, as some may be in a base."""
+        with self._lock:
+            state = self._state
+            known = {event.id for event in in_bases(self._store, [entry.event for entry in entries])}
+            lacking = [each for each in entries if each.seq <= state.seq and each.event.id not in known]
+            events = [entry.event for entry in lacking]
+            mine = [event.n for event in events if event.node == state.node]
+            stamp = max([state.stamp, *(event.id for event in events)])
+            self._commit(Change(entries=lacking, state=replace(state, stamp=stamp, n=max([state.n, *mine]))))
+            self._clocks.clear()
+        self._tell(events)
+        return len(lacking)
+
+    def kept(self, ids: Sequence[str]) -> list[Entry]:
+        """The entries of these ids, in order of their seqs."""
+        return sorted((entry for entry in self._store.find(ids) if entry.seq), key=attrgetter("seq"))
 
     def give(self, ids: Sequence[str], chosen: Callable[[Event], bool] | None = None) -> list[Entry]:
         """What there is of these ids (and is chosen), for a peer. What is pending keeps its id from then on."""

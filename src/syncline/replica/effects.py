@@ -81,6 +81,7 @@ def _greet(store: ReplicaStore, welcome: Welcome, now_ms: int) -> Change:
         rules=None if welcome.rules is None else tuple(welcome.rules),
         actions=welcome.actions,
         items=welcome.items,
+        erasable=welcome.erasable,
     )
     return Change(outbox=[*named, *gone], state=state)
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from syncline.core import stamps
 from syncline.core.events import Event
 from syncline.errors import ClockDrift, Forbidden, SynclineError
+from syncline.replica.horizon import in_bases
 from syncline.stores import Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Hearing", "hearing", "is_between_peers"]
@@ -42,7 +43,7 @@ def hearing(store: ReplicaStore, events: Sequence[Event], epoch: str | None, now
     state = store.state()
     left = {event.id: error for event in events if (error := _objection(event, now_ms + state.skew_ms))}
     good = sorted((event for event in events if event.id not in left), key=lambda event: event.id)
-    held = store.holds([event.id for event in good])
+    held = store.holds([event.id for event in good]) | {event.id for event in in_bases(store, good)}
     news = [event for event in good if event.id not in held]
     named = _named(store, [event for event in good if event.id in held and event.user is not UNSET])
     is_strange = any(event.node == state.node and event.id > state.forgotten for event in news)

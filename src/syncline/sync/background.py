@@ -71,6 +71,10 @@ class SyncedReplica(DocumentReplica):
         """Pulls what is new."""
         return self._do(SyncManager.pull)
 
+    def heal(self) -> SyncResult:
+        """Syncs, and mends every difference from the server; see ``SyncManager.heal``."""
+        return self._do(SyncManager.heal)
+
     def start(self) -> None:
         """Stays live from now on, in the background; ``status`` and ``watch`` tell what happens."""
         self._do(SyncManager.start_auto_sync)

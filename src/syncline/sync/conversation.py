@@ -42,6 +42,7 @@ from syncline.core.session import (
 )
 from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
+from syncline.sync.healing import heal
 from syncline.sync.options import SyncOptions, SyncResult
 from syncline.sync.peers import agree
 from syncline.sync.renewal import Renewal
@@ -95,6 +96,16 @@ class Conversation:
         self.result.pushed += agreed.given
         self.result.pulled += agreed.heard
         self.result.errors += agreed.errors
+
+    async def heal(self) -> None:
+        """Once all is pulled: finds every other difference from the server's log, and mends it. Peers always do."""
+        if self.session.peer is None:
+            healed = await heal(self._replica, self._transport, self._options)
+            self.result.mended += healed.mended
+            self.result.given += healed.given
+            self.result.errors += healed.errors
+            self.session.caught_up = not healed.given
+            await self.run()
 
     async def follow(self, on_hint: Callable[[], None]) -> None:
         """Applies pages as they come. Returns when the session has to begin anew; raises what ends it.

@@ -57,7 +57,7 @@ class SyncManager:
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._rounds: list[asyncio.Future[SyncResult]] = []
-        self._is_live = False
+        self._is_live = self._heals = False
         self._releasing: asyncio.TimerHandle | None = None
         self._giving: asyncio.TimerHandle | None = None
         if not isinstance(transport, PresenceTransport):
@@ -80,6 +80,18 @@ class SyncManager:
     async def pull(self) -> SyncResult:
         """Pulls what is new."""
         return await (self._next_round() if self._is_live else self._once(push=False, pull=True))
+
+    async def heal(self) -> SyncResult:
+        """Syncs, and compares all that the replica holds with the server: what either lacks, it gets.
+
+        It finds what no cursor tells of: a file that was damaged, a log that lost something in its midst. Where both
+        hold an event and differ, the server's stands. A peer is compared with at each sync in any case.
+        """
+        self._heals = True
+        try:
+            return await self.sync()
+        finally:
+            self._heals = False
 
     async def _once(self, *, push: bool, pull: bool) -> SyncResult:
         began = time.monotonic()
@@ -109,6 +121,8 @@ class SyncManager:
     async def _run(self, conversation: Conversation) -> None:
         conversation.session.token = await self._credentials.ask()
         await conversation.run()
+        if self._heals:
+            await conversation.heal()
 
     def _begin(self, *, push: bool, pull: bool, gives_all: bool) -> Conversation:
         self.replica.set_connection("connecting")
@@ -245,6 +259,8 @@ class SyncManager:
                     conversation.session.release()
                     conversation.session.gives_all = True
                 await conversation.run()
+                if self._heals:
+                    await conversation.heal()
                 if conversation.session.holds_back and self._releasing is None:
                     pause = max(HELD_SECONDS, min(conversation.session.held_seconds, LONGEST_SECONDS))
                     self._releasing = loop.call_later(pause, self._release, conversation.session)

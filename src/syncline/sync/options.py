@@ -60,6 +60,8 @@ class SyncResult:
     """Events the server stored, or had already."""
     given: int = 0
     """Entries that the server's log had lost, and has again."""
+    mended: int = 0
+    """Entries that a ``heal`` found missing, or other than they stand in the server's log."""
     pulled: int = 0
     """Entries that arrived."""
     bases: int = 0

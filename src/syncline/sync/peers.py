@@ -40,20 +40,29 @@ async def agree(replica: Replica, transport: Transport, peer: Welcome, options: 
     Raises EpochChanged if both know logs that are not the same.
     """
     check_epochs(replica.epoch, peer.epoch)
-    tree, read = replica.tree(options.items)
-    wants = {"fetch": not options.push_only, "give": not options.pull_only}
-    peering = Peering(tree, read, items=tuple(options.items), **wants)
+    peering = _begun(replica, options, replica.horizon)
     given, heard, errors = 0, 0, list[SynclineError]()
     while (step := peering.next()) is not None:
         if isinstance(step, Share):
             count, refusals = await _give(replica, transport, step.ids, options)
             given += count
         else:
-            entries = peering.receive(await _ask(transport, step))
+            answer = await _ask(transport, step)
+            if isinstance(answer, Tree) and answer.seq > peering.since:  # what is in its bases, nobody need give it
+                peering = _begun(replica, options, answer.seq)
+                continue
+            entries = peering.receive(answer)
             count, refusals = _hear(replica, entries, peer.epoch, options)
             heard += count
         errors += refusals
     return Agreed(given, heard, errors)
+
+
+def _begun(replica: Replica, options: SyncOptions, since: int) -> Peering:
+    """A course that begins; of what is in logs, both compare what came after the horizon of either."""
+    tree, read = replica.tree(options.items, since)
+    wants = {"fetch": not options.push_only, "give": not options.pull_only}
+    return Peering(tree, read, items=tuple(options.items), since=since, **wants)
 
 
 async def _ask(transport: Transport, step: Merkle | Fetch) -> Tree | Found:

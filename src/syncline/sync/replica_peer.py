@@ -129,9 +129,10 @@ class ReplicaPeer:
         self._replica.leave_node()
 
     def _compare(self, message: Merkle) -> Tree:
-        tree, read = self._replica.tree(message.items)
+        horizon = self._replica.horizon
+        tree, read = self._replica.tree(message.items, max(message.since, horizon))
         found = tree.describe(nodes_of(message.summaries), read)
-        return Tree(ref=message.ref, seq=0, root=tree.root.hex(), count=tree.count, summaries=summaries_of(found))
+        return Tree(ref=message.ref, seq=horizon, root=tree.root.hex(), count=tree.count, summaries=summaries_of(found))
 
     def _find(self, message: Fetch) -> Found:
         found = {entry.event.id: entry for entry in self._replica.give(message.ids)}
