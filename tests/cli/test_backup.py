@@ -17,9 +17,14 @@ from syncline.cli.addresses import Address
 from syncline.core.access.state import ROOT
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
+from syncline.core.retention import Retention
+from syncline.server.archives import Archives
 from syncline.server.backups.sealing import Seals
 from syncline.server.registry import open_registry
+from syncline.server.retaining import retain
+from syncline.server.taking import Taking
 from syncline.stores import load
+from syncline.stores.bases import Point
 from syncline.stores.sqlite import SqliteEventStore
 from syncline.stores.tables.database import hold
 from syncline.testing import Author
@@ -426,3 +431,73 @@ def test_people_are_told_in_words(terminal, data):
     restored = terminal("backup", "restore", "kept", "--data", "new")
     assert "home: 2,500 events" in restored.out
     assert "--with-register" in restored.err
+
+
+# Erasing, and history that a log has let go of
+
+SECRET = "told-to-nobody-ever"
+
+
+def holds(folder, text):
+    return any(text.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_was_erased_stays_so(terminal):
+    """Also in what was copied before: the newest register says so, and is asked without being restored."""
+    with served(terminal.directory / "one") as one:
+        author = Author(user=ROOT)
+        secret = author.event("task.milk", payload={"note": SECRET})
+        headers = {"Authorization": f"Bearer {one.key}", "Content-Type": "application/json"}
+        address = f"{one.url}/v1/spaces/home"
+        httpx2.post(f"{address}/push", content=b'{"events":[%b]}' % secret.body, headers=headers).raise_for_status()
+        first = done(terminal, "create", "kept", "--data", "one/data")
+        httpx2.post(f"{address}/erase", json={"events": [secret.id]}, headers=headers).raise_for_status()
+        pushed(one.url, one.key, "home", author, 10)
+        done(terminal, "create", "kept", "--data", "one/data")
+        done(terminal, "create", "anew", "--data", "one/data", "--full")
+    for number, arguments in enumerate(((), ("--name", first["name"]))):
+        done(terminal, "restore", "kept", "--data", f"copy-{number}", *arguments)
+        assert not holds(terminal.directory / f"copy-{number}", SECRET)
+        _, entries = look(terminal.directory / f"copy-{number}" / "spaces" / "home.db")
+        assert any(secret.id.encode() in entry for entry in entries)
+        assert terminal("verify", "--data", f"copy-{number}").code == 0
+    done(terminal, "restore", "anew", "--data", "copy-anew")
+    assert not holds(terminal.directory / "copy-anew", SECRET)
+
+
+def let_go(data, space):
+    """What retention of no revision but the last leaves of a log; the rest is archived."""
+    with closing(SqliteEventStore(data / PLACES["sqlite"].format(space), RECEIPTS)) as store:
+        until = Point(store.head().seq, store.head().at)
+        for _ in Taking(store, until, is_floor=False).steps():
+            pass
+        retention = Retention(revisions=1)
+        for _ in retain(store, Archives(data / "archives" / space, space), retention, START_MS, is_asked=True):
+            pass
+
+
+def test_history_that_a_log_has_let_go_of_comes_out_of_its_archives(terminal, data):
+    before = look(data / "spaces" / "home.db")
+    let_go(data, "home")
+    left = terminal("verify", "--data", "data", "--space", "home", "--json")
+    assert (left.code, left.json["logs"]["home"]["entries"]) == (0, 2_500)
+    assert left.json["logs"]["home"]["without_content"] > 2_000
+    done(terminal, "create", "kept", "--data", "data")
+    done(terminal, "restore", "kept", "--data", "new")
+    assert look(terminal.directory / "new" / "spaces" / "home.db") == before
+    (data / "archives" / "home").rename(terminal.directory / "attic")
+    refused = terminal("backup", "create", "other", "--data", "data")
+    assert (refused.code, "is in an archive that is not in" in refused.err) == (5, True)
+    proven = terminal("prove", json.loads(before[1][5])["event"]["id"], "--data", "data", "--space", "home")
+    assert (proven.code, "event" in proven.json) == (0, False)
+
+
+def test_a_log_that_has_let_go_of_its_history_goes_on_with_its_backup(terminal, data):
+    before = look(data / "spaces" / "home.db")
+    done(terminal, "create", "kept", "--data", "data")
+    let_go(data, "home")
+    shutil.rmtree(data / "archives")
+    again = done(terminal, "create", "kept", "--data", "data")
+    assert (again["files_written"], again["rolled_back"]) == (0, [])
+    done(terminal, "restore", "kept", "--data", "new")
+    assert look(terminal.directory / "new" / "spaces" / "home.db") == before

@@ -72,7 +72,8 @@ def create(
     settings = _settings(config, data, store)
     secret = _secret(key_file)
     place = Folder.make(folder, secret)
-    taking = Taking(place, settings.store, Path(settings.data), _now_ms, full=full, rest=_Resting())
+    archives = Path(settings.archives) if settings.archives else None
+    taking = Taking(place, settings.store, Path(settings.data), _now_ms, archives=archives, full=full, rest=_Resting())
     taken = taking.run(partial(progress, "Backing up"), register=register)
     _tell_taken(taken, json=json)
 

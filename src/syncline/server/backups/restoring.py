@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from syncline.core.events import Entry
 from syncline.core.log import Head, Receipts, chain
 from syncline.errors import BadSettings, EpochChanged, LogChanged
 from syncline.server.backups import segments
 from syncline.server.backups.checking import read_register
+from syncline.server.backups.erasing import erase_again
 from syncline.server.backups.folder import Folder, Listing, Log
 from syncline.server.backups.progress import Bar, shifted
 from syncline.server.logs import POSTGRES, kind_of, open_logs
 from syncline.server.register import copying
+from syncline.server.register.erasures import ErasureTable
 from syncline.server.registry import open_registry
 from syncline.stores import Logs, LogStore
 from syncline.stores.tables.database import hold
@@ -61,6 +63,7 @@ class Restoring:
 
     def __init__(self, folder: Folder, listing: Listing, store: str, data: Path, now_ms: Callable[[], int]) -> None:
         self._folder, self._listing, self._store, self._data, self._now_ms = folder, listing, store, data, now_ms
+        self._erased: dict[str, list[str]] = {}
 
     def run(self, wanted: Wanted, bar: Bar, *, register: bool) -> dict[str, Head]:
         """Restores; where each log ends then. ``register``: users, keys and secrets, too, as they were.
@@ -82,6 +85,7 @@ class Restoring:
             for space, log in logs.items():
                 with closing(opened.open(space)) as store:
                     heads[space] = self._fill(store, space, log, wanted, shifted(advance, done))
+                    erase_again(store, self._erased.get(space, ()))
                 done += log.seq
         return heads
 
@@ -105,6 +109,25 @@ class Restoring:
                 copying.load(registry.database, read_register(self._folder, self._listing))
             for space in logs:
                 registry.create_space(space)
+            self._note_erasures(ErasureTable(registry.database))
+
+    def _note_erasures(self, table: ErasureTable) -> None:
+        """What was erased stays so: also what the newest backup alone knows of, and without a register, too."""
+        known: dict[str, list[Any]] = {}
+        for space, payload in self._erasures():
+            noted = known.setdefault(space, list(table.of(space)))
+            if payload not in noted:
+                table.add(space, payload)
+                noted.append(payload)
+        self._erased = {space: [id for each in noted for id in each["events"]] for space, noted in known.items()}
+
+    def _erasures(self) -> Iterator[tuple[str, Any]]:
+        """What the newest copy of a register in the folder knows of: the space and the payload of each act."""
+        for name in reversed(self._folder.names()):
+            listing = self._folder.read(name)
+            if listing.register is not None:
+                return copying.erasures(read_register(self._folder, listing))
+        return iter(())
 
     def _fill(self, store: LogStore, space: str, log: Log, wanted: Wanted, note: Callable[[int], None]) -> Head:
         done, size = _begun(store, space, log, wanted), 0

