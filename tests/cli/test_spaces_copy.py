@@ -15,8 +15,10 @@ import pytest
 
 from syncline.cli.addresses import Address
 from syncline.core.admission import Submission
+from syncline.core.bases import Base
 from syncline.core.log import Receipts
 from syncline.stores import load
+from syncline.stores.bases import Point
 from syncline.stores.sqlite import SqliteEventStore
 from syncline.testing import Author
 from syncline.testing.seeded import START_MS
@@ -93,6 +95,17 @@ def test_it_says_what_it_did(terminal, source):
     ]
     lines = (terminal.directory / "home.jsonl" / f"{1:016}.jsonl").read_bytes().splitlines()
     assert [line for line in lines if line.startswith(b'{"seq"')] == entries
+
+
+def test_a_log_that_has_let_go_of_its_beginning_is_not_copied(terminal, source):
+    with closing(SqliteEventStore(source, RECEIPTS)) as store:
+        store.stage([Base(item="task.0", seq=1, at=1, count=1, clock={"node": 1})], is_first=True)
+        store.keep_staged(Point(1, START_MS), is_floor=True)
+        assert not store.drop()
+    done = terminal("spaces", "copy", source, "copy.db")
+    assert done.code == 2
+    assert "from seq 1 on" in done.err
+    assert look(terminal.directory / "copy.db")[1] == []
 
 
 def test_an_empty_log_is_copied_too(terminal):

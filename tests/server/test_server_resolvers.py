@@ -15,6 +15,7 @@ import pytest
 
 from syncline import DocumentReplica, Draft, KeepBoth, ManualReview, SyncManager
 from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.retention import Retention
 from syncline.errors import BadSettings, NeedsReview
 from syncline.replica import Refused, new_node
 from syncline.server import App, create_app
@@ -346,6 +347,20 @@ async def test_what_comes_while_a_resolver_thinks_is_decided_too(serve):
 
 
 # Spaces
+
+
+async def test_a_log_without_its_beginning_is_decided_about_from_where_it_begins(serve):
+    async with serve({"*": join}) as app:
+        async with devices(app) as managers:
+            await edit_apart(*managers)
+            await until(managers[0], lambda: plain(managers[0])["title"] == "value 0 & value 1")
+        await app.service.spaces.change("default", retention=Retention(revisions=1))
+        async with app.service.spaces.use("default", create=False) as space:
+            assert (await space.keeping.keep_up()).horizon == space.hub.head.seq
+    async with serve({"*": join}) as app, devices(app) as managers:
+        await edit_apart(*managers, key="place")
+        await until(managers[0], lambda: plain(managers[0])["place"] == "value 0 & value 1")
+        assert plain(managers[0])["title"] == "value 0 & value 1"
 
 
 async def test_each_space_has_a_replica_of_its_own(serve):

@@ -7,7 +7,7 @@ decided, in every process that reads that log.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from syncline.core.events import Event
 from syncline.replica import Conflict
@@ -26,6 +26,10 @@ class Apart:
         self._seen: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._late: dict[str, list[Event]] = {}
         self._news: dict[str, None] = {}
+
+    def begin(self, item: str, clock: Mapping[str, int]) -> None:
+        """The log is read from where an item stands like this: what was apart before that is left as it is."""
+        self._seen[item] = dict(clock)
 
     def note(self, event: Event) -> None:
         """Takes the next event of the log."""

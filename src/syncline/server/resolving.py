@@ -19,11 +19,20 @@ from msgspec.structs import replace
 
 from syncline.core import patterns
 from syncline.core.admission import Outcome, Submission
+from syncline.core.beginning import Beginning, Take
 from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.events import Event
-from syncline.core.messages import Live, Page, expect
+from syncline.core.messages import Live, Page, Snapshot, expect
 from syncline.core.session import Apply, Settle
-from syncline.errors import BadRequest, BadSettings, DocumentChanged, ShuttingDown, SpaceDeleted, SynclineError
+from syncline.errors import (
+    BadRequest,
+    BadSettings,
+    DocumentChanged,
+    ShuttingDown,
+    SnapshotGone,
+    SpaceDeleted,
+    SynclineError,
+)
 from syncline.replica import Draft
 from syncline.replica.documents import DocumentReplica, LiveDocument
 from syncline.server.apart import Apart
@@ -31,6 +40,7 @@ from syncline.server.auth.identity import Identity
 from syncline.server.author import Author
 from syncline.server.frames import Frame
 from syncline.server.member import Member
+from syncline.server.snapshots import snapshot
 from syncline.server.space import Space
 from syncline.stores import Change
 from syncline.stores.memory import MemoryReplicaStore
@@ -118,7 +128,8 @@ class _Follower:
     async def follow(self) -> None:
         """Reads the log and decides whenever its end is reached. Ends as ``Member.follow`` does."""
         await self._run(self._open)
-        live = Live(cursor=None, items=(*self._resolvers, POLICIES_ITEM))
+        items = (*self._resolvers, POLICIES_ITEM)
+        live = Live(cursor=await self._begin(items), items=items)
         async with aclosing(self._member.follow(live)) as frames:
             async for frame in frames:
                 if await self._run(self._take, frame):
@@ -137,6 +148,27 @@ class _Follower:
         self._replica = DocumentReplica(store, now_ms=self._now_ms)
         self._apart = Apart(USER)
         self._seq = 0
+
+    async def _begin(self, items: tuple[str, ...]) -> str | None:
+        """Begins from a snapshot if the log does not keep its beginning; the cursor to go on from."""
+        if not (await self._space.run(self._space.store.points)).horizon:
+            return None
+        beginning, is_last, cursor = Beginning(patterns.check(items)), False, ""
+        while not is_last:
+            try:
+                part = expect(await snapshot(self._member, beginning.question()), Snapshot)
+            except SnapshotGone as error:
+                beginning.begin_again(error)
+                continue
+            take = beginning.receive(part)
+            await self._run(self._take_part, take)
+            is_last, cursor = take.is_last, take.cursor
+        return cursor
+
+    def _take_part(self, take: Take) -> None:
+        self._replica.perform(take)
+        for base in take.part.bases:
+            self._apart.begin(base.item, base.clock)
 
     def _take(self, frame: Frame) -> bool:
         """Takes a page; whether it is the last one for now."""

@@ -14,7 +14,7 @@ import msgspec
 
 from syncline.core.events import Entry
 from syncline.core.log import Head
-from syncline.errors import EpochChanged, LogChanged, StoreDamaged
+from syncline.errors import BadRequest, EpochChanged, LogChanged, StoreDamaged
 from syncline.stores import LogStore, Slice
 
 BATCH = 2_000
@@ -41,8 +41,13 @@ def copy(source: LogStore, target: LogStore, note: Note) -> Head:
     """Copies what the source holds now and the target does not; the end of both then.
 
     Raises EpochChanged or LogChanged, and writes nothing, unless the target is empty or begins as the source does;
-    StoreDamaged if what the source holds is not what its tails name.
+    StoreDamaged if what the source holds is not what its tails name; BadRequest if it has let go of its beginning.
     """
+    if horizon := source.points().horizon:
+        raise BadRequest(
+            f"This log keeps its history from seq {horizon} on; it can be copied as a file, or by a backup, but not "
+            "entry by entry. Nothing was copied."
+        )
     end, done = source.refresh(), target.refresh()
     _check_prefix(source, end, done)
     if done.epoch != end.epoch:
