@@ -164,3 +164,24 @@ def _until(condition):
     while not condition():
         assert time.monotonic() < limit, "not in time"
         time.sleep(0.01)
+
+
+def test_a_new_file_may_begin_from_a_snapshot(syncline, titled):
+    """It is small, shows the same, and says where its history begins."""
+    space = syncline.variables["SYNCLINE_SPACE"]
+    for title in ("Oats", "Soy"):
+        titled("a.db", title)
+    assert syncline("sync", "a.db").code == 0
+    assert syncline("spaces", "snapshot", space).code == 0
+    told = syncline("sync", "new.db", "--no-history")
+    assert told.out.endswith(": 0 events and 1 item as they stood at a snapshot.\n")
+    assert titled("new.db") == "Soy"
+    assert syncline("status", "new.db", "--json").json["horizon"] == 3
+    assert "from seq 4 on" in syncline("status", "new.db").out
+    assert syncline("sync", "whole.db", "--json").json["received"] == 3
+    expired = syncline("doc", "at", "-d", "new.db", "task.milk", "--revision", "1")
+    assert expired.code != 0
+    assert "history_expired" in expired.err
+    assert titled("new.db", "Rice") == "Rice"
+    assert syncline("doc", "undo", "-d", "new.db", "task.milk").code == 0
+    assert "history_expired" in syncline("doc", "undo", "-d", "new.db", "task.milk").err

@@ -31,6 +31,15 @@ Other = Annotated[
 ]
 
 
+History = Annotated[
+    bool,
+    typer.Option(
+        "--history/--no-history",
+        help="Whether a new file gets all that has been, or begins from the server's newest snapshot.",
+    ),
+]
+
+
 class Exchange(NamedTuple):
     """What went over, seen from the first replica."""
 
@@ -45,6 +54,7 @@ def sync(
     server: Server = None,
     space: Space = DEFAULT_SPACE,
     token: Token = None,
+    history: History = True,
     json: Json = False,
 ) -> None:
     """Bring a replica's file and another replica, or a server, to agreement.
@@ -58,7 +68,7 @@ def sync(
         other = other or server
         if other is None:
             misused("Sync with what? Name another replica's file, a URL, or a server: syncline login, or --server.")
-        exchange = _with_url(file, other, space, token)
+        exchange = _with_url(file, other, space, token, history=history)
     _show(str(file), other, exchange, json=json)
 
 
@@ -80,11 +90,11 @@ def _with_file(one: Path, other: Path) -> Exchange:
     return Exchange(*((result.pushed, result.pulled) if has_more else (result.pulled, result.pushed)), result)
 
 
-def _with_url(file: Path, url: str, space: str, token: str | None) -> Exchange:
+def _with_url(file: Path, url: str, space: str, token: str | None, *, history: bool) -> Exchange:
     from syncline.sync import open as open_replica
 
     found = credentials(url, token)
-    with open_replica(file, server=url, space=space, token=found, transport="http") as replica:
+    with open_replica(file, server=url, space=space, token=found, transport="http", history=history) as replica:
         result = replica.sync()
     return Exchange(result.pushed + result.given, result.pulled, result)
 
@@ -95,7 +105,8 @@ def _show(one: str, other: str, exchange: Exchange, *, json: bool) -> None:
     single = [error for error in result.errors if error is not result.failure]
     if json:
         errors = [error.to_wire() for error in result.errors]
-        emit({"replica": one, "other": other, "sent": exchange.sent, "received": exchange.received, "errors": errors})
+        told = {"replica": one, "other": other, "sent": exchange.sent, "received": exchange.received}
+        emit({**told, **({"bases": result.bases} if result.bases else {}), "errors": errors})
     else:
         for error in single:
             complain(f"{error.message} ({error.code})")
@@ -103,6 +114,7 @@ def _show(one: str, other: str, exchange: Exchange, *, json: bool) -> None:
         raise result.failure
     if not json:
         sent, received = (count(each, "event") for each in (exchange.sent, exchange.received))
-        say(f"{one} -> {other}: {sent}; {other} -> {one}: {received}.")
+        begun = f" and {count(result.bases, 'item')} as they stood at a snapshot" if result.bases else ""
+        say(f"{one} -> {other}: {sent}; {other} -> {one}: {received}{begun}.")
     if single:
         raise typer.Exit(REFUSED)
