@@ -113,9 +113,9 @@ def _grow(cut: Cut, before: Grown | None) -> Grown:
     """The tree of a cut, from that of an earlier one if this is not much more."""
     if before is None or not 0 <= cut.until - before.seq <= max(PIECE, before.tree.count):
         return _built(cut)
-    new = [each for each in _since(cut, before.seq) if cut.wanted()(each)]
+    new = [Leaf(key, digest) for _, key, digest, _ in filter(cut.wanted(), _since(cut, before.seq))]
     read, held = _reading(cut, before, new)
-    return Grown(cut.until, before.tree.update([each.key for each in new], read), read, held)
+    return Grown(cut.until, before.tree.add(new, read), read, held)
 
 
 def _built(cut: Cut) -> Grown:
@@ -126,11 +126,11 @@ def _built(cut: Cut) -> Grown:
     return Grown(cut.until, Tree.of(first), held_in(first), first)
 
 
-def _reading(cut: Cut, before: Grown, new: list[Digested]) -> tuple[Read, list[Leaf] | None]:
+def _reading(cut: Cut, before: Grown, new: list[Leaf]) -> tuple[Read, list[Leaf] | None]:
     """What reads the entries of a cut, and these if they are to be kept."""
     if before.held is None or len(before.held) + len(new) > HELD:
         return reading(cut.store.digests_by_id, cut.wanted()), None
-    held = sorted([*before.held, *(Leaf(each.key, each.digest) for each in new)])
+    held = sorted([*before.held, *new])
     return held_in(held), held
 
 

@@ -40,7 +40,7 @@ def leaves(by_id: ById, wanted: Wanted, low: bytes, high: bytes) -> Iterator[Lea
     """The entries from one key to another that are wanted, in order of their keys, read piece by piece."""
     while True:
         piece = by_id(low, high, PIECE)
-        yield from [Leaf(each.key, each.digest) for each in piece if wanted(each)]
+        yield from [Leaf(key, digest) for _, key, digest, _ in filter(wanted, piece)]
         if len(piece) < PIECE or piece[-1].key == high:
             return
         low = (int.from_bytes(piece[-1].key, "big") + 1).to_bytes(16, "big")

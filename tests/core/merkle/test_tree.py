@@ -91,6 +91,20 @@ def test_what_comes_at_the_right_edge_reads_a_few_entries_only() -> None:
     assert tree == Tree.of(ordered(before | after))
 
 
+def test_of_what_is_added_where_nothing_was_nothing_is_read() -> None:
+    before, after = cluster(0, 100, 3_000, 1), cluster(1 << 127, 100, 3_000, 2)
+    tree = Tree.of(ordered(before)).add(reversed(ordered(after)), bounded([], -1))
+    assert tree == Tree.of(ordered(before | after))
+    assert tree.add([], bounded([], -1)) is tree
+
+
+@given(pairs())
+def test_what_is_added_or_replaced_leads_to_the_tree_of_both(both: tuple[Entries, Entries]) -> None:
+    before, new = both
+    after = ordered(before | new)
+    assert Tree.of(ordered(before)).add(ordered(new), held_in(after)) == Tree.of(after)
+
+
 def test_of_many_entries_few_subtrees_stay() -> None:
     tree = Tree.of(ordered(cluster(0, 128, 20_000, 1)))
     assert 16 < tree.kept < 20_000 / 50

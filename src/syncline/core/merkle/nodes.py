@@ -106,7 +106,7 @@ def build(leaves: Sequence[Leaf], start: int = 0, end: int | None = None, *, kep
     slots = list(NOTHING)
     while start < end:
         key = leaves[start].key
-        beyond = bisect_right(leaves, (_last_below(key, depth + 1), _BEYOND), start, end)
+        beyond = bisect_right(leaves, (last_below(key, depth + 1), _BEYOND), start, end)
         slots[digit(key, depth)] = build(leaves, start, beyond, kept=kept)
         start = beyond
     made = branch(key.hex()[:depth], slots)
@@ -177,7 +177,7 @@ def digit(key: bytes, place: int) -> int:
     return key[place >> 1] & 15 if place & 1 else key[place >> 1] >> 4
 
 
-def _last_below(key: bytes, digits: int) -> bytes:
+def last_below(key: bytes, digits: int) -> bytes:
     """The greatest key that begins with so many digits of this one."""
     whole = digits >> 1
     if digits & 1:

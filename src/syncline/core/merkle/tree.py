@@ -7,8 +7,10 @@ Whoever calls passes ``read``, which must tell the very set that the tree is of,
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +30,7 @@ from syncline.core.merkle.nodes import (
     check_node,
     digit,
     held_in,
+    last_below,
     node,
     shared,
     span,
@@ -37,6 +40,13 @@ from syncline.errors import UnknownEvent
 
 PIECE = 4_096
 """Entries that are taken in at once when a tree is built."""
+
+
+class Reads(NamedTuple):
+    """What an update reads: of all entries there are then, and where there were none before, of those that are new."""
+
+    all: Read
+    new: Read
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -50,7 +60,7 @@ class Tree(msgspec.Struct, frozen=True):
         tree, last, rest = cls(), list[Leaf](), iter(leaves)
         while piece := list(islice(rest, PIECE)):
             held = [*last, *piece]  # whatever an update at the right edge reads is among the last
-            tree = tree.update([each.key for each in piece], held_in(held))
+            tree = tree.add(piece, held_in(held))
             last = held[-KEPT:]
         return tree
 
@@ -76,7 +86,13 @@ class Tree(msgspec.Struct, frozen=True):
         one of these keys: at most 256 that were there, and those that are new.
         """
         touched = sorted(set(keys))
-        return Tree(_update(self.top, "", touched, read)) if touched else self
+        return Tree(_update(self.top, "", touched, Reads(read, read))) if touched else self
+
+    def add(self, leaves: Iterable[Leaf], read: Read) -> Tree:
+        """The tree after these entries were added or replaced; see ``update``. Of new ones none is read."""
+        new = sorted(leaves)
+        touched = [each.key for each in new]
+        return Tree(_update(self.top, "", touched, Reads(read, held_in(new)))) if touched else self
 
     def describe(self, questions: Sequence[Node], read: Read) -> list[Node]:
         """Where this set differs from what somebody else says of theirs; nothing where they are equal.
@@ -145,14 +161,14 @@ class Tree(msgspec.Struct, frozen=True):
         return subtree, subtree.branch is not None or begins == prefix or not subtree.entries
 
 
-def _update(subtree: Subtree, at: str, touched: Sequence[bytes], read: Read) -> Subtree:
+def _update(subtree: Subtree, at: str, touched: Sequence[bytes], reads: Reads) -> Subtree:
     """What the subtree below the prefix ``at`` becomes; ``touched`` are keys there, in order."""
     if subtree.branch is None:
-        return build(read(*span(at)))
+        return build((reads.all if subtree.entries else reads.new)(*span(at)))
     within, slots = _widened(subtree, subtree.branch, touched)
     for place, keys in _by_digit(touched, len(within)):
-        slots[place] = _update(slots[place] or EMPTY, within + DIGITS[place], keys, read)
-    return _joined(at, within, slots, read)
+        slots[place] = _update(slots[place] or EMPTY, within + DIGITS[place], keys, reads)
+    return _joined(at, within, slots, reads.all)
 
 
 def _widened(subtree: Subtree, old: Branch, touched: Sequence[bytes]) -> tuple[str, list[Subtree | None]]:
@@ -167,12 +183,12 @@ def _widened(subtree: Subtree, old: Branch, touched: Sequence[bytes]) -> tuple[s
 
 
 def _by_digit(keys: Sequence[bytes], place: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Keys in order, by their digit at a place."""
+    """Keys in order, which are alike before a place, by their digit there."""
     start = 0
-    for end in range(1, len(keys) + 1):
-        if end == len(keys) or digit(keys[end], place) != digit(keys[start], place):
-            yield digit(keys[start], place), keys[start:end]
-            start = end
+    while start < len(keys):
+        end = bisect_right(keys, last_below(keys[start], place + 1), start)
+        yield digit(keys[start], place), keys[start:end]
+        start = end
 
 
 def _joined(at: str, within: str, slots: Sequence[Subtree | None], read: Read) -> Subtree:

@@ -12,9 +12,9 @@ BY_ID = "SELECT seq, id, digest, item FROM entries WHERE id >= ? AND id <= ? ORD
 
 def after(cursor: Any, since: int, limit: int) -> list[Digested]:
     """See ``DigestStore.digests``."""
-    return [Digested(*row) for row in cursor.execute(AFTER, (since, limit))]
+    return list(map(Digested._make, cursor.execute(AFTER, (since, limit))))
 
 
 def by_id(cursor: Any, low: bytes, high: bytes, limit: int) -> list[Digested]:
     """See ``DigestStore.digests_by_id``."""
-    return [Digested(*row) for row in cursor.execute(BY_ID, (low, high, limit))]
+    return list(map(Digested._make, cursor.execute(BY_ID, (low, high, limit))))
