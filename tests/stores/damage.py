@@ -187,7 +187,8 @@ def _age(content, chance, older):
     """Some pages were not written: there stands what was there before."""
     start = chance.randrange(len(content) // PAGE + 1) * PAGE
     size = chance.choice([1, 1, 2, 16]) * PAGE
-    content[start : start + size] = older[start : start + size] or content[start : start + size]
+    old = older[start : start + size]
+    content[start : start + len(old)] = old
 
 
 def _age_all(content, chance, older):

@@ -163,3 +163,14 @@ def test_a_replica_that_was_put_aside_goes_on_under_a_new_node(path):
         state = store.state()
     assert state.node != before.node
     assert (state.seq, state.cursor, state.stamp) == (0, None, ids[-1])
+
+
+def test_a_file_of_which_only_the_wal_is_left(path, tmp_path):
+    replica = Replica(open_replica(path, node))
+    ids = [event.id for event in replica.record_many([Draft("task.milk", "update", n) for n in range(50)])]
+    copy = copied(path, tmp_path / "b.db")
+    replica.close()
+    copy.write_bytes(b"")
+    assert pending(copy) == ids
+    (aside,) = put_aside(copy)
+    assert Path(f"{aside}-wal").stat().st_size

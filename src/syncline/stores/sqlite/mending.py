@@ -62,7 +62,7 @@ def _opened(path: Path, make_node: Callable[[], str]) -> SqliteReplicaStore:
 
 
 def _cut_off(path: Path) -> list[Outboxed]:
-    if not Path(f"{path}-wal").exists():
+    if not path.exists() or not Path(f"{path}-wal").exists():
         return []
     with closing(hold(Path(f"{path}.lock"))):
         return cut_off(path, valid_frames(path))

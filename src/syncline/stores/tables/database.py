@@ -397,10 +397,12 @@ def _proven(path: Path, schema: Schema, *, derived: bool) -> PageSums | None:
 
 
 def valid_frames(path: Path) -> int:
-    """How many frames SQLite takes from the WAL of a file. Raises an error of apsw."""
+    """How many frames SQLite takes from the WAL of a file. Raises StoreDamaged or an error of apsw."""
     wal = Path(f"{path}-wal")
     if not wal.exists() or not wal.stat().st_size:
         return 0
+    if not path.stat().st_size:  # SQLite would delete the WAL
+        raise StoreDamaged(f"{path.name} is empty, and its WAL is not.")
     with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.set_busy_timeout(BUSY_MS)
@@ -411,6 +413,8 @@ def valid_frames(path: Path) -> int:
 
 def glance(path: Path, statement: str) -> list[tuple[Any, ...]]:
     """What a file answers, however damaged it is: nothing if it cannot. Nothing is written to it."""
+    if not path.stat().st_size:  # SQLite would delete the WAL
+        return []
     try:
         with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
