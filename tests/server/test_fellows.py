@@ -10,6 +10,7 @@ from syncline.server.bus.memory import MemoryBus
 from syncline.server.bus.messages import Reached, Registered, Seal
 from tests.server.fellows import Fellows
 from tests.server.inprocess import DEADLINE, Exchange
+from tests.server.inquiries import inquiry
 from tests.server.running import Author
 
 pytestmark = pytest.mark.timeout(120)
@@ -72,6 +73,19 @@ async def test_a_cursor_of_another_server_is_known(fellows):
     assert (status, len(page["entries"])) == (200, 3)
     status, page = await two.pull("s", query=f"since={page['cursor']}")
     assert (status, page["entries"]) == (200, [])
+
+
+async def test_what_was_acknowledged_anywhere_is_fetched_and_in_the_tree(fellows):
+    one, two = await fellows.several()
+    await two.pull("s")
+    fellows.exchange.is_down = True
+    events = Author().events(3)
+    await one.push("s", events)
+    _, found = await two.ask("POST", "/v1/spaces/s/fetch", inquiry("fetch", ids=[event["id"] for event in events]))
+    assert [entry["seq"] for entry in found["entries"]] == [1, 2, 3]
+    await one.push("s", Author().events(1))
+    _, tree = await two.ask("POST", "/v1/spaces/s/merkle", inquiry("merkle"))
+    assert (tree["seq"], tree["count"]) == (4, 4)
 
 
 async def test_what_is_on_the_bus_and_is_no_message_is_ignored(fellows, caplog):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.server.inquiries import TYPES, inquiry
 from tests.server.running import Author, recv, serving
 from tests.server.tenants import administer, bearer, key, make
 
@@ -131,6 +132,11 @@ def test_no_words_of_one_are_in_the_answers_of_the_other(server, spaces):
             body = answer.body.replace(f"task.{marked}".encode(), b"") if marked in path else answer.body
             assert marked.encode() not in body, path
             assert red.encode() not in body, path
+    ids = [entry["event"]["id"] for entry in get(server, red, "pull", red_ann).json["entries"]]
+    for type in TYPES:
+        asked = json.dumps(inquiry(type, **({"ids": ids} if type == "fetch" else {}))).encode()
+        answer = server.request("POST", f"/v1/spaces/{blue}/{type}", asked, {**blue_ann, **JSON})
+        assert not [id for id in (marked, red, *ids) if id.encode() in answer.body], type
 
 
 def test_a_deleted_space_takes_nothing_of_the_other_along(server, spaces):

@@ -5,8 +5,11 @@ import random
 
 import pytest
 
-from syncline.core.messages import Hello, Live, Pull, Push
-from syncline.errors import ConnectionLost, Unauthorized
+from syncline.core.merkle import Leaf, held_in
+from syncline.core.merkle import Tree as MerkleTree
+from syncline.core.messages import AskSnapshot, Fetch, Found, Hello, Live, Merkle, Pull, Push, Snapshot, Tree
+from syncline.core.summaries import summaries_of
+from syncline.errors import ConnectionLost, NotFound, Unauthorized
 from syncline.replica import Replica
 from syncline.stores import load
 from syncline.stores.memory import MemoryReplicaStore
@@ -21,6 +24,7 @@ from syncline.testing import (
     nodes_from,
     random_faults,
 )
+from tests.core.samples import an_id
 
 HELLO = Hello(node="node", token="ann")
 IMPATIENT = SyncOptions(attempts=200, backoff_seconds=0, batch_size=3)
@@ -55,6 +59,25 @@ async def test_what_is_repeated_or_late_is_answered(fault):
     ack = await transport.push(Push.of(Author().events(2)))
     assert [result.seq for result in ack.results] == [1, 2]
     assert server.store.head().seq == 2
+
+
+async def test_what_heals_is_carried_as_the_rest():
+    server = LogServer()
+    transport = await greeted(server, Fault.NONE, Fault.DROP_ANSWER, Fault.REPEAT, Fault.NONE)
+    events = Author().events(3)
+    await transport.push(Push.of(events))
+    asked = Fetch(ids=[events[1].id, an_id(), events[0].id])
+    with pytest.raises(ConnectionLost):
+        await transport.ask(asked, Found)
+    found = await transport.ask(asked, Found)
+    assert [entry.event for entry in found.entries] == [events[1], events[0]]
+    leaves = sorted(Leaf(event.key, event.digest) for event in events)
+    top = summaries_of([MerkleTree.of(leaves).at("", held_in(leaves))])
+    same, other = [await transport.ask(Merkle(since=since, summaries=top), Tree) for since in (0, 1)]
+    assert (same.count, same.root, same.summaries) == (3, MerkleTree.of(leaves).root.hex(), [])
+    assert (other.seq, other.count, other.summaries[0].ids) == (3, 2, tuple(event.id for event in events[1:]))
+    with pytest.raises(NotFound):
+        await transport.ask(AskSnapshot(), Snapshot)
 
 
 async def test_what_is_overtaken_arrives_after_the_next():

@@ -42,7 +42,7 @@ def test_every_documented_example_runs(tmp_path):
     some = "not (TestMyLog or TestMyTransport) or closed or hello"  # of the contracts
     done = run(tmp_path, "-p", PLUGIN, "-k", some)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) == tests + 5
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) == tests + 6
 
 
 def test_the_fixtures_come_with_the_installation(tmp_path):

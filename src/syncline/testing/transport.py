@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec import Raw
 
 from syncline.core.canonical import digest
-from syncline.core.events import Event
+from syncline.core.events import Entry, Event
 from syncline.core.merkle import Leaf, Walk, held_in
 from syncline.core.merkle import Tree as MerkleTree
 from syncline.core.messages import (
     PROTOCOL,
+    Ack,
     AskSnapshot,
     Auth,
     Fetch,
     Found,
+    Give,
     Hello,
     Live,
     Merkle,
@@ -38,13 +41,16 @@ from syncline.errors import (
     BadCursor,
     BadRequest,
     CursorReset,
+    EpochChanged,
     HelloRequired,
     InvalidEvent,
+    Recovering,
     ReservedAction,
     SnapshotGone,
     Unauthorized,
     Unavailable,
     UnsupportedProtocol,
+    Unvouched,
 )
 from syncline.testing.seeded import START_MS, Author
 from syncline.transports import Transport
@@ -294,6 +300,25 @@ class TransportContract:
             await transport.close()
 
     @_run
+    async def test_what_is_given_is_answered_event_by_event(self, tmp_path: Path) -> None:
+        async with self.share(tmp_path) as served:
+            transport, author, other = served.connect(), Author(), Author("other", "bob")
+            epoch = (await transport.hello(_hello(served))).epoch
+            known, own, another = author.event(), author.event(), other.event()
+            await transport.push(Push.of([known]))
+            ack = await transport.ask(_gift(epoch, known, own, another), Ack)
+            assert [(result.id, result.seq) for result in ack.results] == [
+                (known.id, 1),
+                (own.id, 2),
+                (another.id, None),
+            ]
+            assert [result.error and result.error["code"] for result in ack.results] == [None, None, Unvouched.code]
+            assert ack.head == 2
+            with pytest.raises(EpochChanged):
+                await transport.ask(_gift("0" * 32, own), Ack)
+            await transport.close()
+
+    @_run
     async def test_what_heals_fails_as_a_whole_with_its_error(self, tmp_path: Path) -> None:
         async with self.share(tmp_path) as served:
             transport = served.connect()
@@ -423,7 +448,10 @@ class TransportContract:
                 await transport.pull(Pull(cursor=cursor))
             with pytest.raises(CursorReset):
                 await anext(transport.subscribe(Live(cursor=cursor)))
+            ack = await transport.push(Push.of(author.events(1)))  # what was lost comes back before what is new
+            assert [result.error and result.error["code"] for result in ack.results] == [Recovering.code]
             await transport.close()
+        async with self.serve(tmp_path) as served:
             await _push(served, author.events(2))  # grown past the cursor, with other events
             transport = await _greeted(served)
             with pytest.raises(CursorReset):
@@ -433,6 +461,12 @@ class TransportContract:
 
 def _hello(served: Served, **changes: Any) -> Hello:
     return Hello(**{"node": "node", "token": served.token, "space": served.space, **changes})
+
+
+def _gift(epoch: str, *events: Event) -> Give:
+    """Events that are no entries of any log the giver knows."""
+    loose = [Entry.of(0, 0, "", event).encoded for event in events]
+    return Give(epoch=epoch, entries=Raw(b"[" + b",".join(loose) + b"]"))
 
 
 async def _greeted(served: Served) -> Transport:
