@@ -14,6 +14,7 @@ from syncline.core.events import Event
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL, Row
 from syncline.core.log import chain as tails_after
+from syncline.core.merkle import span
 from syncline.errors import BadOp, BadRequest, NodeConflict, SnapshotGone, StoreClosed
 from syncline.stores import LogStore, load
 from syncline.stores.bases import Point, Points
@@ -163,6 +164,14 @@ class BaseStoreContract:
         old = Author().event(A, id=Author("other").event().id)
         (outcome,) = store.append([Submission([old], "ann")], now_ms=START_MS).outcomes[0]
         assert isinstance(outcome, NodeConflict)
+
+    def test_what_was_dropped_keeps_its_digest(self, floored: LogStore) -> None:
+        store = floored
+        rows = _append(store, [Author().event(A), Author("other").event(A), Author("third").event(B)])
+        before = store.digests(0, 9), store.digests_by_id(*span(""), 9)
+        _drop_all(store, rows[:2])
+        assert (store.digests(0, 9), store.digests_by_id(*span(""), 9)) == before
+        assert (store.digests(1, 1), len(before[0])) == (before[0][1:2], 3)
 
     def test_what_was_dropped_can_be_named(self, floored: LogStore) -> None:
         store = floored
