@@ -17,8 +17,7 @@ from syncline.stores import ReplicaStore
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-from syncline.stores.sqlite import SqliteDocumentIndex, SqliteSnapshotStore
-from syncline.stores.sqlite.mending import open_replica
+from syncline.stores.sqlite import SqliteDocumentIndex, SqliteSnapshotStore, open_replica
 from syncline.sync.credentials import Token
 from syncline.sync.manager import SyncManager
 from syncline.sync.options import SyncOptions, SyncResult

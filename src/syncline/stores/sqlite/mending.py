@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -53,11 +53,14 @@ def put_aside(path: Path | str) -> list[Path]:
 def _opened(path: Path, make_node: Callable[[], str]) -> SqliteReplicaStore:
     """The replica in a file that is not damaged; what only its WAL was cut off of is taken in again."""
     lost = {each.event.id: each for each in _cut_off(path)}
-    store = SqliteReplicaStore(path, make_node())
-    if missing := sorted(lost.keys() - store.holds(lost)):
-        state = _anew(store.state(), make_node(), missing)
-        store.commit(Change(outbox=[lost[id] for id in missing], state=state))
-        log.warning("%s-wal was damaged. %d local events were saved.", path.name, len(missing))
+    with ExitStack() as opened:
+        store = SqliteReplicaStore(path, make_node())
+        opened.callback(store.close)
+        if missing := sorted(lost.keys() - store.holds(lost)):
+            state = _anew(store.state(), make_node(), missing)
+            store.commit(Change(outbox=[lost[id] for id in missing], state=state))
+            log.warning("%s-wal was damaged. %d local events were saved.", path.name, len(missing))
+        opened.pop_all()
     return store
 
 
