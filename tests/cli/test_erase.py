@@ -39,3 +39,12 @@ def test_events_are_named_by_their_ids(filled):
 
 def test_all_that_a_user_wrote(filled):
     assert filled("erase", "--user", ".root", "--yes").out == "2 events of 2 items erased.\n"
+
+
+def test_items_are_said_to_be_erasable(filled):
+    space = filled.variables["SYNCLINE_SPACE"]
+    assert filled("spaces", "erasable", space).err == "No items are.\n"
+    assert filled("spaces", "erasable", space, "task.*", "user.ann").out == "task.*\nuser.ann\n"
+    assert filled("spaces", "erasable", space, "--json").json == {"items": ["task.*", "user.ann"]}
+    assert filled("spaces", "erasable", space, "--none", "--json").json == {"items": []}
+    assert filled("spaces", "erasable", space, "a", "--none").code == 2

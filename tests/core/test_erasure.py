@@ -15,7 +15,18 @@ from syncline.core.documents.edit import Editor
 from syncline.core.documents.names import COUNTER, LIST, MAP, SET, TEXT
 from syncline.core.documents.undo import Difference, fold_without
 from syncline.core.documents.values import open_value
-from syncline.core.erasure import ERASE, ERASURES, Erasures, erased, erased_entry, events_of, items_of, put_back_by
+from syncline.core.erasure import (
+    ERASE,
+    ERASURES,
+    SET_ERASABLE,
+    Erasures,
+    erased,
+    erased_entry,
+    events_of,
+    items_of,
+    put_back_by,
+    salted,
+)
 from syncline.core.events import ERASED, Entry, Event
 from syncline.core.gifts import Given, Offer, Voucher
 from syncline.core.log import Head, extend
@@ -312,3 +323,21 @@ def test_what_only_looks_erased_is_refused(change):
     assert changed != text
     ((_, _, event),) = gifts.decode(f"[{changed}]".encode())
     assert isinstance(event, InvalidEvent)
+
+
+def test_a_salt_is_random_and_one_that_is_there_stays():
+    bits = iter(range(1, 9))
+    first, second = salted({}, lambda: next(bits)), salted({"tx": "t"}, lambda: next(bits))
+    assert first == {"salt": "AAAAAQAAAAIAAAADAAAABA"}
+    assert second == {"tx": "t", "salt": "AAAABQAAAAYAAAAHAAAACA"}
+    assert salted({"salt": "mine"}, lambda: next(bits)) == {"salt": "mine"}
+
+
+def test_what_is_erasable_is_what_was_said_last():
+    erasures = Erasures()
+    for seq, items in ((3, ["a"]), (4, ["b.*"]), (4, ["c"])):
+        erasures.note(seq, an_event(seq, item=ERASURES, action=SET_ERASABLE, payload={"items": items}))
+    assert (erasures.erasable, erasures.seqs) == (("b.*",), [])
+    erasures.note(9, an_event(9, item=ERASURES, action=".other"))
+    erasures.note(10, act(10, events=[], deep=True))
+    assert (erasures.erasable, erasures.seqs, erasures.deep) == (("b.*",), [10], 10)

@@ -306,3 +306,40 @@ def test_without_its_archives_nothing_before_the_horizon_is_erased(home, root, d
     assert refused.code == "history_expired"
     (home.data / "elsewhere").rename(home.data / "archives")
     assert erase(root, items=["task.*"])["events"] == 2
+
+
+# Salt
+
+
+def test_events_of_erasable_items_carry_a_salt_that_goes_with_what_they_said(root, device):
+    assert root.ask("PUT", "erasable", {"items": ["task.*"]}).json == {"items": ["task.*"]}
+    assert root.ask("GET", "erasable").json == {"items": ["task.*"]}
+    ann = device("ann")
+    agree(ann)  # which tells it
+    ann.create("task.milk", {"x": 1})
+    ann.create("note.a", {"x": 1})
+    root.put("task.oats", {"x": 1})
+    agree(ann)
+    metas = {event.item: event.meta for event in ann.events() if event.item[0] != "."}
+    assert metas["note.a"] is UNSET
+    salts = [metas[item]["salt"] for item in ("task.milk", "task.oats")]
+    assert [len(salt) for salt in salts] == [22, 22]
+    assert len(set(salts)) == 2
+    erase(root, items=["task.*"])
+    agree(ann)
+    assert not any("salt" in event.body.decode() for event in ann.events(items=["task.*"]))
+    assert root.ask("PUT", "erasable", {"items": []}).json == {"items": []}
+    root.put("task.nuts", {"x": 1})
+    agree(ann)
+    assert [event.meta for event in ann.events(items=["task.nuts"])] == [UNSET]
+
+
+def test_only_who_may_says_what_is_erasable(root, home, device):
+    registry = open_registry(home.data, "", lambda: 1)
+    mine = Client(home, "home", key=registry.create_key("mine", "ann", "home"))
+    registry.close()
+    root.put("task.a", 1)
+    assert mine.ask("PUT", "erasable", {"items": ["*"]}).code == "forbidden"
+    assert mine.ask("GET", "erasable").json == {"items": []}
+    assert root.ask("PUT", "erasable", {"items": ["?"]}).code == "bad_request"
+    assert root.ask("PUT", "erasable", {"items": ["*"]}).json == {"items": ["*"]}

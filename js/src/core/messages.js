@@ -31,7 +31,7 @@ import { NIL_ID } from './stamps.js'
  *
  * @typedef {{type: 'welcome', epoch: string, head: number, time: number, user: string, own: string | null,
  *   limits: Limits, rules: Rule[] | null, expires: number | null, actions?: string[], items?: string[],
- *   peer?: boolean}} Welcome times are the server's, in milliseconds
+ *   erasable?: string[], peer?: boolean}} Welcome times are the server's, in milliseconds
  * @typedef {{type: 'authenticated', ref: number, user: string, time: number, expires: number | null}} Authenticated
  * @typedef {{id: string | null, seq: number | null, error: Record<string, any> | null}} Result
  * @typedef {{type: 'ack', ref: number, results: Result[], head: number}} Ack
@@ -129,6 +129,7 @@ const ANSWERS = {
     expires: orNull(integer),
     actions: [list(string), []],
     items: [list(string), []],
+    erasable: [list(string), []],
     peer: [boolean, false],
   },
   authenticated: { ...REF, user: [string], time: [integer], expires: orNull(integer) },

@@ -13,7 +13,7 @@ from syncline.cli.copying import copy
 from syncline.cli.failures import misused
 from syncline.cli.keeping import label, labels, retention, snapshot, told
 from syncline.cli.remote import DEFAULT_SERVER, Remote, Server, Token
-from syncline.cli.terminal import Json, emit, facts, local_time, out, say
+from syncline.cli.terminal import Json, emit, facts, local_time, note, out, say
 from syncline.transports.administration import Administration
 
 app = typer.Typer(
@@ -102,6 +102,36 @@ def quota(
     }
     quotas = {which: _quota(most) for which, most in given.items() if most is not None}
     _change(server, token, name, None, json=json, quotas=quotas)
+
+
+@app.command()
+def erasable(
+    name: Name,
+    items: Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]…", show_default=False)] = None,
+    none: Annotated[bool, typer.Option("--none", help="From now on no item is.")] = False,
+    server: Server = DEFAULT_SERVER,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Say which items are to be erasable without a trace, or show which are: their events get a random salt."""
+    if none and items:
+        misused("Say either --none or which items.")
+
+    async def ask(administration: Administration) -> list[str]:
+        return await (administration.set_erasable(items or []) if items or none else administration.erasable())
+
+    found = asyncio.run(_in_space(Remote(server, name, token), ask))
+    if json:
+        emit({"items": found})
+    elif not found:
+        note("No items are.")
+    for item in () if json else found:
+        say(item)
+
+
+async def _in_space(remote: Remote, question: Callable[[Administration], Awaitable[T]]) -> T:
+    async with remote.administer() as administration:
+        return await question(administration)
 
 
 def _quota(text: str) -> int | None:

@@ -7,7 +7,9 @@ as before.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -49,14 +51,31 @@ ERASURES = ".erasures"
 """The item on which it is written down."""
 ERASE = ".erase"
 """The right to erase events of an item, and the action that says which were."""
+SET_ERASABLE = ".erasable"
+"""The action that says of which items the events are salted."""
+SALT_BYTES = 16
 MAX_ERASED = 200
 """Events that one act names at most, so that what it brings to replicas fits a page."""
+
+
+def salted(meta: Mapping[str, Any], entropy: Callable[[], int]) -> dict[str, Any]:
+    """The ``meta`` of an event that may be erased one day: with a random ``salt`` of 22 characters, unless it has one.
+
+    It goes with the content, and then nobody can find out by trying what a digest was made of. ``entropy``: 32 bits.
+    """
+    if "salt" in meta:
+        return {**meta}
+    random = b"".join(entropy().to_bytes(4, "big") for _ in range(SALT_BYTES // 4))
+    return {**meta, "salt": urlsafe_b64encode(random).rstrip(b"=").decode()}
 
 
 class Erasures:
     """What the acts in a log have erased so far: their seqs, ascending, and the keys of the events."""
 
     def __init__(self) -> None:
+        self.erasable: tuple[str, ...] = ()
+        """Patterns of the items whose events carry a salt."""
+        self._noted = 0
         self.seqs: list[int] = []
         self.keys: set[bytes] = set()
         self.deep = 0
@@ -64,7 +83,12 @@ class Erasures:
 
     def note(self, seq: int, event: Event) -> None:
         """Takes an event on ``.erasures`` into account; twice is once."""
-        if seq > (self.seqs[-1] if self.seqs else 0):
+        if seq <= self._noted:
+            return
+        self._noted = seq
+        if event.action == SET_ERASABLE:
+            self.erasable = tuple(items_of(event))
+        elif event.action == ERASE:
             self.keys.update(map(stamps.key, events_of(event)))
             self.seqs.append(seq)
             if isinstance(event.payload, dict) and event.payload.get("deep") is True:
@@ -85,7 +109,7 @@ def events_of(act: Event) -> list[str]:
 
 
 def items_of(act: Event) -> list[str]:
-    """The items of these events."""
+    """The items of these events; or those that are erasable from then on."""
     return _listed(act, "items")
 
 

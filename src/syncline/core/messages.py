@@ -188,6 +188,8 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     """The same of items."""
     expires: int | None = None
     """When the session ends unless other credentials are shown, by the server's clock; None: not by itself."""
+    erasable: tuple[str, ...] = ()
+    """Patterns of the items whose events are to carry a random ``meta.salt``, which goes when they are erased."""
     peer: bool = False
     """Whether this is a replica as well: it has no authority and numbers nothing. Its epoch is empty if it has none."""
 

@@ -13,6 +13,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
+from secrets import randbits
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -25,6 +27,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
+from syncline.core.erasure import salted
 from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.stamps import NIL_ID
@@ -102,6 +105,8 @@ class Documents:
         """Of items that somebody follows: the seq of the last entry that came since they began."""
         self.remembered: OrderedDict[Any, Any] = OrderedDict()
         """What was made for those who follow; see ``following``."""
+        self.is_erasable: Callable[[str], bool] = lambda item: False
+        """Whether the events of an item are salted."""
         self._followers: Counter[str] = Counter()
         self._store, self._open_snapshots = store, open_snapshots
         self._readers, self._submit, self._now_ms = readers, submit, now_ms
@@ -230,8 +235,11 @@ class Documents:
             user=change.user,
             ops=desk.ops,
             payload=desk.payload,
-            meta=desk.meta or UNSET,
+            meta=self._meta(desk) or UNSET,
         )
+
+    def _meta(self, desk: Desk) -> dict[str, Any]:
+        return salted(desk.meta, partial(randbits, 32)) if self.is_erasable(desk.item) else desk.meta
 
     def version(self, shelf: Shelf) -> Version:
         """Where a document stands. Call it while looking."""

@@ -50,6 +50,7 @@ class Member(Reader):
             actions=self.identity.actions,
             items=self.identity.items,
             expires=self.identity.expires_ms,
+            erasable=space.erasures.erasable,
         )
 
     async def push(self, array: bytes) -> bytes:

@@ -17,6 +17,7 @@ from syncline.core.admission import Submission
 from syncline.core.cursors import CursorCodec
 from syncline.core.erasure import ERASURES, Erasures
 from syncline.core.log import Head, Receipts, Row
+from syncline.core.patterns import matcher
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
 from syncline.core.retention import KEEP_ALL, Retention
@@ -128,6 +129,7 @@ class Space:
         self.erasures = erasures or Erasures()
         """What was erased; it knows of all that was announced."""
         self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
+        self.documents.is_erasable = lambda item: bool(self.erasures.erasable) and matcher(self.erasures.erasable)(item)
         self.trees = Trees(store, self.run, lambda: self.hub.head.seq)
         self.presences = Presences()
         self._reviewed = self.access  # as of when it was looked who may see whose presence

@@ -253,6 +253,8 @@ class ReplicaState(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns of the actions that the credentials were limited to then; none: not limited."""
     items: tuple[str, ...] = ()
     """The same of items."""
+    erasable: tuple[str, ...] = ()
+    """Patterns of the items whose events are salted, as its server has said."""
     horizon: int = 0
     """Up to this seq what there is may be in bases, without its entries; 0: the replica has the log's beginning."""
     traces: bool = False

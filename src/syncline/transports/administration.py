@@ -63,6 +63,10 @@ class Administration(Requests):
         """Takes a label away. Raises NotFound if there is none."""
         await self.ask("DELETE", f"{self._place}/labels/{_segment(name)}")
 
+    async def proof(self, id: str) -> dict[str, Any]:
+        """The proof that an event is in the space's log; see ``core.attestation``. Raises NotFound."""
+        return await self.ask("GET", f"{self._place}/proof/{_segment(id)}")
+
     async def delete_space(self, name: str) -> None:
         """Deletes a space for ever."""
         await self.ask("DELETE", f"v1/spaces/{_segment(name)}")
@@ -133,6 +137,14 @@ class Administration(Requests):
         """Erases ``events`` (ids), all of ``items`` (patterns), all that ``users`` wrote: how many ``events``, of which
         ``items``. ``dry_run=True``: says it, and erases nothing."""
         return await self.ask("POST", f"{self._place}/erase", what)
+
+    async def erasable(self) -> list[str]:
+        """Patterns of the items whose events are salted."""
+        return list((await self.ask("GET", f"{self._place}/erasable"))["items"])
+
+    async def set_erasable(self, items: Sequence[str]) -> list[str]:
+        """Has the events of these items, and of no others, salted from now on."""
+        return list((await self.ask("PUT", f"{self._place}/erasable", {"items": list(items)}))["items"])
 
     # Audit
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from syncline.core import patterns
+from syncline.core.erasure import ERASE, ERASURES, SET_ERASABLE
 from syncline.server import erasing
+from syncline.server.administration import record
 from syncline.server.audit import SPACE
 from syncline.server.http import Request
 from syncline.server.targets import Target
@@ -30,6 +33,12 @@ class Erased(msgspec.Struct):
     left: int = 0
 
 
+class Erasable(msgspec.Struct, forbid_unknown_fields=True):
+    """Patterns of the items whose events are salted from then on, so that nothing tells later what they said."""
+
+    items: list[str]
+
+
 MAX_SHOWN_ITEMS = 1_000
 
 
@@ -45,3 +54,20 @@ async def erase(request: Request) -> None:
         if now and not asked.dry_run:
             request.note_act(SPACE, f"erased {len(now)} events of {len(items)} items")
         await request.answer(msgspec.json.encode(Erased(len(now), items[:MAX_SHOWN_ITEMS], len(found) - len(now))))
+
+
+async def show_erasable(request: Request) -> None:
+    """``GET erasable``: the items whose events are salted."""
+    async with request.enter() as member:
+        await request.answer(msgspec.json.encode(Erasable([*member.space.erasures.erasable])))
+
+
+async def set_erasable(request: Request) -> None:
+    """``PUT erasable``: has the events of these items, and of no others, salted from now on."""
+    wanted = await request.message(Erasable)
+    checked = [pattern for pattern in wanted.items if pattern == "*"] or [*patterns.check(wanted.items)]
+    async with request.enter() as member:
+        member.check_may(ERASURES, ERASE)
+        if checked != [*member.space.erasures.erasable]:
+            await record(member, ERASURES, SET_ERASABLE, {"items": checked})
+        await request.answer(msgspec.json.encode(Erasable(checked)))

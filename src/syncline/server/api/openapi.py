@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from syncline.core.attestation import Attestation
 from syncline.core.limits import MAX_PAGE_ENTRIES, MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.messages import AskSnapshot, Fetch, Found, Hello, Merkle, Page, Snapshot, Tree, Welcome
 from syncline.errors import BY_CODE
@@ -39,6 +40,7 @@ BODIES: Mapping[str, Mapping[bytes, Any]] = {
     "add_rules": {JSON: (acl.NewRule, acl.NewRules)},
     "explain": {JSON: acl.Question},
     "erase": {JSON: erasures.Erase},
+    "set_erasable": {JSON: erasures.Erasable},
     **account_shapes.BODIES,
 }
 """What each handler takes, by content type; several shapes if a dialect has one of its own."""
@@ -64,6 +66,8 @@ ANSWERS: Mapping[str, Any] = {
     **dict.fromkeys(("remove_rule", "remove_rules"), acl.Removed),
     "explain": acl.Explanation,
     "erase": erasures.Erased,
+    **dict.fromkeys(("show_erasable", "set_erasable"), erasures.Erasable),
+    "show_proof": Attestation,
     "show_audit": audit.Audit,
     "show_upstream": centre.Standing,
     "list_issuers": issuers.KnownIssuers,
