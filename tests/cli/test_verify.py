@@ -219,6 +219,10 @@ def test_a_proof_comes_from_beside_a_server(terminal):
         assert httpx2.post(f"{one.url}/v1/spaces/home/push", content=body, headers=headers).status_code == 200
         made = terminal("prove", event.id, "--data", "one/data", "--space", "home")
         assert made.json["digest"] == event.digest.hex()
+        asked = terminal("prove", event.id, "--server", one.url, "--token", one.key, "--space", "home")
+        assert asked.json == made.json, "the administrator may read all"
+        unknown = terminal("prove", author.event().id, "--server", one.url, "--token", one.key, "--space", "home")
+        assert (unknown.code, "There is no event" in unknown.err) == (1, True)
 
 
 def test_one_says_what_is_to_be_proven(terminal):

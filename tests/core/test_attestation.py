@@ -58,6 +58,14 @@ def test_the_event_in_it_is_the_one(events):
     assert "not the one" in changed.wrong()
 
 
+def test_the_event_may_be_written_otherwise(events):
+    made = attested(events[1], events)
+    spaced = msgspec.Raw(msgspec.json.format(events[1].body, indent=2))
+    assert msgspec.structs.replace(made, event=spaced).wrong() is None
+    doubled = msgspec.Raw(b'{"id":1,"id":2}')
+    assert "not the one" in msgspec.structs.replace(made, event=doubled).wrong()
+
+
 def test_hashes_are_hex(events):
     assert "hex" in msgspec.structs.replace(attested(events[1], events), digest="no").wrong()
 

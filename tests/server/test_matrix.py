@@ -50,6 +50,8 @@ POST give .acl                   | 401 401 401 401 404 | 200 reserved_action | 2
 POST give {open} another's          | 401 401 401 401 404 | 200 unvouched | 200 unvouched | 200 unvouched
 POST snapshot                       | 401 401 401 401 404 | 200 | 200 | 200
 POST erase                          | 401 401 401 401 404 | 403 | 403 | 200
+GET proof/{open_event}              | 401 401 401 401 404 | 200 | 200 | 200
+GET proof/{secret_event}            | 401 401 401 401 404 | 404 | 404 | 200
 GET labels                          | 401 401 401 401 404 | 404 | 404 | 200
 PUT labels/v1                       | 401 401 401 401 404 | 403 | 403 | 200
 DELETE labels/{label}               | 401 401 401 401 404 | 403 | 403 | 200
@@ -297,6 +299,9 @@ class House:
         match what:
             case "open" | "secret":
                 self._put(name, SECRET if what == "secret" else "Milk")
+            case "open_event" | "secret_event":
+                item = self._new(what.removesuffix("_event"))
+                return str(self._done(self.root.ask("GET", f"docs/{item}/ops")).json["entries"][0]["event"]["id"])
             case "space":
                 self._new_space(name)
             case "rule":

@@ -27,7 +27,7 @@ from syncline.cli.loading import Loaded
 __all__ = ["app", "main"]
 
 PANELS = {
-    "Run": "serve init sync share doctor status bench version",
+    "Run": "serve init sync share heal doctor status bench version",
     "Sign in": "login logout whoami context account",
     "Read and write a log": "log tail pull push export import",
     "Documents": "doc",

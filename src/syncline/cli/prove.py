@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from syncline.cli.chosen import DEFAULT_SPACE, Space
+from syncline.cli.chosen import DEFAULT_SPACE, Space, Token
+from syncline.cli.chosen import check_url as checked
 from syncline.cli.failures import REFUSED, misused
 from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.remote import Remote
 from syncline.cli.terminal import Json, complain, emit, note, say, write
 from syncline.server.settings import gather
 
@@ -22,6 +25,10 @@ Id = Annotated[str | None, typer.Argument(metavar="[EVENT-ID]", show_default=Fal
 Log = Annotated[
     str | None,
     typer.Option("--log", metavar="LOG", show_default=False, help="One log, as syncline verify takes it."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--server", "-s", metavar="URL", callback=checked, show_default=False, help="Ask this server."),
 ]
 Store = Annotated[
     str | None,
@@ -44,7 +51,9 @@ def prove(
     data: Data = None,
     store: Store = None,
     config: Config = None,
+    server: Address = None,
     space: Space = DEFAULT_SPACE,
+    token: Token = None,
     out: Out = None,
     check: Check = None,
     root: Root = None,
@@ -52,8 +61,9 @@ def prove(
 ) -> None:
     """Prove that an event is in a log, or check such a proof.
 
-    The log is the space's of the server that --data or the settings name, which may run meanwhile, or --log. A proof is
-    worth as much as the root with which it is checked: syncline verify, a replica or somebody else tells that.
+    The log is the space's of the server that --data or the settings name, which may run meanwhile; or --log; or that of
+    --server, as far as one may read it there. A proof is worth as much as the root with which it is checked: syncline
+    verify, syncline status or somebody else tells that.
     """
     if (id is None) == (check is None):
         misused("Say the id of an event, or --check with the file of a proof.")
@@ -64,14 +74,23 @@ def prove(
     from syncline.stores.attesting import attest
 
     assert id is not None
-    if log is not None:
+    if server is not None:
+        made = asyncio.run(_asked(Remote(server, space, token), id))
+    elif log is not None:
         with opened_log(log) as reader:
             made = attest(reader, id)
     else:
         settings, _ = gather(file=config_file(config), environment=os.environ, flags={"data": data, "store": store})
-        with opened_server(settings.store, Path(settings.data)) as server, server.open(space) as reader:
+        with opened_server(settings.store, Path(settings.data)) as here, here.open(space) as reader:
             made = attest(reader, id)
     _give(made, out)
+
+
+async def _asked(remote: Remote, id: str) -> Attestation:
+    from syncline.core.attestation import Attestation
+
+    async with remote.administer() as administration:
+        return Attestation.read(msgspec.json.encode(await administration.proof(id)))
 
 
 def _check(file: Path, root: str | None, *, json: bool) -> None:

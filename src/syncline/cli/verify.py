@@ -93,9 +93,7 @@ def _tell(name: str, found: Mapping[str, Any]) -> None:
     say(Text.assemble((name, "bold"), f": {count(found['entries'], 'entry', 'entries')}, ", (words, style), "."))
     say(Text(f"  epoch {found['epoch']}  tail {found['tail']}  root {found['root']}", style="dim"))
     if found["foreign_receipts"]:
-        note(
-            f"{name}: the first {found['foreign_receipts']:,} receipts are another server's."
-        )
+        note(f"{name}: the first {found['foreign_receipts']:,} receipts are another server's.")
 
 
 def _described(found: Verified) -> dict[str, Any]:

@@ -3,8 +3,9 @@
     {"syncline_proof": 1, "epoch": "…", "seq": 1234, "root": "…", "count": 1234, "digest": "…", "leaf": ["…"],
      "steps": [{"left": ["…"], "right": []}], "event": {…}}
 
-Hashes are in hex. ``root`` is that of the Merkle tree of all ``count`` events up to ``seq`` (see ``core.merkle``); who
-checks compares it with one that they have from elsewhere. ``event`` is left out if its content is gone.
+Hashes are in hex. ``root`` is that of the Merkle tree of ``count`` events up to ``seq`` (see ``core.merkle``): of all
+that there are, or that somebody may read. Who checks compares it with one that they have from elsewhere. ``event`` is
+left out if its content is gone.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from syncline.core import canonical
+from syncline.core.limits import MAX_DEPTH
 from syncline.core.merkle import Proof, Step, check
-from syncline.errors import BadRequest
+from syncline.errors import BadRequest, SynclineError
 
 FORMAT = 1
 
@@ -80,8 +82,16 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             return "Its hashes are not in hex."
         if not holds:
             return "Its hashes do not lead from the event to the root."
-        if self.event is not UNSET and canonical.digest(bytes(self.event)).hex() != self.digest:
+        if self.event is not UNSET and _digest(bytes(self.event)) != self.digest:
             return "The event in it is not the one that it proves."
+        return None
+
+
+def _digest(event: bytes) -> str | None:
+    """The digest of an event, however it is written; None if it cannot be one."""
+    try:
+        return canonical.digest(canonical.encode(canonical.decode(event, max_depth=MAX_DEPTH))).hex()
+    except SynclineError:
         return None
 
 
