@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 import syncline
 from syncline.core.canonical import encode
 from syncline.server.registry import FILE, open_registry
-from tests.server.running import Author, ServerProcess
+from tests.postgres import new_database
+from tests.server.running import DEADLINE, Author, ServerProcess, recv, recv_past
 from tests.server.tenants import administer, bearer, key, make
 
 ROOT = ".root"
@@ -102,8 +105,8 @@ def allow(server, user, item, action):
     assert administer(server, "POST", "/v1/spaces/default/acl", rule).status == 201
 
 
-def a_key_to_give(server, items=()):
-    with closing(open_registry(server.data, "", lambda: 1)) as registry:
+def a_key_to_give(server, items=(), store=""):
+    with closing(open_registry(server.data, store, lambda: 1)) as registry:
         return registry.create_key("giver", ROOT, "", actions=[".read", ".give"], items=items)
 
 
@@ -300,6 +303,45 @@ def test_the_epoch_of_a_living_log_is_not_taken_twice(serve, at):
     assert at(server, "ann", writes("x", 1), space="one").ok
     assert [error.code for error in at(server, "ann", space="two").errors] == ["epoch_changed"]
     assert events(server, "two") == {}
+
+
+# Several servers on one database
+
+
+@pytest.mark.parametrize("writes_between", [False, True])
+def test_others_open_the_log_anew_that_took_another_epoch(serve, at, tmp_path, writes_between):
+    first = serve("first")
+    assert at(first, "ann", writes("x", 1, 2)).ok
+    before = events(first)
+    first.stop()
+    store = new_database()
+    one, two = serve("one", store=store), serve("two", store=store)
+    two.key = one.key
+    token = a_key_to_give(one, store=store)
+    with two.session("default", "n", a_member(two, store)) as ws:
+        ws.send(json.dumps({"type": "live"}))
+        recv(ws)
+        if writes_between:
+            two.push("default", [Author().event(item="y")], bearer(a_member(two, store)))
+            assert [error.code for error in at(one, "ann", token=a_member(one, store)).errors] == ["epoch_changed"]
+            return
+        path = tmp_path / "ann.db"
+        given = subprocess.run(
+            [sys.executable, "-m", "syncline", "give", path, "--server", one.url, "--token", token],
+            capture_output=True, text=True, timeout=DEADLINE, check=True,
+        )  # fmt: skip
+        assert "2 entries given" in given.stdout + given.stderr
+        assert recv_past(ws, "page")["code"] == "overloaded"
+    assert events(two) == events(one) == before
+    answer = two.push("default", [Author().event(item="y")], bearer(a_member(two, store))).json
+    assert "seq" in answer["results"][0]
+    assert at(two, "ann", token=a_member(two, store)).ok
+    assert events(one) == events(two)
+
+
+def a_member(server, store, user="ann"):
+    with closing(open_registry(server.data, store, lambda: 1)) as registry:
+        return registry.create_key("laptop", user, "default")
 
 
 # What is said in other words

@@ -184,7 +184,7 @@ class Space:
         try:
             while self._has_heard:
                 self._has_heard = False
-                await self._authority.refresh()
+                await self.refresh()
         except ShuttingDown:
             return
         except SynclineError as error:

@@ -226,8 +226,10 @@ class Spaces:
             for space in list(self._open.values()):
                 if space.name not in states:
                     await self._end(space)
-                elif (terms := self._terms_for(states[space.name])) != space.terms:
+                    continue
+                if (terms := self._terms_for(states[space.name])) != space.terms:
                     space.set_terms(terms)
+                space.look()  # its log may have taken another epoch
 
     async def _end(self, space: Space) -> None:
         """Closes a space that was deleted."""

@@ -171,6 +171,7 @@ ERASURES = """
 EPOCHS = """
     CREATE TABLE epochs (epoch TEXT PRIMARY KEY, space TEXT NOT NULL, entries TEXT);
     CREATE INDEX epochs_of_spaces ON epochs (space);
+    CREATE TRIGGER epochs_taken AFTER UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION note_change();
 """
 
 RETENTION = "ALTER TABLE spaces ADD COLUMN retention TEXT NOT NULL DEFAULT '{}'"
