@@ -98,7 +98,7 @@ class NatsTransport:
             coming = asyncio.create_task(self._next_page(live, wait=WAIT_SECONDS))
             coming.add_done_callback(_look_at)
             try:
-                if is_first or page.entries or page.late or page.forget:
+                if is_first or page.entries or page.late or page.forget or page.bases:
                     yield page
                 page, is_first = await coming, False
             finally:
