@@ -4,8 +4,8 @@
     while questions := walk.questions():
         walk.take(answers of the other end to these, made by Tree.describe)
 
-Every answer leads further down, so there are at most 32 rounds (each in batches of 512 questions), and between random
-ids of a million entries three. What comes is believed as far as it has the right shape and was asked for.
+Every answer leads further down, so there are at most 32 rounds, each in batches that are bounded, as are their
+answers. What comes is believed as far as it has the right shape and was asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from syncline.errors import BadRequest
 
 MAX_QUESTIONS = 512
 """Questions of one request."""
+MAX_ANSWERS = 1_024
+"""Nodes that may come back: so many are less than a megabyte in JSON, whatever they are."""
 MAX_NODES = 1_000_000
 """More nodes than that no walk takes in: who differs in so much takes all of it instead."""
 
@@ -40,7 +42,12 @@ class Walk:
 
     def questions(self) -> list[Node]:
         """What to ask next, after all before it was answered; nothing when all is known."""
-        self._asked = [self._waiting.popleft() for _ in range(min(MAX_QUESTIONS, len(self._waiting)))]
+        self._asked, room = [], MAX_ANSWERS
+        while self._waiting and len(self._asked) < MAX_QUESTIONS:
+            room -= len(DIGITS) if self._waiting[0].mask else 1
+            if room < 0:
+                break
+            self._asked.append(self._waiting.popleft())
         return self._asked
 
     def take(self, answers: Sequence[Node]) -> None:
