@@ -119,8 +119,9 @@ class Taking:
             after = part[-1].item
 
     def _look(self) -> Steps:
-        """Finds the items to which something came since the snapshot before."""
-        if self._before is None:
+        """Finds the items to which something came since the snapshot before. A floor is looked at everywhere: it may
+        stand below what came before it."""
+        if self._before is None or self._is_floor:
             return
         since, self._changed = self._before.seq, set(self._again)
         while since < self.until.seq:
@@ -158,4 +159,4 @@ def fold_on(taking: Taking, item: str, before: Base | None, until: int | None = 
         folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
         if taking.is_time():
             yield None
-    yield folded.base() if folded.count else None
+    yield folded.base() if folded.seq > (before.seq if before else 0) else before
