@@ -6,10 +6,11 @@ import { test } from 'node:test'
 import { core } from './vectors/core.js'
 import { sessions } from './vectors/sessions.js'
 import { documents } from './vectors/documents.js'
+import { merkle } from './vectors/merkle.js'
 
 const FOLDER = new URL('../../spec/vectors/', import.meta.url)
 
 /** @param {string} name */
 const read = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
 
-for (const suite of [core, sessions, documents]) suite(test, read)
+for (const suite of [core, sessions, documents, merkle]) suite(test, read)

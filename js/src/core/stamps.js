@@ -61,11 +61,14 @@ export const msOf = (id) => parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 /** @param {string} id */
 const counterOf = (id) => parseInt(id.slice(15, 18), 16)
 
+/** Whether a text is a lowercase UUIDv7. @param {string} text */
+export const isId = (text) => ID.test(text)
+
 /**
  * The id itself if it is a lowercase UUIDv7. Fails with invalid_event.
  * @param {string} id
  */
-export const checkId = (id) => (ID.test(id) ? id : fail('invalid_event', 'An id is a lowercase UUIDv7.'))
+export const checkId = (id) => (isId(id) ? id : fail('invalid_event', 'An id is a lowercase UUIDv7.'))
 
 /**
  * The least id that is too far ahead of `nowMs` to be accepted: by more than five minutes, or `driftMs`.
