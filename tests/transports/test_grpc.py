@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 import syncline
-from syncline.core.messages import Auth, Hello, Live, Pull, Push
+from syncline.core.access.rules import Rule
+from syncline.core.bases import Base
+from syncline.core.events import Entry
+from syncline.core.limits import Limits
+from syncline.core.messages import Auth, Hello, Live, Page, Pull, Push, Welcome, encode
 from syncline.errors import BadRequest, BadSettings, ConnectionLost, HelloRequired, UserMismatch
 from syncline.testing.seeded import Author
+from syncline.transports.grpc import wire
 from syncline.transports.grpc.client import GrpcTransport
 from tests.processes import DEADLINE
 from tests.server.proxy import Proxy
@@ -61,6 +66,33 @@ def test_what_protoc_made_is_what_it_makes(tmp_path):
     for made in tmp_path.iterdir():
         assert made.read_text() == (ROOT / "src/syncline/transports/grpc" / made.name).read_text(), "make proto"
     assert sorted(made.name for made in tmp_path.iterdir()) == ["syncline_pb2.py", "syncline_pb2.pyi"]
+
+
+def test_every_member_of_a_welcome_and_of_a_page_crosses_the_wire():
+    event = Author().event()
+    entry = Entry.of(1, 2, "r" * 24, event)
+    base = Base(item="a", seq=1, at=2, count=3, clock={"n": 4})
+    welcome = Welcome(
+        epoch="0" * 32,
+        head=1,
+        time=2,
+        user="ann",
+        own=event.id,
+        limits=Limits(push_events=3),
+        rules=[Rule("ann", "*", ".read", "allow")],
+        actions=("a",),
+        items=("b",),
+        expires=4,
+        peer=True,
+        erasable=("c",),
+    )
+    page = Page(entries=[entry], late=[entry], forget=["a"], bases=[base], cursor="c", more=True)
+    for message, read in (
+        (welcome, wire.read_welcome(wire.welcome(welcome))),
+        (page, wire.read_page(wire.page(encode(page)))),
+    ):
+        assert all(getattr(message, name) for name in message.__struct_fields__ if name != "ref")
+        assert encode(read) == encode(message)
 
 
 # URLs and metadata

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0esyncline.proto\x12\x0bsyncline.v1\" \n\x0cHelloRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r\"\xef\x01\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0c\n\x04head\x18\x02 \x01(\x03\x12\x0c\n\x04time\x18\x03 \x01(\x03\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x10\n\x03own\x18\x05 \x01(\tH\x00\x88\x01\x01\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.syncline.v1.Limits\x12\x12\n\x05rules\x18\x07 \x01(\x0cH\x01\x88\x01\x01\x12\x0f\n\x07\x61\x63tions\x18\x08 \x03(\t\x12\r\n\x05items\x18\t \x03(\t\x12\x14\n\x07\x65xpires\x18\n \x01(\x03H\x02\x88\x01\x01\x12\x0c\n\x04peer\x18\x0b \x01(\x08\x42\x06\n\x04_ownB\x08\n\x06_rulesB\n\n\x08_expires\"n\n\x06Limits\x12\x13\n\x0b\x65vent_bytes\x18\x01 \x01(\x03\x12\x13\n\x0bpush_events\x18\x02 \x01(\x03\x12\x12\n\nbody_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cpage_entries\x18\x04 \x01(\x03\x12\x10\n\x08\x64rift_ms\x18\x05 \x01(\x03\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"M\n\rAuthenticated\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x03\x12\x14\n\x07\x65xpires\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_expires\"\x1d\n\x0bPushRequest\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x0c\"$\n\x03\x41\x63k\x12\x0f\n\x07results\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x03\"K\n\x0bPullRequest\x12\x13\n\x06\x63ursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05items\x18\x03 \x03(\tB\t\n\x07_cursor\"<\n\x0bLiveRequest\x12\x13\n\x06\x63ursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05items\x18\x02 \x03(\tB\t\n\x07_cursor\"\x1a\n\x07Inquiry\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"\x18\n\x05Reply\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"b\n\x04Page\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x0c\x12\x0c\n\x04late\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66orget\x18\x03 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\x0c\n\x04more\x18\x05 \x01(\x08\x12\r\n\x05\x62\x61ses\x18\x06 \x01(\x0c\x32\xe3\x02\n\x08Syncline\x12\x38\n\x05Hello\x12\x19.syncline.v1.HelloRequest\x1a\x14.syncline.v1.Welcome\x12L\n\x0c\x41uthenticate\x12 .syncline.v1.AuthenticateRequest\x1a\x1a.syncline.v1.Authenticated\x12\x32\n\x04Push\x12\x18.syncline.v1.PushRequest\x1a\x10.syncline.v1.Ack\x12\x33\n\x04Pull\x12\x18.syncline.v1.PullRequest\x1a\x11.syncline.v1.Page\x12\x35\n\x04Live\x12\x18.syncline.v1.LiveRequest\x1a\x11.syncline.v1.Page0\x01\x12/\n\x03\x41sk\x12\x14.syncline.v1.Inquiry\x1a\x12.syncline.v1.Replyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0esyncline.proto\x12\x0bsyncline.v1\" \n\x0cHelloRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r\"\x81\x02\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0c\n\x04head\x18\x02 \x01(\x03\x12\x0c\n\x04time\x18\x03 \x01(\x03\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x10\n\x03own\x18\x05 \x01(\tH\x00\x88\x01\x01\x12#\n\x06limits\x18\x06 \x01(\x0b\x32\x13.syncline.v1.Limits\x12\x12\n\x05rules\x18\x07 \x01(\x0cH\x01\x88\x01\x01\x12\x0f\n\x07\x61\x63tions\x18\x08 \x03(\t\x12\r\n\x05items\x18\t \x03(\t\x12\x14\n\x07\x65xpires\x18\n \x01(\x03H\x02\x88\x01\x01\x12\x0c\n\x04peer\x18\x0b \x01(\x08\x12\x10\n\x08\x65rasable\x18\x0c \x03(\tB\x06\n\x04_ownB\x08\n\x06_rulesB\n\n\x08_expires\"n\n\x06Limits\x12\x13\n\x0b\x65vent_bytes\x18\x01 \x01(\x03\x12\x13\n\x0bpush_events\x18\x02 \x01(\x03\x12\x12\n\nbody_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cpage_entries\x18\x04 \x01(\x03\x12\x10\n\x08\x64rift_ms\x18\x05 \x01(\x03\"$\n\x13\x41uthenticateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"M\n\rAuthenticated\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x03\x12\x14\n\x07\x65xpires\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_expires\"\x1d\n\x0bPushRequest\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x0c\"$\n\x03\x41\x63k\x12\x0f\n\x07results\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x03\"K\n\x0bPullRequest\x12\x13\n\x06\x63ursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05items\x18\x03 \x03(\tB\t\n\x07_cursor\"<\n\x0bLiveRequest\x12\x13\n\x06\x63ursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05items\x18\x02 \x03(\tB\t\n\x07_cursor\"\x1a\n\x07Inquiry\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"\x18\n\x05Reply\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"b\n\x04Page\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x0c\x12\x0c\n\x04late\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66orget\x18\x03 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\x0c\n\x04more\x18\x05 \x01(\x08\x12\r\n\x05\x62\x61ses\x18\x06 \x01(\x0c\x32\xe3\x02\n\x08Syncline\x12\x38\n\x05Hello\x12\x19.syncline.v1.HelloRequest\x1a\x14.syncline.v1.Welcome\x12L\n\x0c\x41uthenticate\x12 .syncline.v1.AuthenticateRequest\x1a\x1a.syncline.v1.Authenticated\x12\x32\n\x04Push\x12\x18.syncline.v1.PushRequest\x1a\x10.syncline.v1.Ack\x12\x33\n\x04Pull\x12\x18.syncline.v1.PullRequest\x1a\x11.syncline.v1.Page\x12\x35\n\x04Live\x12\x18.syncline.v1.LiveRequest\x1a\x11.syncline.v1.Page0\x01\x12/\n\x03\x41sk\x12\x14.syncline.v1.Inquiry\x1a\x12.syncline.v1.Replyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,27 +34,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLOREQUEST']._serialized_start=31
   _globals['_HELLOREQUEST']._serialized_end=63
   _globals['_WELCOME']._serialized_start=66
-  _globals['_WELCOME']._serialized_end=305
-  _globals['_LIMITS']._serialized_start=307
-  _globals['_LIMITS']._serialized_end=417
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=419
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=455
-  _globals['_AUTHENTICATED']._serialized_start=457
-  _globals['_AUTHENTICATED']._serialized_end=534
-  _globals['_PUSHREQUEST']._serialized_start=536
-  _globals['_PUSHREQUEST']._serialized_end=565
-  _globals['_ACK']._serialized_start=567
-  _globals['_ACK']._serialized_end=603
-  _globals['_PULLREQUEST']._serialized_start=605
-  _globals['_PULLREQUEST']._serialized_end=680
-  _globals['_LIVEREQUEST']._serialized_start=682
-  _globals['_LIVEREQUEST']._serialized_end=742
-  _globals['_INQUIRY']._serialized_start=744
-  _globals['_INQUIRY']._serialized_end=770
-  _globals['_REPLY']._serialized_start=772
-  _globals['_REPLY']._serialized_end=796
-  _globals['_PAGE']._serialized_start=798
-  _globals['_PAGE']._serialized_end=896
-  _globals['_SYNCLINE']._serialized_start=899
-  _globals['_SYNCLINE']._serialized_end=1254
+  _globals['_WELCOME']._serialized_end=323
+  _globals['_LIMITS']._serialized_start=325
+  _globals['_LIMITS']._serialized_end=435
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=437
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=473
+  _globals['_AUTHENTICATED']._serialized_start=475
+  _globals['_AUTHENTICATED']._serialized_end=552
+  _globals['_PUSHREQUEST']._serialized_start=554
+  _globals['_PUSHREQUEST']._serialized_end=583
+  _globals['_ACK']._serialized_start=585
+  _globals['_ACK']._serialized_end=621
+  _globals['_PULLREQUEST']._serialized_start=623
+  _globals['_PULLREQUEST']._serialized_end=698
+  _globals['_LIVEREQUEST']._serialized_start=700
+  _globals['_LIVEREQUEST']._serialized_end=760
+  _globals['_INQUIRY']._serialized_start=762
+  _globals['_INQUIRY']._serialized_end=788
+  _globals['_REPLY']._serialized_start=790
+  _globals['_REPLY']._serialized_end=814
+  _globals['_PAGE']._serialized_start=816
+  _globals['_PAGE']._serialized_end=914
+  _globals['_SYNCLINE']._serialized_start=917
+  _globals['_SYNCLINE']._serialized_end=1272
 # @@protoc_insertion_point(module_scope)

@@ -13,7 +13,7 @@ class HelloRequest(_message.Message):
     def __init__(self, protocol: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("epoch", "head", "time", "user", "own", "limits", "rules", "actions", "items", "expires", "peer")
+    __slots__ = ("epoch", "head", "time", "user", "own", "limits", "rules", "actions", "items", "expires", "peer", "erasable")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class Welcome(_message.Message):
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
+    ERASABLE_FIELD_NUMBER: _ClassVar[int]
     epoch: str
     head: int
     time: int
@@ -36,7 +37,8 @@ class Welcome(_message.Message):
     items: _containers.RepeatedScalarFieldContainer[str]
     expires: int
     peer: bool
-    def __init__(self, epoch: _Optional[str] = ..., head: _Optional[int] = ..., time: _Optional[int] = ..., user: _Optional[str] = ..., own: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., rules: _Optional[bytes] = ..., actions: _Optional[_Iterable[str]] = ..., items: _Optional[_Iterable[str]] = ..., expires: _Optional[int] = ..., peer: _Optional[bool] = ...) -> None: ...
+    erasable: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, epoch: _Optional[str] = ..., head: _Optional[int] = ..., time: _Optional[int] = ..., user: _Optional[str] = ..., own: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., rules: _Optional[bytes] = ..., actions: _Optional[_Iterable[str]] = ..., items: _Optional[_Iterable[str]] = ..., expires: _Optional[int] = ..., peer: _Optional[bool] = ..., erasable: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("event_bytes", "push_events", "body_bytes", "page_entries", "drift_ms")

@@ -45,6 +45,9 @@ except ImportError:
 _Pb = TypeVar("_Pb", bound=Any)
 _Json = TypeVar("_Json")
 
+_AS_IT_IS = ("epoch", "head", "time", "user", "own", "actions", "items", "expires", "peer", "erasable")
+"""What of a welcome protobuf says in the same words."""
+
 _rules = msgspec.json.Decoder(list[Rule])
 _results = msgspec.json.Decoder(list[Result])
 _entries = msgspec.json.Decoder(list[Entry])
@@ -152,10 +155,10 @@ def read_inquiry(data: bytes) -> Inquiry:
 
 def welcome(message: Welcome) -> bytes:
     """A welcome."""
-    given = {name: getattr(message, name) for name in ("epoch", "head", "time", "user", "own", "expires", "peer")}
+    given = {name: getattr(message, name) for name in _AS_IT_IS}
     limits = pb.Limits(**msgspec.structs.asdict(message.limits))
     rules = None if message.rules is None else msgspec.json.encode(message.rules)
-    return _written(pb.Welcome(**given, limits=limits, rules=rules, actions=message.actions, items=message.items))
+    return _written(pb.Welcome(**given, limits=limits, rules=rules))
 
 
 def authenticated(message: Authenticated) -> bytes:
@@ -207,6 +210,7 @@ def read_welcome(data: bytes) -> Welcome:
         items=tuple(found.items),
         expires=found.expires if found.HasField("expires") else None,
         peer=found.peer,
+        erasable=tuple(found.erasable),
     )
 
 
