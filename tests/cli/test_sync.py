@@ -3,11 +3,14 @@
 import json
 import signal
 import time
+from contextlib import closing
 
 import httpx2
 import pytest
 
 import syncline as sdk
+from syncline.stores import Change
+from syncline.stores.sqlite import SqliteReplicaStore
 from tests.processes import DEADLINE, rest_of
 
 
@@ -185,3 +188,29 @@ def test_a_new_file_may_begin_from_a_snapshot(syncline, titled):
     assert titled("new.db", "Rice") == "Rice"
     assert syncline("doc", "undo", "-d", "new.db", "task.milk").code == 0
     assert "history_expired" in syncline("doc", "undo", "-d", "new.db", "task.milk").err
+
+
+# With a server
+
+
+def test_heal_mends_what_a_file_has_lost(syncline, titled):
+    for place in range(30):
+        assert syncline("doc", "create", "-d", "a.db", "--offline", f"task.{place}", f"n={place}").code == 0
+    assert syncline("sync", "a.db").code == 0
+    assert syncline("heal", "a.db", "--json").json["mended"] == 0
+    with closing(SqliteReplicaStore(syncline.directory / "a.db", "x")) as store:
+        held, state = list(store.load()), store.state()
+        store.commit(Change(forget=["*"]))
+        store.commit(Change(entries=held[::2], state=state))
+    assert syncline("sync", "a.db", "--json").json["received"] == 0
+    told = syncline("heal", "a.db", "--json").json
+    assert (told["mended"], told["given"], told["entries"], told["errors"]) == (len(held) // 2, 0, len(held), [])
+    assert syncline("heal", "a.db").out == "a.db: 0 entries mended, 0 given to the server.\n"
+    assert len(syncline("export", "a.db").lines) == len(held)
+    assert told["root"] == syncline("status", "--json").json["space"]["root"]
+
+
+def test_heal_needs_a_server_and_a_file(terminal, titled):
+    assert terminal("heal", "a.db").code == 2
+    assert terminal("heal", "x.db", "--server", "http://127.0.0.1:1").code == 5
+    assert terminal("heal", "a.db", "--server", "http://127.0.0.1:1").code == 3

@@ -57,4 +57,5 @@ def share(
         out.file.flush()
 
     with open_replica(file) as replica:
+        replica.tree()  # of a large one that takes a while, in which nobody should have to wait for an answer
         run_peer(PeerApp(replica, token), host, port, on_ready)

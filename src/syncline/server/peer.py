@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
 from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, PING_SECONDS
-from syncline.core.messages import ErrorMessage, Live, Message, decode_request, encode, type_of
+from syncline.core.messages import ErrorMessage, Hello, Live, Message, Ping, decode_request, encode, type_of
 from syncline.core.session import CLOSE_CODES, CLOSE_OTHERWISE
 from syncline.errors import (
     BadRequest,
@@ -102,32 +102,45 @@ class PeerApp:
             await send({"type": "websocket.close", "code": 4404, "reason": NotFound.code})
             return
         await send({"type": "websocket.accept"})
-        peer, follower = ReplicaPeer(self._replica, token=self._token), list[asyncio.Task[None]]()
+        peer, tasks = ReplicaPeer(self._replica, token=self._token), dict[str, asyncio.Task[None]]()
         try:
             _check_origin(scope)
             while (text := await _text(receive, HELLO_SECONDS if not peer.is_open else IDLE_SECONDS)) is not None:
-                if peer.is_open and not follower and _is_live(text):
-                    follower.append(asyncio.create_task(_send_hints(peer, send)))
-                    continue
-                answer = await asyncio.to_thread(peer.answer_to, text)
-                await send({"type": "websocket.send", "text": encode(answer).decode()})
-                if not peer.is_open:
-                    await send({"type": "websocket.close", **_closing(answer)})
-                    return
+                kind = _kind(text) if peer.is_open else Hello
+                if kind is Live and "hints" not in tasks:
+                    tasks["hints"] = asyncio.create_task(_send_hints(peer, send))
+                elif kind is Ping or kind is Hello:
+                    await _say(send, answer := peer.answer_to(text))
+                    if not peer.is_open:
+                        await send({"type": "websocket.close", **_closing(answer)})
+                        return
+                else:  # in a thread, and pings are answered meanwhile
+                    tasks["answer"] = asyncio.create_task(_answer_after(tasks.get("answer"), peer, text, send))
         except SynclineError as error:
-            answer = ErrorMessage.of(error)
-            await send({"type": "websocket.send", "text": encode(answer).decode()})
+            await _say(send, answer := ErrorMessage.of(error))
             await send({"type": "websocket.close", **_closing(answer)})
         except OSError:
             return  # the peer has gone while it was answered
         finally:
-            await _cancelled(follower)
+            await _cancelled(list(tasks.values()))
 
 
-def _is_live(text: bytes) -> bool:
+def _kind(text: bytes) -> type[Message] | None:
     with suppress(SynclineError):
-        return isinstance(decode_request(text), Live)
-    return False
+        return type(decode_request(text))
+    return None
+
+
+async def _answer_after(before: asyncio.Task[None] | None, peer: ReplicaPeer, text: bytes, send: Send) -> None:
+    """Answers a message when those before it are answered."""
+    if before is not None:
+        await asyncio.wait([before])
+    with suppress(OSError):  # the peer has gone; the reader notices
+        await _say(send, await asyncio.to_thread(peer.answer_to, text))
+
+
+async def _say(send: Send, message: Message) -> None:
+    await send({"type": "websocket.send", "text": encode(message).decode()})
 
 
 def _check_origin(scope: Scope) -> None:
