@@ -2,6 +2,8 @@
 
 import { SynclineError } from '../errors.js'
 import { newNode, newState } from './index.js'
+import { forget, isDamage, mend, saved } from './mending.js'
+import { result } from './requests.js'
 import { KEYS, Store, keyOf } from './store.js'
 
 /** @typedef {import('./store.js').Bounds} Bounds */
@@ -10,11 +12,46 @@ const SCHEMA = 1
 const READ_AT_ONCE = 1_000 // rows, so that no task is long; those of the log are long themselves
 
 /**
- * Opens the replica of a name in this browser's profile; it is made if it is not there.
+ * Opens the replica of a name in this browser's profile; it is made if it is not there. One that is damaged is made anew,
+ * with the local events that can be read.
  * @param {string} name
  * @param {string} [node] for one that is made
  */
-export const openIndexedDB = async (name, node = newNode()) => Store.open(await IndexedDBDisk.open(name, node))
+export async function openIndexedDB(name, node = newNode()) {
+  try {
+    return await opened(name, node)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+  }
+  return alone(`${name}:mending`, async () => {
+    try {
+      return await opened(name, node) // another tab may have mended it meanwhile
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      await mend(name).catch(() => refuse(error))
+    }
+    return opened(name, node)
+  })
+}
+
+/** @param {string} name @param {string} node */
+async function opened(name, node) {
+  const disk = await IndexedDBDisk.open(name, node)
+  try {
+    return await Store.open(disk)
+  } catch (error) {
+    disk.close()
+    throw error
+  }
+}
+
+/**
+ * Does something while no other tab does it, where tabs can agree on that.
+ * @template T
+ * @param {string} name @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+const alone = (name, work) => globalThis.navigator?.locks?.request(name, work) ?? work()
 
 /** @typedef {import('./store.js').Disk} Disk */
 
@@ -29,12 +66,16 @@ class IndexedDBDisk {
   /** @param {string} name @param {string} node */
   static async open(name, node) {
     try {
+      const rescued = await saved(name)
       const request = indexedDB.open(name, SCHEMA)
       request.onupgradeneeded = () => {
         for (const [store, keyPath] of Object.entries(KEYS)) request.result.createObjectStore(store, { keyPath })
-        request.transaction?.objectStore('state').put({ key: 'state', ...newState(node) })
+        request.transaction?.objectStore('state').put({ key: 'state', ...(rescued?.state ?? newState(node)) })
+        for (const row of rescued?.rows ?? []) request.transaction?.objectStore('outbox').put(row)
       }
-      return new IndexedDBDisk(await result(request))
+      const disk = new IndexedDBDisk(await result(request))
+      if (rescued) await forget(name)
+      return disk
     } catch (error) {
       return refuse(error)
     }
@@ -127,17 +168,6 @@ function abort(tx) {
     // it has ended
   }
 }
-
-/**
- * @template T
- * @param {IDBRequest<T>} request
- * @returns {Promise<T>}
- */
-const result = (request) =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
 
 const CODES = new Map([
   ['QuotaExceededError', 'storage_full'],

@@ -97,11 +97,13 @@ export class Store extends Contents {
   /** Reads everything again. */
   async reread() {
     const found = await this._disk.run(async (tx) => {
-      const outbox = tx.all('outbox', undefined, readOutboxRow)
-      const log = tx.all('log', undefined, ({ text }) => decodeEntries(text))
-      const documents = tx.all('documents')
-      const { key: _, ...state } = await tx.get('state', 'state')
-      return { state, outbox: await outbox, documents: await documents, log: await log }
+      const [outbox, log, documents, { key: _, ...state }] = await Promise.all([
+        tx.all('outbox', undefined, readOutboxRow),
+        tx.all('log', undefined, ({ text }) => decodeEntries(text)),
+        tx.all('documents'),
+        tx.get('state', 'state'),
+      ])
+      return { state, outbox, documents, log }
     }, 'read')
     if (found.state.version >= this.state.version) this.begin(found)
   }
