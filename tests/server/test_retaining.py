@@ -239,7 +239,7 @@ import os, signal, sys
 from pathlib import Path
 from syncline.server import retaining, taking
 from tests.server import test_retaining as tests
-retaining.ENTRIES, taking.STEP_ENTRIES, taking.STEP_BASES, retaining.LOOKED_AT = 7, 2, 1, 3
+retaining.ENTRIES, taking.STEP_ENTRIES, taking.STEP_BASES, retaining.LOOKED_AT = 25, 30, 1, 20
 folder, step = Path(sys.argv[1]), int(sys.argv[2])
 with tests.open_log(folder, sys.argv[3]) as store:
     archives = retaining.Archives(folder / "kept", "home")
