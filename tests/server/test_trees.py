@@ -112,6 +112,25 @@ async def test_whoever_gives_up_stops_nobody_else(log):
     assert log.told == 1200
 
 
+async def test_a_view_is_taken_with_the_head_when_its_turn_comes(log):
+    gate, views = asyncio.Event(), [FULL_VIEW]
+
+    async def run(function):
+        await gate.wait()
+        return function()
+
+    kept = Trees(log, run, lambda: log.head().seq)
+    first = asyncio.create_task(kept.at(lambda: TASKS))
+    second = asyncio.create_task(kept.at(lambda: views[-1]))
+    await asyncio.sleep(0)
+    views.append(MILK)
+    log.push(10)
+    gate.set()
+    assert (await first).seq == 1200
+    grown = await second
+    assert (grown.seq, grown.tree) == (1210, Tree.of(log.leaves(1210, MILK)))
+
+
 async def test_trees_of_narrower_views_make_room(log, monkeypatch):
     monkeypatch.setattr(trees, "MAX_TREES", 3)
     kept = trees_of(log)
