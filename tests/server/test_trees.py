@@ -113,16 +113,17 @@ async def test_whoever_gives_up_stops_nobody_else(log):
 
 
 async def test_a_view_is_taken_with_the_head_when_its_turn_comes(log):
-    gate, views = asyncio.Event(), [FULL_VIEW]
+    begun, gate, views = asyncio.Event(), asyncio.Event(), [FULL_VIEW]
 
     async def run(function):
+        begun.set()
         await gate.wait()
         return function()
 
     kept = Trees(log, run, lambda: log.head().seq)
     first = asyncio.create_task(kept.at(lambda: TASKS))
     second = asyncio.create_task(kept.at(lambda: views[-1]))
-    await asyncio.sleep(0)
+    await begun.wait()
     views.append(MILK)
     log.push(10)
     gate.set()
