@@ -18,6 +18,7 @@ from syncline.core.limits import (
     MAX_PRESENCE_MESSAGE_BYTES,
     MAX_SAFE_INTEGER,
     MAX_SUMMARIES,
+    MAX_TREE_SUMMARIES,
 )
 from syncline.core.messages import (
     Ack,
@@ -51,6 +52,7 @@ from syncline.core.messages import (
     expect,
     ref_of,
     state_of,
+    type_of,
 )
 from syncline.errors import (
     BY_CODE,
@@ -193,6 +195,11 @@ def test_nothing_but_an_error_of_ours_comes_from_any_bytes(data):
 # Requests
 
 
+@given(requests)
+def test_a_message_tells_its_type(request):
+    assert type_of(request) == json.loads(encode(request))["type"]
+
+
 def test_members_with_their_defaults_are_left_out():
     assert encode(Hello(node="n1")) == b'{"type":"hello","protocol":1,"node":"n1"}'
     assert encode(Pull()) == b'{"type":"pull"}'
@@ -290,6 +297,10 @@ def test_nesting_beyond_any_stack_is_refused(levels):
 def test_as_much_may_be_asked_as_the_limits_say():
     merkle = b'{"type":"merkle","summaries":[%b]}' % b",".join([b'["","",0,"",[]]'] * MAX_SUMMARIES)
     assert len(decode_request(merkle).summaries) == MAX_SUMMARIES
+    branches = b'{"type":"merkle","summaries":[%b]}' % b",".join([b'["","",1,"",[]]'] * (MAX_TREE_SUMMARIES // 16))
+    assert len(decode_request(branches).summaries) == MAX_TREE_SUMMARIES // 16
+    with pytest.raises(BadRequest):
+        decode_request(branches.replace(b"[[", b'[["","",0,"",[]],['))
     fetch = b'{"type":"fetch","ids":[%b]}' % b",".join([b'"%b"' % an_id().encode()] * MAX_FETCH_IDS)
     assert len(decode_request(fetch).ids) == MAX_FETCH_IDS
 
@@ -429,6 +440,12 @@ def test_a_page_by_hand_tells_what_is_late_and_what_to_forget(late, forget):
     found, *old = (Entry.of(seq, NOW, "r" * 24, an_event(seq)) for seq in (9, *late))
     by_hand = encode_page(found.encoded, "c", more=True, late=b",".join(entry.encoded for entry in old), forget=forget)
     assert by_hand == encode(Page(entries=[found], late=old, forget=forget, cursor="c", more=True))
+
+
+@given(st.lists(bases, max_size=2))
+def test_a_page_by_hand_has_bases(found):
+    by_hand = encode_page(b"", "c", more=False, forget=["a"], bases=found)
+    assert by_hand == encode(Page(entries=[], forget=["a"], bases=found, cursor="c"))
 
 
 @given(refs, refs)

@@ -17,6 +17,7 @@ export const MAX_BODY_BYTES = 1_048_576
 export const MAX_PAGE_ENTRIES = 10_000
 export const MAX_ITEM_PATTERNS = 100
 export const MAX_SUMMARIES = 512
+export const MAX_TREE_SUMMARIES = 1_024
 export const MAX_FETCH_IDS = 1_000
 export const MAX_PRESENCE_BYTES = 4_096
 export const MAX_PRESENCE_MESSAGE_BYTES = 8_192

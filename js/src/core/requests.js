@@ -8,6 +8,7 @@ import { decode, split } from './decoding.js'
 import { ITEM } from './events.js'
 import {
   MAX_DEPTH, MAX_FETCH_IDS, MAX_PAGE_ENTRIES, MAX_PRESENCE_BYTES, MAX_PRESENCE_MESSAGE_BYTES, MAX_SUMMARIES,
+  MAX_TREE_SUMMARIES,
 } from './limits.js'
 import { PROTOCOL, REF, anything, integer, list, object, orNull, readMessage, string, summary } from './messages.js'
 import { checkId } from './stamps.js'
@@ -54,10 +55,17 @@ export function decodeRequest(text) {
   if (request.type === 'pull' && !(request.limit >= 1 && request.limit <= MAX_PAGE_ENTRIES)) {
     fail('bad_request', `limit: must be between 1 and ${MAX_PAGE_ENTRIES}.`)
   }
+  if (request.type === 'merkle') checkAnswer(request.summaries)
   if (request.type === 'snapshot' && request.after && (request.seq === null || !ITEM.test(request.after))) {
     fail('bad_request', 'after: must be an item, and comes with the seq of the snapshot that it is of.')
   }
   return request
+}
+
+/** Bounds what comes back: of a branch each child, of a leaf itself. @param {import('./messages.js').Summary[]} summaries */
+function checkAnswer(summaries) {
+  const most = summaries.reduce((sum, [, , mask]) => sum + (mask ? 16 : 1), 0)
+  if (most > MAX_TREE_SUMMARIES) fail('bad_request', `summaries: their answer could have more than ${MAX_TREE_SUMMARIES}.`)
 }
 
 /** @param {any} value */

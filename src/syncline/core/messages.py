@@ -29,6 +29,7 @@ from syncline.core.limits import (
     MAX_PRESENCE_MESSAGE_BYTES,
     MAX_SAFE_INTEGER,
     MAX_SUMMARIES,
+    MAX_TREE_SUMMARIES,
     Limits,
 )
 from syncline.errors import BadJson, BadRequest, InternalError, InvalidEvent, SynclineError, TooLarge, from_wire
@@ -387,6 +388,7 @@ def _check_inquiry(inquiry: Inquiry) -> None:
     match inquiry:
         case Merkle():
             _check_count("summaries", inquiry.summaries, MAX_SUMMARIES)
+            _check_answer(inquiry.summaries)
             _check_seq("since", inquiry.since)
         case Fetch():
             _check_count("ids", inquiry.ids, MAX_FETCH_IDS)
@@ -394,7 +396,7 @@ def _check_inquiry(inquiry: Inquiry) -> None:
         case Give():
             if not EPOCH.fullmatch(inquiry.epoch):
                 raise BadRequest(f"epoch: {inquiry.epoch[:80]!r} is not one of 32 hex digits.")
-        case AskSnapshot():
+        case _:
             _check_seq("seq", inquiry.seq or 0)
             if inquiry.after and (inquiry.seq is None or not ITEM.fullmatch(inquiry.after)):
                 raise BadRequest("after: must be an item, and comes with the seq of the snapshot that it is of.")
@@ -403,6 +405,12 @@ def _check_inquiry(inquiry: Inquiry) -> None:
 def _check_count(name: str, several: Sequence[object], most: int) -> None:
     if not 1 <= len(several) <= most:
         raise BadRequest(f"{name}: must be between 1 and {most:,}.")
+
+
+def _check_answer(summaries: Sequence[Summary]) -> None:
+    """Bounds what comes back: of a branch each child, of a leaf itself."""
+    if sum(16 if summary.mask else 1 for summary in summaries) > MAX_TREE_SUMMARIES:
+        raise BadRequest(f"summaries: their answer could have more than {MAX_TREE_SUMMARIES:,}.")
 
 
 def _check_seq(name: str, seq: int) -> None:

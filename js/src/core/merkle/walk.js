@@ -2,12 +2,11 @@
 // leads further down, so it ends. What comes is believed as far as it has the right shape and was asked for.
 
 import { fail } from '../../errors.js'
+import { MAX_SUMMARIES, MAX_TREE_SUMMARIES } from '../limits.js'
 import { DIGITS, HASH_DIGITS, checkNode, slotsOf } from './nodes.js'
 
 /** @typedef {import('./nodes.js').Node} Node */
 
-/** Questions of one request. */
-export const MAX_QUESTIONS = 512
 /** More nodes than that no walk takes in: who differs in so much takes all of it instead. */
 const MAX_NODES = 1_000_000
 
@@ -30,7 +29,12 @@ export class Walk {
 
   /** What to ask next, after all before it was answered; nothing when all is known. */
   questions() {
-    return (this._asked = this._waiting.splice(0, MAX_QUESTIONS))
+    let count = 0
+    for (let room = MAX_TREE_SUMMARIES; count < Math.min(MAX_SUMMARIES, this._waiting.length); count++) {
+      room -= this._waiting[count].mask ? DIGITS.length : 1
+      if (room < 0) break
+    }
+    return (this._asked = this._waiting.splice(0, count))
   }
 
   /** Takes the answers to the last questions. Fails with bad_request. @param {readonly Node[]} answers */

@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from syncline.core import stamps
+from syncline.core.limits import MAX_SUMMARIES, MAX_TREE_SUMMARIES
 from syncline.core.merkle.nodes import DIGITS, HASH_BYTES, Node, Read, check_node, span
 from syncline.core.merkle.tree import Tree
 from syncline.errors import BadRequest
 
-MAX_QUESTIONS = 512
+MAX_QUESTIONS = MAX_SUMMARIES
 """Questions of one request."""
-MAX_ANSWERS = 1_024
+MAX_ANSWERS = MAX_TREE_SUMMARIES
 """Nodes that may come back: so many are less than a megabyte in JSON, whatever they are."""
 MAX_NODES = 1_000_000
 """More nodes than that no walk takes in: who differs in so much takes all of it instead."""
