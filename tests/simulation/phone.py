@@ -19,7 +19,7 @@ from syncline.core.messages import (
     encode,
 )
 from syncline.core.session import Apply, Given, Restamp, Rewind, Settle
-from syncline.errors import SynclineError
+from syncline.errors import EpochChanged, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.stores import Change
 from syncline.stores.documents import MemoryDocumentIndex
@@ -72,7 +72,10 @@ class Phone:
     def connect(self):
         world = self.world
         batch_size = world.chance.choice((1, 2, 3, 1_000))
-        self.session = world.Session(space="default", token=self.user, batch_size=batch_size, history=self.history)
+        gives_all = not world.is_rough or world.chance.random() < 0.5
+        self.session = world.Session(
+            space="default", token=self.user, batch_size=batch_size, gives_all=gives_all, history=self.history
+        )
         self.line = world.open_line(self)
         self._ref = 0
 
@@ -146,7 +149,12 @@ class Phone:
             self.hang_up()
             return
         for effect in effects:
-            self._perform(effect)
+            try:
+                self._perform(effect)
+            except EpochChanged:
+                self.world.note(self.name, "meets another log")
+                self.hang_up()
+                return
             if self.world.has_bad_luck(0.01):
                 self.world.note(self.name, "crashes")
                 self.crash(loses=False)

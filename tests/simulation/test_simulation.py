@@ -6,9 +6,11 @@ A failure names its seed; ``python -m tests.simulation SEED`` tells what happene
 import pytest
 
 from tests.simulation import broken
+from tests.simulation.healing import ForkedWorld, LostWorld, RestoredWorld
 from tests.simulation.world import World
 
 SEEDS = 1_000
+HEALED_SEEDS = 200
 CHUNK = 50
 TOLD = 60
 ENOUGH = 400
@@ -24,6 +26,21 @@ def test_every_world_ends_well(first):
         except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
             trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
             pytest.fail(f"python -m tests.simulation {seed}\n{trace}\n{type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("kind", [RestoredWorld, ForkedWorld, LostWorld])
+@pytest.mark.parametrize("first", range(0, HEALED_SEEDS, CHUNK))
+def test_what_a_server_loses_comes_back_once(kind, first):
+    happened = 0
+    for seed in range(first, first + CHUNK):
+        world = kind(seed)
+        try:
+            world.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
+            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
+            pytest.fail(f"{kind.__name__}({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+        happened += world.restores
+    assert happened > CHUNK // 4, "hardly anything was lost"
 
 
 def test_a_seed_always_tells_the_same_story():

@@ -108,6 +108,10 @@ class World:
             if event.item != POLICIES_ITEM:
                 self.acked[event.payload] = event.id, outcome
 
+    def may_keep(self, outboxed):
+        """Whether a replica may keep what the log does not take, in the end."""
+        return False
+
     def restamped(self, phone):
         """What is pending gets other ids: others may know it by those that it had."""
         self.twofold |= self.unanswered & {event.payload for event in phone.replica.pending()}

@@ -268,7 +268,7 @@ class Ledger:
             return Forbidden(f"{event.user} may not {event.action} {event.item}.", item=event.item, action=event.action)
         return (
             self._quota_refusal(event, submission)
-            or self._node_refusal(event, is_given=not _is_own(event, submission))
+            or self._node_refusal(event, is_given=self._is_from_a_log(event, submission))
             or dependencies.refusal(event, self._find)
         )
 
@@ -290,6 +290,10 @@ class Ledger:
         user, scope = submission.user, submission.rights.scope
         may = GIVE in scope.actions if user.startswith(".") else self.access.may(user, event.item, GIVE)
         return may and scope.allows(event.item, GIVE) and isinstance(event.user, str)
+
+    def _is_from_a_log(self, event: Event, submission: Submission) -> bool:
+        """Whether its author's counter was looked at when it came into a log, and rises in the order of that."""
+        return not _is_own(event, submission) or (submission.is_gift and self._is_given(event, submission))
 
     def _is_given_by_name(self, event: Event, submission: Submission) -> bool:
         """Whether what the system wrote is taken from somebody who gives it: by a right that says it is meant.
