@@ -1,6 +1,9 @@
 """A replica's file with a byte that flipped: what each verb says, and that whoever writes mends it."""
 
 import json
+from contextlib import closing
+
+from syncline.stores.sqlite import SqliteReplicaStore
 
 
 def flip(path):
@@ -35,6 +38,12 @@ def test_who_writes_goes_on_with_what_is_whole(doc, terminal):
     (aside,) = terminal("status", "a.db", "--json").json["put_aside"]
     assert aside.startswith("a.db.damaged-")
     assert "damaged once, and put aside" in terminal("status", "a.db").err
+
+
+def test_doctor_does_not_vouch_for_a_file_that_is_open(doc, terminal):
+    with closing(SqliteReplicaStore(terminal.directory / "a.db", "")):
+        result = terminal("doctor", "a.db", "--json")
+    assert [finding["state"] for finding in json.loads(result.out)["findings"]] == ["warning"]
 
 
 def test_doctor_looks_at_a_file(doc, terminal):

@@ -9,6 +9,8 @@ from syncline.cli.checks.findings import Checks, Finding, good, warning
 from syncline.cli.files import looking_at
 from syncline.stores.sqlite.mending import put_aside
 
+UNPROVEN = "Its program looks through it whenever it opens it; close that, and look again."
+
 
 def checks(path: Path) -> Checks:
     """The checks of a replica's file. Nothing of it is changed."""
@@ -26,6 +28,9 @@ def aside(path: Path) -> Iterator[Finding]:
 def whole(path: Path) -> Iterator[Finding]:
     """Whether each page of it is as it was written. Raises StoreDamaged, which says what will become of it."""
     with looking_at(path) as store:
-        yield good("replica", f"{path} is whole, up to seq {store.state().seq:,}")
+        if store.is_proven:
+            yield good("replica", f"{path} is whole, up to seq {store.state().seq:,}")
+        else:
+            yield warning("replica", f"{path} is open in another program, or has no checksums yet", UNPROVEN)
         if refused := len(store.outbox("refused")):
             yield warning("replica", f"{refused:,} events were refused", f"syncline status {path} tells why.")

@@ -107,8 +107,7 @@ FORGET_NODES = "DELETE FROM nodes WHERE ref NOT IN (SELECT node FROM entries)"
 OTHERS = f"SELECT event FROM outbox WHERE item IN carray(?) AND +status IN ({_quoted(OF_OTHERS)})"
 LAST_LOCAL = f"SELECT id FROM outbox WHERE item = ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id DESC LIMIT 1"
 ON_THEIR_WAY = (
-    "SELECT event FROM outbox WHERE id >= ? AND id <= ?"
-    f" AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id LIMIT ?"
+    f"SELECT event FROM outbox WHERE id >= ? AND id <= ? AND +status IN ({_quoted(ON_ITS_WAY)}) ORDER BY id LIMIT ?"
 )
 LAST = "SELECT max(seq) FROM entries"
 KEEP_STATE = "UPDATE state SET state = ?"
@@ -137,6 +136,11 @@ class SqliteReplicaStore:
         self._state = msgspec.json.decode(state, type=ReplicaState)
         if self._state.traces and not read_only:
             self._scrub()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the file is known to be whole; not if it is only looked at while another program has it open."""
+        return self._db.is_proven
 
     def commit(self, change: Change) -> Mapping[str, int]:
         """See ``ReplicaStore.commit``."""

@@ -91,8 +91,8 @@ class Database:
         self._lock = None if shared or read_only else hold(Path(f"{path}.lock"))
         try:
             with _translated(path):
-                if checked and (not read_only or (page_sums.beside(path).exists() and _is_free(path))):
-                    self._sums = _proven(path, schema, derived=derived)
+                if checked:
+                    self._sums = _proven_if_free(path, schema) if read_only else _proven(path, schema, derived=derived)
                 if derived:
                     _discard_unless_good(path, schema)
                 pages = 0 if checkpoint_apart or checked else CHECKPOINT_PAGES
@@ -196,6 +196,11 @@ class Database:
 
     # What is checked
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether each page was compared with its sum; not when another program has the file open."""
+        return self._sums is not None
+
     def _begin_sums(self, examine: Callable[[Any], None]) -> None:
         """From now on pages get into the file with their sums only."""
         self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -220,7 +225,7 @@ class Database:
         tries again.
         """
         with self._checkpoint_lock, self._writer_lock, suppress(apsw.Error, OSError):
-            if self._sums is None or self._is_settled or self._sums.is_doubtful:
+            if self._sums is None or self._read_only or self._is_settled or self._sums.is_doubtful:
                 return
             mark = page_sums.new_mark()
             self._writer.execute(f"BEGIN IMMEDIATE; {MARK}; COMMIT", (mark,)).fetchall()
@@ -235,7 +240,7 @@ class Database:
             with _translated(self._path):
                 yield
         except (StoreDamaged, ForeignFile) as error:
-            if self._sums is None:
+            if self._sums is None or self._read_only:
                 raise
             with suppress(OSError):
                 self._sums.distrust()
@@ -423,12 +428,12 @@ def glance(path: Path, statement: str) -> list[tuple[Any, ...]]:
         return []
 
 
-def _is_free(path: Path) -> bool:
-    """Whether no program has a file open, so that nothing changes while one looks at it."""
-    with suppress(StoreLocked, apsw.Error):
-        hold(Path(f"{path}.lock")).close()
-        return True
-    return False
+def _proven_if_free(path: Path, schema: Schema) -> PageSums | None:
+    """The same of a file that is only looked at: nothing is known of one that changes meanwhile."""
+    if page_sums.beside(path).exists():
+        with suppress(StoreLocked, apsw.CantOpenError), closing(hold(Path(f"{path}.lock"))):
+            return _proven(path, schema, derived=False)
+    return None
 
 
 @contextmanager
