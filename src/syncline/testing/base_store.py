@@ -144,11 +144,13 @@ class BaseStoreContract:
     def test_nothing_else_changes(self, floored: LogStore) -> None:
         store = floored
         rows = _append(store, _of(A, B, A))
-        head, node = store.head(), store.node("node")
+        head, node, digests = store.head(), store.node("node"), store.digests(0, 9)
         _drop_all(store, rows)
         tails = [NO_TAIL, *tails_after(NO_TAIL, [row.event.digest for row in rows])]
         assert [store.tail(seq) for seq in range(4)] == tails
         assert (store.head(), store.node("node"), store.refresh()) == (head, node, head)
+        assert store.digests(0, 9) == digests
+        assert len(store.digests_by_id(bytes(16), b"\xff" * 16, 9)) == 3
         assert store.last_id() == rows[2].event.id
         assert store.items("*", "", 9) == [A, B]
         assert store.slice(0)[1:] == (0, 3, head.tail, False)

@@ -126,5 +126,7 @@ def _drop(txn: Transaction, seq: int, item: str) -> int:
     found = base(txn, item) if entry else None
     if not entry or found is None or seq > found.seq:
         return 0
+    gone = Entry.read(entry)
     txn.put("entries", pack(seq), b"")
-    return len(Entry.read(entry).raw)
+    txn.put("stubs", pack(seq), gone.event.key)
+    return len(gone.raw)

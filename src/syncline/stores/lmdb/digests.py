@@ -12,11 +12,11 @@ from syncline.stores.lmdb.transaction import Transaction
 
 
 def after(txn: Transaction, since: int, limit: int) -> list[Digested]:
-    """See ``DigestStore.digests``. Nothing leads from a seq to its id but the content, so what has none is searched."""
+    """See ``DigestStore.digests``. What has no content has its id elsewhere."""
     entries = list(islice(txn.rows("entries", pack(since + 1)), limit))
-    stubs = {seq for seq, entry in entries if not entry}
+    stubs = [seq for seq, entry in entries if not entry]
     keys = [Entry.read(entry).event.key for _, entry in entries if entry]
-    keys += [key for key, place in txn.rows("ids") if place[:8] in stubs] if stubs else []
+    keys += [key for _, key in txn.get_many("stubs", stubs)]
     return sorted(_digested(txn, txn.get_many("ids", keys)))
 
 

@@ -7,6 +7,7 @@
     fresh     item, a zero byte, seq -> the author's counter and node
     items     run and a key of ``fresh`` -> the same
     runs      the runs there are: each is named by its last seq
+    stubs     seq of an entry without content -> the 16 bytes of its id
     bases     number of a snapshot and item -> the base
     meta      kind, schema, epoch; of the end: when the last entry came, and how many bytes the events have; and which
               snapshots there are
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct
 
-TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "bases", "meta")
+TABLES = ("entries", "places", "ids", "nodes", "fresh", "items", "runs", "bases", "stubs", "meta")
 
 KIND = b"syncline log"
 SCHEMA = 2
