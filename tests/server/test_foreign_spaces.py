@@ -21,6 +21,7 @@ BODIES = {
     "push": push_body([Author().event()]),
     "hello": b'{"type":"hello","node":"n"}',
     **{type: json.dumps(inquiry(type)).encode() for type in TYPES},
+    "erasable": b'{"items":["task.*"]}',
     "docs/{id}/ops": b'{"ops":[]}',
     "docs/{id}/restore": b'{"revision":1}',
     "policies": b'{"task.*":"merge"}',

@@ -49,6 +49,8 @@ POST give {secret}                  | 401 401 401 401 404 | 200 forbidden | 200 
 POST give .acl                   | 401 401 401 401 404 | 200 reserved_action | 200 reserved_action | 200 reserved_action
 POST give {open} another's          | 401 401 401 401 404 | 200 unvouched | 200 unvouched | 200 unvouched
 POST snapshot                       | 401 401 401 401 404 | 200 | 200 | 200
+GET erasable                        | 401 401 401 401 404 | 200 | 200 | 200
+PUT erasable                        | 401 401 401 401 404 | 403 | 403 | 200
 POST erase                          | 401 401 401 401 404 | 403 | 403 | 200
 GET proof/{open_event}              | 401 401 401 401 404 | 200 | 200 | 200
 GET proof/{secret_event}            | 401 401 401 401 404 | 404 | 404 | 200
@@ -192,6 +194,7 @@ BODIES: dict[str, Any] = {
     "PUT policies": {"note.*": "merge"},
     "POST acl": {"user": "reader", "item": "note.*", "action": "x", "type": "allow"},
     "POST acl/explain": {"item": "open.milk", "action": "update"},
+    "PUT erasable": {"items": ["person.*"]},
     "POST erase": {"items": ["{open}"]},
     "PUT labels/{name}": {},
     "POST auth/login": {"user": "{person}", "password": PASSWORD},
