@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -165,8 +164,7 @@ def test_one_that_was_killed_goes_on(terminal):
         assert process.poll() is None
         assert time.monotonic() < limit
         time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     left = {path.name: path.stat().st_mtime_ns for path in (terminal.directory / "kept").glob("logs/*/*/*.zst")}
     assert terminal("backup", "verify", "kept").code == 2, "no backup was finished"
     again = done(terminal, "create", "kept", "--data", "data")
@@ -225,7 +223,7 @@ def test_into_any_store_comes_what_there_was(terminal, data, store):
         assert look(place) == look(data / "spaces" / "home.db")
 
 
-@pytest.mark.parametrize("seq", [0, 1, 999, 1_000, 1_001, 2_500])
+@pytest.mark.parametrize("seq", [0, 999, 1_000, 1_001])
 def test_up_to_a_seq(terminal, data, seq):
     done(terminal, "create", "kept", "--data", "data")
     done(terminal, "restore", "kept", "--data", "new", "--space", "home", "--to-seq", seq)
