@@ -7,6 +7,7 @@ import pytest
 
 from tests.simulation import broken
 from tests.simulation.healing import ForkedWorld, LostWorld, RestoredWorld
+from tests.simulation.peers import PeerWorld
 from tests.simulation.world import World
 
 SEEDS = 1_000
@@ -41,6 +42,20 @@ def test_what_a_server_loses_comes_back_once(kind, first):
             pytest.fail(f"{kind.__name__}({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
         happened += world.restores
     assert happened > CHUNK // 4, "hardly anything was lost"
+
+
+@pytest.mark.parametrize("first", range(0, HEALED_SEEDS, CHUNK))
+def test_replicas_that_also_meet_each_other_end_well(first):
+    heard = 0
+    for seed in range(first, first + CHUNK):
+        world = PeerWorld(seed)
+        try:
+            world.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
+            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
+            pytest.fail(f"PeerWorld({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+        heard += world.heard
+    assert heard > CHUNK * 10, "hardly anything was heard"
 
 
 def test_a_seed_always_tells_the_same_story():

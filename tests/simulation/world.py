@@ -325,7 +325,7 @@ class World:
                     self._arrive(line, queue.popleft()) if queue is line.up else line.phone.receive(queue.popleft())
         for line in lines:
             if line.phone and line.phone.session.live and not line.phone.session.holds_back:
-                assert not line.phone.replica.pending(), f"{line.phone.name} is live but does not push"
+                assert not line.phone.replica.local().pending, f"{line.phone.name} is live but does not push"
 
     def _picture(self):
         return self.server.store.head(), [

@@ -34,16 +34,18 @@ from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
 from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdrawals
 from syncline.replica.drafts import Draft, Refused
 from syncline.replica.effects import Surroundings, change_for, is_blank, saw
-from syncline.replica.foresight import doomed, may, may_pass_on
+from syncline.replica.foresight import doomed, may
 from syncline.replica.hearing import Hearing, hearing, is_between_peers
 from syncline.replica.holdings import Holdings
 from syncline.replica.horizon import in_bases, is_in_bases
+from syncline.replica.outgoing import Heard, outgoing
 from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
 CACHED_CLOCKS = 1_000
 NOTHING = Change()
+NOTHING_HEARD = Heard([], {})
 COUNTED = ("pending", "refused", "orphan", "unvouched")
 
 
@@ -102,7 +104,7 @@ class Replica:
         self._early: set[str] = set()
         self._holdings = Holdings(store)
         self._lost: list[Offer] | None = None
-        self._heard: list[Event] | None = None
+        self._heard: Heard | None = None
         self._heard_for: Any = None
         self._counts = {status: len(store.outbox(status)) for status in COUNTED}
 
@@ -325,17 +327,19 @@ class Replica:
         )
 
     def _to_push(self, limit: int | None) -> list[Event]:
-        """What is pending, and of what was heard that which this user may push; in order of ids, since it depends."""
-        heard = [event for event in self._passed_on() if event.id not in self._acked] if limit != 0 else []
-        return sorted([*self.pending(limit), *heard], key=attrgetter("id"))[:limit] if heard else self.pending(limit)
+        """What is pending, and of what was heard that which this user may push, as far as a server can take it yet."""
+        heard = self._waiting() if limit != 0 else NOTHING_HEARD
+        if heard == NOTHING_HEARD:
+            return self.pending(limit)
+        free = heard._replace(ours=[event for event in heard.ours if event.id not in self._acked])
+        return outgoing(self.pending(), free)[:limit]
 
-    def _passed_on(self) -> list[Event]:
-        """What was heard of this user's other nodes, or of others where the user may ``.give``; read when it grows."""
+    def _waiting(self) -> Heard:
+        """What was heard; read when it grows, or when other rules are known."""
         state = self._state
         known = state.user, state.rules, state.actions, state.items
         if self._heard is None or self._heard_for != known:
-            heard = [each.event for each in self._store.outbox("heard")]
-            self._heard, self._heard_for = [event for event in heard if may_pass_on(state, event)], known
+            self._heard, self._heard_for = Heard.of(self.heard(), state), known
         return self._heard
 
     def _offers(self) -> list[Offer]:
@@ -572,7 +576,8 @@ class Replica:
         finally:  # a commit that failed may have been carried out after all
             self._holdings.note(change)
         if moved.get("heard"):
-            self._heard = None if moved["heard"] > 0 or change.forget else _waiting(self._heard, change)
+            only_shrank = moved["heard"] < 0 and not change.forget
+            self._heard = self._heard.after(change) if self._heard is not None and only_shrank else None
         if moved.get("orphan"):
             self._lost = None if moved["orphan"] > 0 or change.forget else _without(self._lost, change)
         self._counts.update({status: self._counts[status] + moved.get(status, 0) for status in self._counts})
@@ -580,13 +585,6 @@ class Replica:
     def close(self) -> None:
         """Closes the store."""
         self._store.close()
-
-
-def _waiting(events: list[Event] | None, change: Change) -> list[Event] | None:
-    """Events without those that a change settles."""
-    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
-    settled.update(each.event.id for each in change.outbox if each.status != "heard")
-    return None if events is None else [event for event in events if event.id not in settled]
 
 
 def _without(offers: list[Offer] | None, change: Change) -> list[Offer] | None:

@@ -163,7 +163,7 @@ class Library:
 
     def _in_order(self, item: str) -> Shelf:
         """The shelf, opened again if events came between pending ones and their confirmation."""
-        if not self._shelf(item).is_in_order and item not in self.drafted:
+        if not self._is_in_order(self._shelf(item)) and item not in self.drafted:
             self.let_go(item)
         return self._shelf(item)
 
@@ -212,7 +212,15 @@ class Library:
             if not shelf.pending or not shelf.document.has_seen(entry.event):
                 break
             shelf.confirm(Placed.of(entry))
-        return not shelf.pending or self._still_waits(shelf)
+        return self._is_in_order(shelf) and (not shelf.pending or self._still_waits(shelf))
+
+    def _is_in_order(self, shelf: Shelf) -> bool:
+        """Whether events were confirmed in the order in which they were folded; of several authors they need not be."""
+        if shelf.is_in_order and shelf.pending and shelf.looked_at != shelf.confirmed:
+            first = next(iter(self._source.pending(shelf.kept.item)), None)
+            shelf.is_in_order = first is None or first.id > shelf.confirmed
+            shelf.looked_at = shelf.confirmed
+        return shelf.is_in_order
 
     def _settle(self, shelf: Shelf) -> None:
         """Keeps a snapshot again once many of its pending events have their entries: these are not read twice."""
@@ -240,9 +248,9 @@ class Library:
         self._shelves[shelf.kept.item] = self._turned(shelf)
 
     def _turned(self, shelf: Shelf) -> Shelf:
-        if len(shelf.stretch) < STRETCH or not shelf.is_in_order or group_of(shelf.stretch[-1].event) is not None:
+        if len(shelf.stretch) < STRETCH or group_of(shelf.stretch[-1].event) is not None:
             return shelf
-        if shelf.bytes < 2 * len(shelf.kept.body):
+        if not self._is_in_order(shelf) or shelf.bytes < 2 * len(shelf.kept.body):
             return shelf
         return self._begin(shelf)
 

@@ -10,6 +10,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.folded import document_of, state_of
 from syncline.core.documents.revisions import Placed, group_of
 from syncline.core.events import Event
+from syncline.core.stamps import NIL_ID
 from syncline.stores.snapshots import Kept
 
 
@@ -23,6 +24,7 @@ class Shelf:
         self.revision, self.group = self.kept.revision, self.kept.group
         self.stretch: list[Placed] = []
         self.seq, self.at, self.pending, self.last = self.kept.seq, self.kept.at, self.kept.pending, self.kept.last
+        self.confirmed = self.looked_at = NIL_ID  # of what the snapshot holds as pending, the last that was confirmed
         self.is_in_order = True
         self.bytes = len(self.kept.body)
 
@@ -58,6 +60,9 @@ class Shelf:
         self.is_in_order = self.is_in_order and where == max(first, -1)
         if where >= 0:
             self.stretch[where] = placed
+        else:
+            self.is_in_order = self.is_in_order and placed.event.id > self.confirmed
+            self.confirmed = placed.event.id
         self._moved(placed, -1)
 
     def _moved(self, placed: Placed, pending: int) -> None:

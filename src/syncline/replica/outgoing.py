@@ -1,0 +1,73 @@
+"""What a replica may push now: its own pending events, and of what it heard that which is for it to push.
+
+What a pending event names may have been heard from a peer, and a server that does not hold it yet would refuse what
+names it. So such events wait until it is in the log, and with them whatever comes after them on the same item (a node's
+n only rises there) and the rest of their transactions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from syncline.core.events import Event
+from syncline.replica.foresight import may_pass_on
+from syncline.stores import Change, ReplicaState
+
+__all__ = ["Heard", "outgoing"]
+
+_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Heard(NamedTuple):
+    """What was heard and has no entry yet: what this user may push, and the ids and items of what only others may."""
+
+    ours: list[Event]
+    theirs: dict[str, str]
+
+    @classmethod
+    def of(cls, events: Iterable[Event], state: ReplicaState) -> Heard:
+        """Of these events, by the rules known last."""
+        ours, theirs = list[Event](), dict[str, str]()
+        for event in events:
+            if may_pass_on(state, event):
+                ours.append(event)
+            else:
+                theirs[event.id] = event.item
+        return cls(ours, theirs)
+
+    def after(self, change: Change) -> Heard:
+        """The same without what a change settles."""
+        settled = {*change.drop, *(entry.event.id for entry in change.entries)}
+        settled.update(each.event.id for each in change.outbox if each.status != "heard")
+        theirs = {id: item for id, item in self.theirs.items() if id not in settled}
+        return Heard([event for event in self.ours if event.id not in settled], theirs)
+
+
+def outgoing(pending: Sequence[Event], heard: Heard) -> list[Event]:
+    """What may be pushed of all that waits, in order of ids, in which whatever is named comes first."""
+    candidates = sorted([*pending, *heard.ours], key=attrgetter("id")) if heard.ours else list(pending)
+    if not heard.theirs:
+        return candidates
+    items = set(heard.theirs.values())  # what an event names is of its item
+    waiting = {event.id for event in candidates if event.item in items and _names(event, heard.theirs)}
+    while more := _held_with(candidates, waiting) - waiting:
+        waiting |= more
+    return [event for event in candidates if event.id not in waiting]
+
+
+def _held_with(candidates: Sequence[Event], waiting: set[str]) -> set[str]:
+    """What waits because others do: what comes after them on their items, and the rest of their transactions."""
+    first: dict[str, str] = {}
+    for event in candidates:
+        if event.id in waiting:
+            first.setdefault(event.item, event.id)
+    groups = {event.tx for event in candidates if event.tx and event.id in waiting}
+    return {event.id for event in candidates if event.tx in groups or event.id >= first.get(event.item, "~")}
+
+
+def _names(event: Event, ids: Container[str]) -> bool:
+    """Whether an event's ops or meta name one of these."""
+    return any(name.decode() in ids for name in _ID.findall(event.body))
