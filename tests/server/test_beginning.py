@@ -8,6 +8,7 @@ import syncline
 from syncline import Counter, ORSet, SyncOptions, Text
 from syncline.core.documents.snapshots import encode
 from syncline.errors import HistoryExpired
+from tests.server import accounts
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["http", "websocket"])
 MANY = 40
@@ -151,3 +152,39 @@ def test_a_live_replica_begins_from_a_snapshot_and_stays_live(home):
             for replica in (bob, other):
                 replica.sync()
                 assert replica.document("task.09")["title"] == "Live"
+
+
+@TRANSPORTS
+def test_what_becomes_visible_comes_as_it_stood_and_what_does_not_goes(server, space, transport):
+    root = accounts.root(server, space)
+    root.make_user("bob")
+    token = accounts.signed_in(server, "bob", space=space).token
+    place = {"server": server.url, "space": space, "transport": transport}
+    hidden = {"user": "bob", "item": "diary.*", "action": ".read", "type": "deny"}
+    rule = root.post("acl", hidden, 201)["rules"][0]["id"]
+    with syncline.open(None, token=server.key, **place) as ann, syncline.open(None, token=token, **place) as bob:
+        for name in ("diary.1", "diary.2", "task.1"):
+            ann.create(name, {"title": name, "n": Counter(1)})["title"] = "Changed"
+        assert ann.sync().ok
+        assert bob.sync().ok
+        assert bob.items() == ["task.1"]
+        kept = json.dumps({"retention": {"revisions": 1}})
+        assert server.request("PATCH", f"/v1/spaces/{space}", kept, server.bearer()).status == 200
+        assert root.post("history")["horizon"]
+        ann.document("diary.1")["n"] += 5
+        ann.document("task.1")["n"] += 5
+        assert ann.sync().ok
+        assert bob.sync().ok
+        root.delete(f"acl/{rule}")
+        assert bob.sync().ok
+        assert bob.items() == ann.items() == ["diary.1", "diary.2", "task.1"]
+        for item in ann.items():
+            assert encode(bob.library.document(item)) == encode(ann.library.document(item)), item
+        assert bob.document("diary.1").first_revision > 1
+        bob.document("diary.2")["n"] += 10
+        agree(bob, ann)
+        assert ann.document("diary.2")["n"].value == 11
+        root.post("acl", hidden, 201)
+        assert bob.sync().ok
+        assert bob.items() == ["task.1"]
+        assert not list(bob._store.bases(["diary.*"]))
