@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from syncline.sync.manager import SyncManager
     from syncline.sync.options import SyncOptions, SyncResult
     from syncline.sync.presence import Presence
+    from syncline.sync.replica_peer import ReplicaPeer
     from syncline.sync.resolvers import (
         ConflictResolver,
         FirstWriteWins,
@@ -31,6 +32,7 @@ __all__ = [
     "LastWriteWins",
     "ManualReview",
     "Presence",
+    "ReplicaPeer",
     "ResolveByRules",
     "Rule",
     "SignIn",
@@ -49,6 +51,7 @@ _HOME = {
     "LastWriteWins": "resolvers",
     "ManualReview": "resolvers",
     "Presence": "presence",
+    "ReplicaPeer": "replica_peer",
     "ResolveByRules": "resolvers",
     "Rule": "resolvers",
     "SignIn": "sign_in",
