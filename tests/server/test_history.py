@@ -144,6 +144,29 @@ def test_history_goes_and_documents_stay(kept, space, ann):
     assert len(pull(kept, space, ann.headers, start["cursor"]).json["entries"]) == 2
 
 
+def test_all_that_is_asked_about_a_document_is_answered(kept, space, ann):
+    """What needs what went says so, or tells what is left of it."""
+    fill(ann)
+    retain(kept, space, revisions=1)
+    history(kept, space)
+    assert ann.doc("GET", "task.a", "/conflicts").json["values"] == []
+    (blamed,) = ann.doc("GET", "task.b", "/blame?path=/n").json["blame"]
+    assert len(blamed["event"]) == 36
+    assert [each["id"] for each in ann.ask("GET", "docs").json["documents"]] == ["task.a", "task.b"]
+    for rest in ("?seq=2", "?time=5", "?rev=1"):
+        assert ann.doc("GET", "task.a", rest).code == "history_expired", rest
+    assert ann.doc("GET", "task.a", "?seq=11").json["value"] == {"n": 5}
+    assert ann.post("task.a", "restore", {"revision": 2}).code == "history_expired"
+    assert ann.post("task.a", "undo").status == 200
+    assert ann.post("task.a", "redo").status == 200
+    assert ann.value("task.a") == {"n": 5}
+    assert ann.patch("task.a", ("replace", "/n", 8), base=1).code == "history_expired"
+    assert ann.doc("DELETE", "task.a").status == 200
+    assert ann.doc("GET", "task.a", "/conflicts").status == 200
+    assert ann.put("task.a", {"again": True}).status in (200, 201)
+    assert ann.value("task.a") == {"again": True}
+
+
 def test_what_went_is_in_an_archive(kept, space, ann):
     fill(ann)
     entries = pull(kept, space, kept.bearer()).json["entries"]

@@ -120,10 +120,17 @@ class Keeping:
     # In the thread
 
     def _run(self, is_asked: bool) -> None:  # noqa: FBT001
+        if not is_asked and not self._is_due():
+            return
         with self._means.holding(f"history of {self._name}") as is_alone:
             for _ in self._rested(self._steps(is_asked=is_asked)) if is_alone else ():
                 if self._closing.is_set():
                     return
+
+    def _is_due(self) -> bool:
+        """Whether there may be something to do."""
+        newest, head = self._store.points().newest, self._store.refresh().seq
+        return not self.retention.keeps_all or head - (newest.seq if newest else 0) >= max(WORTH, head // 10)
 
     def _rested(self, steps: Steps) -> Iterator[None]:
         """The steps, each with as long a rest after it."""

@@ -333,7 +333,8 @@ class Library:
         Who was overruled before the item's base is not known any more.
         """
         document = self._in_order(item).document
-        entries = (entry.event for entry in self._source.entries(item, 0))
+        base = self._source.base(item)
+        entries = (entry.event for entry in self._source.entries(item, base.seq if base else 0))
         return conflicts_of(document, chain(entries, self._source.pending(item)), self._policies.of(item))
 
     def undo(self, item: str, user: str | None) -> tuple[Step, Document] | None:
