@@ -463,38 +463,44 @@ def test_what_was_erased_stays_so(terminal):
     assert not holds(terminal.directory / "copy-anew", SECRET)
 
 
-def let_go(data, space):
+def let_go(address, archives):
     """What retention of no revision but the last leaves of a log; the rest is archived."""
-    with closing(SqliteEventStore(data / PLACES["sqlite"].format(space), RECEIPTS)) as store:
+    with Address.read(str(address)).open(makes=False) as store:
         until = Point(store.head().seq, store.head().at)
         for _ in Taking(store, until, is_floor=False).steps():
             pass
-        retention = Retention(revisions=1)
-        for _ in retain(store, Archives(data / "archives" / space, space), retention, START_MS, is_asked=True):
+        for _ in retain(store, Archives(archives, "home"), Retention(revisions=1), START_MS, is_asked=True):
             pass
 
 
-def test_history_that_a_log_has_let_go_of_comes_out_of_its_archives(terminal, data):
+@pytest.mark.parametrize("store", ["sqlite", "lmdb", "postgresql"])
+def test_history_that_a_log_has_let_go_of_comes_out_of_its_archives(terminal, data, store):
     before = look(data / "spaces" / "home.db")
-    let_go(data, "home")
-    left = terminal("verify", "--data", "data", "--space", "home", "--json")
+    where = postgres.new_database() if store == "postgresql" else store
+    source = ("--data", "one", "--store", where)
+    (terminal.directory / "one" / store).mkdir(parents=True)
+    place = f"{where}#home" if store == "postgresql" else terminal.directory / "one" / PLACES[store].format("home")
+    Path(terminal.directory / "one" / "spaces").mkdir(exist_ok=True)
+    assert terminal("spaces", "copy", data / "spaces" / "home.db", place).code == 0
+    archives = terminal.directory / "one" / "archives" / "home"
+    let_go(place, archives)
+    left = terminal("verify", *source, "--json")
     assert (left.code, left.json["logs"]["home"]["entries"]) == (0, 2_500)
     assert left.json["logs"]["home"]["without_content"] > 2_000
-    done(terminal, "create", "kept", "--data", "data")
+    done(terminal, "create", "kept", *source)
     done(terminal, "restore", "kept", "--data", "new")
     assert look(terminal.directory / "new" / "spaces" / "home.db") == before
-    (data / "archives" / "home").rename(terminal.directory / "attic")
-    refused = terminal("backup", "create", "other", "--data", "data")
+    archives.rename(terminal.directory / "attic")
+    refused = terminal("backup", "create", "other", *source)
     assert (refused.code, "is in an archive that is not in" in refused.err) == (5, True)
-    proven = terminal("prove", json.loads(before[1][5])["event"]["id"], "--data", "data", "--space", "home")
+    proven = terminal("prove", json.loads(before[1][5])["event"]["id"], *source, "--space", "home")
     assert (proven.code, "event" in proven.json) == (0, False)
 
 
 def test_a_log_that_has_let_go_of_its_history_goes_on_with_its_backup(terminal, data):
     before = look(data / "spaces" / "home.db")
     done(terminal, "create", "kept", "--data", "data")
-    let_go(data, "home")
-    shutil.rmtree(data / "archives")
+    let_go(data / "spaces" / "home.db", terminal.directory / "attic")
     again = done(terminal, "create", "kept", "--data", "data")
     assert (again["files_written"], again["rolled_back"]) == (0, [])
     done(terminal, "restore", "kept", "--data", "new")

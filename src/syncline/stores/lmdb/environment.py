@@ -210,6 +210,9 @@ class Looking(_Folder):
                 with self._env.begin() as txn:
                     _check_meta(path, txn, self._env)
                 self._tables = {name: self._env.open_db(name.encode(), create=False) for name in TABLES}
+            except lmdb.NotFoundError:
+                self._env.close()
+                raise ForeignFile(f"{path.name} is not yet a log of this version: let it be opened once.") from None
             except BaseException:
                 self._env.close()
                 raise

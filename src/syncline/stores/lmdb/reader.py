@@ -20,7 +20,6 @@ class LmdbReader:
     def __init__(self, path: Path) -> None:
         """Raises ForeignFile, NewerSchema or StoreDamaged."""
         self._env = Looking(path)
-        self._stubs: dict[int, tuple[bytes, bytes]] = {}
 
     def head(self) -> Head:
         """See ``LogReader.head``."""
@@ -44,17 +43,7 @@ class LmdbReader:
             places = [(key, bytes(place[:8])) for key, place in islice(txn.rows("places", pack(since + 1)), count)]
             entries = dict(txn.get_many("entries", [key for key, _ in places]))
             rows = [Kept(unpack(key), tail, entries.get(key) or None) for key, tail in places]
-            if any(row.entry is None for row in rows):
-                rows = [row if row.entry else Kept(row.seq, row.tail, None, *self._stub(txn, row.seq)) for row in rows]
-            return within(rows)
-
-    def _stub(self, txn: Transaction, seq: int) -> tuple[bytes, bytes] | tuple[()]:
-        """Id and digest of an entry without content. Nothing leads there from its seq, so all are looked for once."""
-        if seq not in self._stubs:
-            gone = {key for key, entry in txn.rows("entries") if not entry}
-            found = ((unpack(known), key, known[8:]) for key, known in txn.rows("ids") if known[:8] in gone)
-            self._stubs = {each: (key, digest) for each, key, digest in found}
-        return self._stubs.get(seq, ())
+            return within([row if row.entry else _without_content(txn, row) for row in rows])
 
     def differing(self, facts: Sequence[Fact]) -> list[Damage]:
         """See ``LogReader.differing``."""
@@ -68,6 +57,12 @@ class LmdbReader:
     def close(self) -> None:
         """See ``LogReader.close``."""
         self._env.close()
+
+
+def _without_content(txn: Transaction, row: Kept) -> Kept:
+    key = txn.get("stubs", pack(row.seq))
+    known = txn.get("ids", key) if key else None
+    return row._replace(key=key, digest=known[8:]) if known else row
 
 
 def _differing(txn: Transaction, fact: Fact) -> Iterator[Damage]:
