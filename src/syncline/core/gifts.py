@@ -112,21 +112,28 @@ class Given(NamedTuple):
 
 _split = msgspec.json.Decoder(list[Raw]).decode
 _read = msgspec.json.Decoder(_Given).decode
+_read_all = msgspec.json.Decoder(list[_Given]).decode
 
 
 def decode(array: bytes) -> list[Given]:
     """The entries of a JSON array. Raises BadRequest, BadJson or TooManyEvents if the array itself is wrong."""
     try:
-        texts = _split(array)
-        if len(texts) > MAX_PUSH_EVENTS:
-            raise TooManyEvents(f"{len(texts)} entries in one gift; {MAX_PUSH_EVENTS} are allowed.")
-        entries = [_entry(bytes(text)) for text in texts]
+        entries = _entries(array)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise BadRequest("entries: a list of objects with seq, at, receipt and event.") from None
     whole = [bytes(entry.event) for entry in entries if entry.digest is UNSET]
     named = map(_with_user, decode_events(b"[" + b",".join(whole) + b"]"))
     events = [next(named) if entry.digest is UNSET else _erased(bytes(entry.event), entry.digest) for entry in entries]
     return [Given(entry.seq, entry.receipt, event) for entry, event in zip(entries, events, strict=True)]
+
+
+def _entries(array: bytes) -> list[_Given]:
+    """All at once if they come as servers write them, otherwise one after the other."""
+    texts = _split(array)
+    if len(texts) > MAX_PUSH_EVENTS:
+        raise TooManyEvents(f"{len(texts)} entries in one gift; {MAX_PUSH_EVENTS} are allowed.")
+    entries = _read_all(array)
+    return entries if msgspec.json.encode(entries) == array else [_entry(bytes(text)) for text in texts]
 
 
 def _entry(text: bytes) -> _Given:
