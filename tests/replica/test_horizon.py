@@ -105,6 +105,21 @@ def test_a_new_replica_begins_from_a_snapshot_and_what_came_after_it(space, ann)
     assert [document.item for document in bob.query(where={"title": "Rice milk"})] == ["task.milk"]
 
 
+def test_what_was_recorded_before_the_first_sync_merges_with_the_snapshot(space, ann):
+    space.forget()
+    bob = space.replica()
+    milk = bob.create("task.milk", {"tags": ORSet(["bob's"]), "mine": True})
+    assert bob.query(text="milk") == []
+    assert milk.undo()
+    assert milk.redo()
+    assert space.sync(bob, NO_HISTORY, "bob").ok
+    space.sync(ann)
+    assert milk["tags"] == {"shop", "bob's"}
+    assert (milk["mine"], milk["title"]) == (True, "Oat milk")
+    assert encode(ann.library.document("task.milk")) == encode(bob.library.document("task.milk"))
+    assert [document.item for document in bob.query(text="oat")] == ["task.milk"]
+
+
 def test_where_there_is_no_snapshot_all_history_comes(space, ann):
     bob = begun(space, "bob")
     assert bob.horizon == 0
