@@ -30,10 +30,12 @@ from syncline.errors import (
     MissingDependency,
     NodeConflict,
     QuotaExceeded,
+    Recovering,
     ReservedAction,
     StoreClosed,
     SynclineError,
     TxRefused,
+    Unvouched,
     UserMismatch,
 )
 from syncline.stores import EventStore, Slice, load
@@ -320,6 +322,24 @@ class EventStoreContract:
         first, *others = store.append(submissions, now_ms=START_MS).outcomes
         assert first == [1]
         assert [type(outcome) for (outcome,) in others] == [DocumentChanged] * 2
+
+    def test_a_gift_is_judged_by_what_vouches_for_it(self, store: EventStore) -> None:
+        """What a log gets back enters whatever its counters are, also between what is pushed."""
+        author, held = Author("far", "eve"), Author().events(2)
+        lost = author.events(6)
+        store.append([Submission(lost[4:5], "eve")], now_ms=START_MS)
+        digests = frozenset(event.digest for event in lost)
+        back = Submission([*reversed(lost[:4]), lost[4]], "ann", is_gift=True, vouched=digests)
+        assert _codes_of(store, back) == [2, 3, 4, 5, 1]
+        assert _codes_of(store, Submission(lost[5:], "ann", is_gift=True)) == [Unvouched.code]
+        hold = Recovering("later", retry_after=1)
+        both = Submission([held[0], lost[5]], "ann", is_gift=True, vouched=digests, hold=hold)
+        assert _codes_of(store, both) == [Recovering.code, 6]
+        assert _codes_of(store, Submission(held, "ann")) == [7, 8]
+        assert store.head().seq == 8
+        node = store.node("far")
+        assert node is not None
+        assert (node.user, node.n) == ("eve", 6)
 
     def test_the_system_writes_what_is_reserved(self, store: EventStore) -> None:
         author = Author()
