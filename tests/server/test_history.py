@@ -167,6 +167,21 @@ def test_all_that_is_asked_about_a_document_is_answered(kept, space, ann):
     assert ann.value("task.a") == {"again": True}
 
 
+def test_who_followed_a_document_long_ago_is_sent_it_whole(kept, space, ann):
+    fill(ann)
+    retain(kept, space, revisions=2)
+    history(kept, space)
+    for since, first in (("2", "document"), ("7", "document"), ("8", "revision")):
+        connection = kept.connect()
+        connection.request("GET", f"/v1/spaces/{space}/docs/task.b/live?since={since}", headers=ann.headers)
+        answer = connection.getresponse()
+        ann.put("task.b", {"since": since})
+        lines = iter(answer.readline, b"")
+        event = next(line for line in lines if line.startswith(b"event:"))
+        assert event.strip() == f"event: {first}".encode()
+        connection.close()
+
+
 def test_what_went_is_in_an_archive(kept, space, ann):
     fill(ann)
     entries = pull(kept, space, kept.bearer()).json["entries"]

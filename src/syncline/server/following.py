@@ -64,14 +64,15 @@ async def follow(member: Member, item: str, last: str | None) -> AsyncGenerator[
 
 
 async def _resume(member: Member, item: str, last: str | None) -> int | None:
-    """The seq after which a follower goes on; None if what it has seen is not this log's."""
+    """The seq after which a follower goes on; None if that is not this log's, or what came then is not kept."""
     seq, _, tail = (last or "").partition("-")
     if not (seq.isascii() and seq.isdigit() and len(seq) <= 16):
         return None
 
     def look(_library: Library) -> bool:
-        held = member.space.store.tail(int(seq))
-        return held is not None and (not tail or tail == held.hex())
+        held, base = member.space.store.tail(int(seq)), member.space.store.base(item)
+        is_kept = base is None or int(seq) >= base.seq
+        return is_kept and held is not None and (not tail or tail == held.hex())
 
     return int(seq) if await member.look(item, look) else None
 
