@@ -31,7 +31,7 @@ class Shared:
     """A replica that ``syncline share`` serves."""
 
     def __init__(self, terminal, *arguments):
-        self.process = terminal.begin("share", *arguments, "--port", "0", "--json")
+        self.process = terminal.begin("share", *arguments, "--port", "0", "--grpc-port", "0", "--json")
         line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         self.ready = json.loads(line)
@@ -135,11 +135,15 @@ def test_web_pages_and_strangers_get_nothing(terminal, titled):
     shared.stop()
 
 
-@pytest.mark.parametrize("transport", ["http", "websocket"])
+@pytest.mark.parametrize("transport", ["http", "websocket", "grpc"])
 def test_a_replica_stays_in_agreement_with_a_shared_one(terminal, titled, transport):
     """Live, in both directions: with a third one that syncs with the shared one meanwhile."""
     shared = Shared(terminal, "a.db", "--token", "secret")
     place = {"server": shared.url, "token": "secret", "transport": transport}
+    if transport == "grpc":
+        place = {"server": shared.ready["grpc"], "token": "secret"}
+        refused = terminal("sync", "c.db", shared.ready["grpc"], "--token", "wrong")
+        assert (refused.code, "its token" in refused.err) == (4, True)
     with sdk.open(terminal.directory / "b.db", **place) as live:
         live.start()
         milk = live.document("task.milk")

@@ -27,6 +27,8 @@ from syncline.server.settings import Settings
 if TYPE_CHECKING:
     from syncline.transports.grpc.library import Listener
 
+MakeCalls = Callable[[], "Listener"]
+
 SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter when another waits: short, so that commits and requests alternate."""
 SWEEP_SECONDS = 1.0
@@ -217,12 +219,38 @@ def run(settings: Settings, on_ready: Callable[[App, int], None], *, authenticat
         raise
 
 
-def run_peer(app: Any, host: str, port: int, on_ready: Callable[[int], None]) -> None:
-    """Serves an ASGI app without a lifespan until SIGINT or SIGTERM. Raises OSError if it cannot."""
+class PeerServer(PlainServer):
+    """The same for a replica, with calls over gRPC beside it, if these are wanted."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None], make_calls: MakeCalls | None) -> None:
+        super().__init__(config, on_ready)
+        self._make_calls = make_calls
+        self._calls: Listener | None = None
+
+    async def begin(self) -> None:
+        """Takes calls over gRPC."""
+        if self._make_calls is not None:
+            self._calls = self._make_calls()
+            await self._calls.start()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Ends the calls, then waits for requests under way."""
+        if self._calls is not None:
+            await self._calls.stop(1)
+        await super().shutdown(sockets)
+
+
+def run_peer(
+    app: Any, host: str, port: int, on_ready: Callable[[int], None], make_calls: MakeCalls | None = None
+) -> None:
+    """Serves an ASGI app without a lifespan until SIGINT or SIGTERM. Raises OSError if it cannot.
+
+    ``make_calls`` makes what takes calls over gRPC, bound to its port; it is called in the event loop.
+    """
     config = _config(
         app, lifespan="off", log_level="warning", timeout_keep_alive=int(IDLE_SECONDS), timeout_graceful_shutdown=1
     )
-    PlainServer(config, on_ready).run(sockets=[_listen(host, port)])
+    PeerServer(config, on_ready, make_calls).run(sockets=[_listen(host, port)])
 
 
 def _config(app: Any, **more: Any) -> uvicorn.Config:
@@ -249,10 +277,15 @@ def _bound(service: Service) -> Listener | None:
         return None
     from syncline.server.api.grpc import listener  # an extra: who does not ask for it does without
 
-    _listen(settings.host, settings.grpc_port).close()  # says why it cannot be had, which gRPC does not
-    calls = listener(service)
-    if not calls.bind(settings.host, settings.grpc_port):
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), f"{settings.host}:{settings.grpc_port}")
+    return bind(lambda: listener(service), settings.host, settings.grpc_port)
+
+
+def bind(make: MakeCalls, host: str, port: int) -> Listener:
+    """What takes calls over gRPC, on its port. Raises OSError."""
+    _listen(host, port).close()  # says why it cannot be had, which gRPC does not
+    calls = make()
+    if not calls.bind(host, port):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), f"{host}:{port}")
     return calls
 
 
