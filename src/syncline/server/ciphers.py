@@ -5,10 +5,8 @@ from __future__ import annotations
 import secrets
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-__all__ = ["Ed25519PrivateKey", "seal", "unseal"]
 
 NONCE_BYTES = 12
 
