@@ -105,6 +105,21 @@ async def test_what_keeps_it_from_that_is_told_and_tried_again(store, author, ke
     assert len(list(load(store))) == 1
 
 
+async def test_who_asks_while_it_works_is_served_next(store, author, keep, monkeypatch):
+    """Also if they do not wait for it."""
+    monkeypatch.setattr(module, "WORTH", 1)
+    push(store, author, 5)
+    keeping = keep()
+    keeping.look()
+    push(store, author, 1)
+    asked = asyncio.create_task(keeping.keep_up())
+    await asyncio.sleep(0)
+    asked.cancel()
+    while keeping.is_working:
+        await asyncio.shield(keeping._work)
+    assert keeping.points().newest.seq == 6
+
+
 async def test_closing_breaks_it_off(store, author, keep, monkeypatch):
     """It does not wait until all is done, and what was staged does not count."""
     began = Flag()

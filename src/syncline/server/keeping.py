@@ -76,12 +76,15 @@ class Keeping:
         if self._work is None and not self._closing.is_set():
             self._work = asyncio.create_task(self._do())
 
+    @property
+    def is_working(self) -> bool:
+        """Whether something is being done just now."""
+        return self._work is not None
+
     async def keep_up(self) -> Points:
-        """Makes a snapshot of now, and lets go of what is not to be kept. Raises what keeps it from that."""
+        """Makes a snapshot of now, and lets go of what is not to be kept; ``failure`` tells what hindered it."""
+        self.look(is_asked=True)  # what is being done just now is done first
         while self._work is not None:
-            await asyncio.shield(self._work)
-        self.look(is_asked=True)
-        if self._work is not None:
             await asyncio.shield(self._work)
         return await asyncio.get_running_loop().run_in_executor(None, self.points)
 
@@ -116,6 +119,8 @@ class Keeping:
             log.exception("the history of the space %s is not kept up", self._name)
         finally:
             self._work = None
+        if self._is_asked:
+            self.look()
 
     # In the thread
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -9,6 +10,8 @@ from urllib.parse import quote, urlencode
 from syncline.transports.requests import Requests
 
 __all__ = ["Administration"]
+
+KEEP_UP_SECONDS = 5
 
 
 class Administration(Requests):
@@ -47,8 +50,15 @@ class Administration(Requests):
         return await self.ask("PATCH", f"v1/spaces/{_segment(name)}", terms)
 
     async def keep_up(self, name: str) -> dict[str, Any]:
-        """Makes a snapshot of a space, and lets go of what it does not keep: its ``snapshot`` and ``horizon`` then."""
-        return await self.ask("POST", f"v1/spaces/{_segment(name)}/history", {})
+        """Makes a snapshot of a space, and lets go of what it does not keep: its ``snapshot`` and ``horizon`` then.
+
+        Returns when that is done, however long it takes; asks about it meanwhile.
+        """
+        history = await self.ask("POST", f"v1/spaces/{_segment(name)}/history?wait={KEEP_UP_SECONDS}", {})
+        while history.get("working"):
+            await asyncio.sleep(1)
+            history = (await self.space(name))["history"]
+        return history
 
     async def labels(self) -> dict[str, int]:
         """The seq that each label of the space names."""

@@ -86,6 +86,7 @@ def _number(low: int, high: int = MAX_SAFE_INTEGER) -> dict[str, Any]:
 TEXT = {"type": "string"}
 PARAMETERS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "show_space": {"back": _number(0), "items": TEXT, "root": _number(0, 1)},
+    "keep_up": {"wait": _number(0, MAX_WAIT_SECONDS)},
     "pull": {
         "since": TEXT,
         "items": TEXT,

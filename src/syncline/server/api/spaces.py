@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from syncline.core import patterns
 from syncline.core.access.scope import Scope
 from syncline.core.access.state import READ
 from syncline.core.access.views import View
-from syncline.core.limits import MAX_SAFE_INTEGER
+from syncline.core.limits import MAX_SAFE_INTEGER, MAX_WAIT_SECONDS
 from syncline.core.log import Head
 from syncline.core.quotas import Quotas
 from syncline.core.retention import Retention
@@ -128,10 +129,16 @@ async def _check_retention(request: Request, retention: Retention) -> None:
 
 
 async def keep_up(request: Request) -> None:
-    """``POST spaces/{space}/history``: makes a snapshot now, and lets go of what is not kept; when that is done."""
+    """``POST spaces/{space}/history``: makes a snapshot now, and lets go of what is not kept; when that is done.
+
+    With ``wait`` after so many seconds at most.
+    """
     check_administrator(request)
+    wait = request.number("wait", 0, low=0, high=MAX_WAIT_SECONDS)
     async with request.service.spaces.use(request.space, create=False) as space:
-        await space.keeping.keep_up()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait or None):
+                await space.keeping.keep_up()
         answer = await _history(space)
     await request.answer(msgspec.json.encode(answer))
 
@@ -141,7 +148,8 @@ async def _history(space: Space) -> dict[str, Any]:
     points = await space.run(space.keeping.points)
     newest = {"seq": points.newest.seq, "at": points.newest.at} if points.newest else None
     failure = {"failure": space.keeping.failure} if space.keeping.failure else {}
-    return {"horizon": points.horizon, "snapshot": newest, **failure}
+    working = {"working": True} if space.keeping.is_working else {}
+    return {"horizon": points.horizon, "snapshot": newest, **failure, **working}
 
 
 async def _terms(space: Space) -> dict[str, Any]:
