@@ -148,6 +148,22 @@ def test_it_works_beside_a_program_that_writes(store, tmp_path):
     assert writer.returncode == 0
 
 
+@pytest.mark.parametrize("count", [0, 300])
+def test_nobody_is_kept_from_opening_json_lines_whose_index_is_whole(tmp_path, count):
+    """A lock that is held for a moment would be a space that a server cannot open just then."""
+    place = tmp_path / "log.jsonl"
+    with closing(JsonLinesEventStore(place, RECEIPTS)) as store:
+        head = fill(store, count)
+    (place / "lock").unlink()
+    with closing(JsonLinesReader(place)) as reader:
+        assert reader.head() == head
+    assert not (place / "lock").exists()
+    (place / "index.db").unlink()
+    with closing(JsonLinesReader(place)) as reader:
+        assert reader.head() == head
+        assert len(all_of(reader, count) if count else []) == count
+
+
 def test_what_tables_keep_is_compared(tmp_path):
     """What a broken write or a hand has changed beside an entry."""
     with closing(SqliteEventStore(tmp_path / "log.db", RECEIPTS, index_run=1_000)) as store:

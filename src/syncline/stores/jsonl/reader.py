@@ -1,18 +1,18 @@
 """A log in JSON Lines, looked at while a server has it open: by its index, which says where entries are.
 
-The index is committed after the batch is on the disk, so what it has can be read. If there is none that can be used, or
-nobody has the log open and it may lag behind, the log is opened once, which mends the index.
+The index is committed after the batch is on the disk, so what it has can be read. Where it is missing, or lags behind,
+the log is opened once, which mends it, unless somebody else has it open.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from syncline.core.log import Head, Receipts
-from syncline.errors import StoreDamaged, StoreLocked
+from syncline.errors import ForeignFile, NewerSchema, StoreDamaged, StoreLocked
 from syncline.stores.jsonl import index, lines
 from syncline.stores.jsonl.events import JsonLinesEventStore
 from syncline.stores.jsonl.segments import INDEX, Place, Segments
@@ -32,9 +32,25 @@ class JsonLinesReader:
     def __init__(self, folder: Path) -> None:
         """Raises ForeignFile, NewerSchema or StoreDamaged."""
         self._segments = Segments(folder)
-        with suppress(StoreLocked):  # then somebody else keeps the index
-            JsonLinesEventStore(folder, Receipts(b"")).close()
+        if not self._is_current():
+            with suppress(StoreLocked):  # then somebody else keeps the index
+                JsonLinesEventStore(folder, Receipts(b"")).close()
         self._db = Database(folder / INDEX, index.SCHEMA, read_only=True)
+
+    def _is_current(self) -> bool:
+        """Whether the index goes as far as the log: then nobody is kept from opening it, not even for a moment."""
+        firsts, path = self._segments.firsts, self._segments.folder / INDEX
+        if not firsts or not path.exists():
+            return False
+        try:
+            with closing(Database(path, index.SCHEMA, read_only=True)) as db, db.reading() as cursor:
+                reached = index.reached(cursor)
+        except (ForeignFile, NewerSchema, StoreDamaged):
+            return False
+        size = self._segments.path(firsts[-1]).stat().st_size
+        if reached is None:
+            return size == len(self._segments.bytes_of(1, 0, lines.LONGEST_BYTES).partition(b"\n")[0]) + 1
+        return (reached.segment, reached.mark.offset) == (firsts[-1], size)
 
     def head(self) -> Head:
         """See ``LogReader.head``."""
