@@ -55,8 +55,8 @@ def test_two_files_get_what_the_other_has(terminal, titled):
 
 
 def test_it_does_not_matter_which_is_named_first(terminal, titled):
-    for place in range(5):
-        assert terminal("doc", "create", "-d", "b.db", f"task.{place}").code == 0
+    with sdk.open(terminal.directory / "b.db") as replica:
+        replica.record_many(sdk.Draft(f"task.{place}", "update") for place in range(5))
     told = terminal("sync", "a.db", "b.db", "--json").json
     assert (told["sent"], told["received"]) == (1, 5)
 
@@ -67,17 +67,18 @@ def test_a_ring_of_files_and_then_a_server(syncline, titled):
     on = {"SYNCLINE_SERVER": ""}  # for now without
     for one, other in (("a.db", "b.db"), ("b.db", "c.db"), ("c.db", "a.db")):
         assert terminal("sync", one, other, **on).code == 0
-        terminal("doc", "set", "-d", other, "--offline", "task.milk", f"{other[0]}=1")
+        with sdk.open(terminal.directory / other) as replica:
+            replica.document("task.milk")[other[0]] = 1
     for one, other in (("a.db", "b.db"), ("b.db", "c.db"), ("c.db", "a.db")):
         assert terminal("sync", one, other, **on).code == 0
-    shown = [terminal("doc", "get", "-d", file, "--offline", "task.milk").json for file in ("a.db", "b.db", "c.db")]
+    shown = [_shown(terminal.directory / file) for file in ("a.db", "b.db", "c.db")]
     assert shown[0] == shown[1] == shown[2] == {"title": "Milk", "a": 1, "b": 1, "c": 1}
     for file in ("a.db", "b.db", "c.db", "a.db", "b.db"):
         assert terminal("sync", file).code == 0
     for file in ("a.db", "b.db", "c.db"):
         status = terminal("status", file, "--json").json
         assert (status["head"], status["pending"], status["heard"], status["acked"]) == (4, 0, 0, 0)
-        assert terminal("doc", "get", "-d", file, "--offline", "task.milk").json == shown[0]
+        assert _shown(terminal.directory / file) == shown[0]
     assert len(terminal("export").lines) == 4
 
 
@@ -166,6 +167,11 @@ def test_a_socket_with_a_wrong_token_is_closed(terminal, titled):
     shared.stop()
 
 
+def _shown(path):
+    with sdk.open(path) as replica:
+        return replica.document("task.milk").plain
+
+
 def _until(condition):
     limit = time.monotonic() + DEADLINE
     while not condition():
@@ -198,8 +204,9 @@ def test_a_new_file_may_begin_from_a_snapshot(syncline, titled):
 
 
 def test_heal_mends_what_a_file_has_lost(syncline, titled):
-    for place in range(30):
-        assert syncline("doc", "create", "-d", "a.db", "--offline", f"task.{place}", f"n={place}").code == 0
+    with sdk.open(syncline.directory / "a.db") as replica:
+        for place in range(30):
+            replica.record(f"task.{place}", "update", place)
     assert syncline("sync", "a.db").code == 0
     assert syncline("heal", "a.db", "--json").json["mended"] == 0
     with closing(SqliteReplicaStore(syncline.directory / "a.db", "x")) as store:

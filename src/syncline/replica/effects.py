@@ -92,7 +92,7 @@ def is_blank(store: ReplicaStore) -> bool:
         store.state().seq
         or store.state().horizon
         or next(iter(store.load(limit=1)), None)
-        or store.outbox("acked", "orphan", "unvouched")
+        or store.outbox("acked", "heard", "orphan", "unvouched", limit=1)
     )
     return not kept
 
