@@ -2,17 +2,20 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
+from signal import SIGKILL
 
 import pytest
 
 import syncline
+from syncline import Draft
 from syncline.core.canonical import encode
 from syncline.server.registry import FILE, open_registry
 from tests.postgres import new_database
-from tests.server.running import DEADLINE, Author, ServerProcess, recv, recv_past
+from tests.server.running import DEADLINE, Author, ServerProcess, eventually, recv, recv_past
 from tests.server.tenants import administer, bearer, key, make
 
 ROOT = ".root"
@@ -49,6 +52,11 @@ def at(tmp_path):
     return sync
 
 
+def free_port():
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        return listening.getsockname()[1]
+
+
 def writes(item, *payloads):
     """A step that records these payloads."""
     return lambda replica: [replica.record(item, "put", payload) for payload in payloads]
@@ -64,7 +72,8 @@ def copied(server, name):
 
 def put_back(server, copy):
     """The copy in place of what is there."""
-    assert server.stop() == 0
+    if server.is_running:
+        assert server.stop() == 0
     shutil.rmtree(server.data)
     shutil.copytree(copy, server.data)
     server.start()
@@ -132,6 +141,33 @@ def test_a_server_that_is_put_back_gets_back_what_it_lost(serve, at, tmp_path):
         shown, unsettled = held(tmp_path, name)
         assert sorted(map(str, shown)) == sorted(map(str, ["b", *range(1, MANY)]))
         assert unsettled == SETTLED
+
+
+def test_a_fleet_that_is_live_brings_everything_back_by_itself(serve, tmp_path):
+    """Nobody asks for anything: the server is killed, an older copy takes its place, and all agree again."""
+    server = serve(port=free_port())
+    with ExitStack() as stack:
+        fleet = {}
+        for name in ("ann", "bob", "cy"):
+            token = key(server, "default", name)
+            replica = syncline.open(tmp_path / f"{name}.db", server=server.url, token=token)
+            fleet[name] = stack.enter_context(closing(replica))
+            replica.record("x", "put", [name, 0])
+            replica.start()
+        eventually(lambda: len(events(server)) == 3)
+        copy = copied(server, "copy")
+        eventually(lambda: all(replica.status.state == "live" for replica in fleet.values()))
+        for name, replica in fleet.items():
+            replica.record_many([Draft(item, "put", [name, n]) for n in range(1, 40) for item in ("x", name)])
+        eventually(lambda: all(len(list(replica.entries())) == 3 + 3 * 78 for replica in fleet.values()))
+        before = events(server)
+        server.stop(SIGKILL)
+        put_back(server, copy)
+        eventually(lambda: events(server) == before, seconds=90)
+        for replica in fleet.values():
+            eventually(lambda replica=replica: replica.status.orphan == 0 and not replica.pending())
+            eventually(lambda replica=replica: {entry.event.id for entry in replica.entries()} == before.keys())
+            assert (replica.status.refused, replica.status.unvouched) == (0, 0)
 
 
 def test_what_is_new_waits_until_what_was_lost_had_its_time(serve, at, tmp_path):
