@@ -43,6 +43,7 @@ def test_ids_and_keys_are_ordered_as_their_parts(left, right):
 def test_a_key_is_the_bytes_of_its_id(stamp):
     assert stamps.key(str(stamp)) == UUID(str(stamp)).bytes
     assert stamps.from_key(stamps.key(str(stamp))) == str(stamp)
+    assert stamps.maker(stamps.key(str(stamp))) == stamp.node_hash
 
 
 @given(st.lists(st.tuples(wall_clock, entropy, st.none() | parts.filter(lambda each: each.ms < 2**47)), max_size=30))

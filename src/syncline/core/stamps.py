@@ -77,6 +77,11 @@ def node_hash(node: str) -> int:
     return int.from_bytes(hashlib.sha256(node.encode()).digest()[:4], "big") >> 2
 
 
+def maker(key: bytes) -> int:
+    """The hash of the node in the 16 bytes of an id."""
+    return int.from_bytes(key[8:12], "big") & 0x3FFF_FFFF
+
+
 class StampClock:
     """Makes a node's ids. ``last`` is the greatest id made or seen; persist it with the event that used it."""
 

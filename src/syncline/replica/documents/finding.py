@@ -28,6 +28,7 @@ from syncline.replica.documents.live import LiveDocument
 from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, schema_of
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
 from syncline.replica.drafts import Draft
+from syncline.replica.horizon import held
 from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, ReplicaStore, is_on_its_way
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
@@ -230,14 +231,17 @@ class FindingReplica(Replica):
         events = [*(entry.event for entry in change.entries), *(each.event for each in change.outbox)]
         items = {event.item for event in events if is_op(event)} | (set(change.forget) - {EVERYTHING})
         items.update(base.item for base in change.bases)
-        if EVERYTHING in change.forget:
-            items.update(entry.event.item for entry in self._store.load() if is_op(entry.event))
+        if EVERYTHING in change.forget and self._watched:  # the index begins anew in any case
+            items.update(filter(self._has_ops, {each.item for each in held(self._store)}))
             items.update(base.item for base in self._store.bases() if base.state)
         if change.rewind is not None:
             items.update(entry.event.item for entry in self._store.load(change.rewind))
         if any(event.item == POLICIES_ITEM for event in events):
             items.update(each.event.item for each in self._store.outbox(*ON_ITS_WAY))
         return items
+
+    def _has_ops(self, item: str) -> bool:
+        return any(is_op(entry.event) for entry in self._store.load(items=[item]))
 
     def _changed(self, change: Change, touched: set[str]) -> set[str]:
         """Those of them that may show something else: an event that is only confirmed or acknowledged is no news."""
