@@ -13,11 +13,21 @@ from syncline import Counter, DocumentReplica, ORSet, SyncManager, SyncOptions, 
 from syncline.core.access.rules import Rule
 from syncline.core.documents import snapshots
 from syncline.core.events import Entry
+from syncline.core.log import Receipts
 from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, decode_request, encode, expect
 from syncline.core.session import Apply, Greet, Settle
-from syncline.errors import ClockDrift, EpochChanged, Forbidden, HelloRequired, NodeConflict, Unauthorized, UnknownEvent
+from syncline.errors import (
+    BadSettings,
+    ClockDrift,
+    EpochChanged,
+    Forbidden,
+    HelloRequired,
+    NodeConflict,
+    Unauthorized,
+    UnknownEvent,
+)
 from syncline.replica import new_node, wall_clock_ms
-from syncline.stores.memory import MemoryReplicaStore
+from syncline.stores.memory import MemoryEventStore, MemoryReplicaStore
 from syncline.sync.replica_peer import ReplicaPeer
 from syncline.testing import Author, ManualClock
 from syncline.testing.log_server import EPOCH, LogServer
@@ -79,6 +89,11 @@ def ids(replica):
 def states(replica):
     """What every document is, byte for byte."""
     return {item: snapshots.encode(replica.library.document(item)) for item in {each.item for each in replica.events()}}
+
+
+def histories(replica):
+    """Of every document the changes, in order."""
+    return {item: [change.forward for change in replica.document(item).history()] for item in replica.items()}
 
 
 def statuses(replica):
@@ -222,6 +237,7 @@ def test_three_in_a_ring_agree(seed):
     fresh = in_memory()
     sync(ring[0], fresh)
     assert states(fresh) == states(ring[0])
+    assert [histories(each) for each in ring] == [histories(fresh)] * 3
 
 
 def _edit(chance, document):
@@ -522,3 +538,9 @@ def test_what_was_heard_can_be_dropped(make):
     with pytest.raises(UnknownEvent):
         one.drop(event.id)
     assert sync(one, other).pulled == 1
+
+
+def test_a_log_is_no_peer(make):
+    log = MemoryEventStore("1" * 32, Receipts(b"key"))
+    result = asyncio.run(SyncManager(log, MemoryTransport(ReplicaPeer(make()))).sync())
+    assert isinstance(result.failure, BadSettings)

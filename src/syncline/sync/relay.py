@@ -23,8 +23,9 @@ from syncline.core.admission import Outcome, Submission
 from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.log import Head
+from syncline.core.merkle import Read, Tree
 from syncline.core.stamps import NIL_ID
-from syncline.errors import EpochChanged, NodeConflict, StoreDamaged, SynclineError
+from syncline.errors import BadSettings, EpochChanged, NodeConflict, StoreDamaged, SynclineError
 from syncline.replica import Replica, new_node, wall_clock_ms
 from syncline.stores import Change, EventStore, Outboxed, ReplicaState, ReplicaStore, load
 from syncline.stores.digests import Digested, DigestStore
@@ -219,6 +220,10 @@ class Relay(Replica):
         while limit != 0 and not self.pending(1) and self.offer():
             pass
         return super().local(limit)._replace(epoch=None, takes_bases=False)
+
+    def tree(self, items: Sequence[str] = (), since: int = 0, *, local: bool = True) -> tuple[Tree, Read]:
+        """A log is no peer, and its seqs are its own: it follows a server alone. Raises BadSettings."""
+        raise BadSettings("A log follows a server; only a replica compares what it holds with others.")
 
     def offer(self) -> bool:
         """Takes from the log what is to be pushed; whether that moved on."""
