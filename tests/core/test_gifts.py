@@ -407,3 +407,9 @@ def test_who_holds_no_entries_offers_no_epoch():
     client.next(lost(epoch=None))
     assert client.receive(WELCOME) == [Greet(WELCOME)]
     assert isinstance(client.next(a_local()), Pull)
+
+
+def test_entries_that_come_apart_are_read_one_by_one():
+    entries = [Entry.of(n, NOW, "r" * 24, an_event(n)) for n in (1, 2)]
+    together, apart = (b"[" + mark.join(entry.encoded for entry in entries) + b"]" for mark in (b",", b" , "))
+    assert gifts.decode(together) == gifts.decode(apart)

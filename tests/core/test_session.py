@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from syncline.core.access.views import View
 from syncline.core.admission import Ledger, Submission
@@ -798,3 +799,9 @@ def test_what_finds_no_room_waits_as_long_as_the_server_says():
 @pytest.mark.parametrize(("said", "seconds"), [(3, 3.0), (-1, 0.0), ("soon", 0.0), (None, 0.0)])
 def test_how_long_a_server_says(said, seconds):
     assert retry_seconds(QuotaExceeded("Full.", retry_after=said)) == seconds
+
+
+def test_a_session_with_a_peer_asks_nothing_by_itself():
+    client = greeted(replace(WELCOME, peer=True, epoch=""))
+    assert client.peer == replace(WELCOME, peer=True, epoch="")
+    assert client.next(a_local(an_event(1))) is None

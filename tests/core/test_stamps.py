@@ -149,3 +149,8 @@ def test_the_check_is_the_uuid_library_s(id):
 def test_the_nil_id_is_before_every_stamp():
     assert str(Stamp(0, 0, 0, 0)) > NIL_ID
     assert re.fullmatch("[0-]{36}", NIL_ID)
+
+
+def test_the_key_of_an_id_tells_whose_it_is():
+    id = str(Stamp(NOW, 1, stamps.node_hash("n1"), 7))
+    assert stamps.maker(stamps.key(id)) == stamps.node_hash("n1")
