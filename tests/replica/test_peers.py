@@ -544,3 +544,16 @@ def test_a_log_is_no_peer(make):
     log = MemoryEventStore("1" * 32, Receipts(b"key"))
     result = asyncio.run(SyncManager(log, MemoryTransport(ReplicaPeer(make()))).sync())
     assert isinstance(result.failure, BadSettings)
+
+
+def test_who_heard_what_was_refused_is_told_by_its_author(make):
+    one, other = make("one"), make("other")
+    event = other.record("task.1", "update")
+    sync(one, other)
+    other.perform(Settle([(event, Forbidden("No."))]))
+    result = sync(one, other)
+    assert (result.pushed, [error.code for error in result.errors], result.failure) == (0, ["forbidden"], None)
+    assert [each.id for each in one.heard()] == [event.id]
+    one.drop(event.id)
+    assert sync(one, other).ok
+    assert (one.heard(), len(other.refused())) == ([], 1)

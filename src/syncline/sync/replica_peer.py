@@ -35,7 +35,15 @@ from syncline.core.messages import (
 )
 from syncline.core.peering import NO_EPOCH, batches, events_of
 from syncline.core.summaries import nodes_of, summaries_of
-from syncline.errors import BadRequest, HelloRequired, NodeConflict, SynclineError, Unauthorized, UnsupportedProtocol
+from syncline.errors import (
+    BadRequest,
+    HelloRequired,
+    NodeConflict,
+    SynclineError,
+    Unauthorized,
+    UnsupportedProtocol,
+    from_wire,
+)
 from syncline.replica import Replica, wall_clock_ms
 from syncline.sync.peers import check_epochs
 
@@ -149,7 +157,8 @@ class ReplicaPeer:
             raise BadRequest(f"give: these are no entries: {error}") from None
         read = events_of(entries)
         left = self._replica.hear([each for each in read if isinstance(each, Event)], epoch).left
-        return Ack(ref=message.ref, results=[_result(each, left) for each in read], head=0)
+        refused = {each.event.id: from_wire(dict(each.error)) for each in self._replica.refused()}
+        return Ack(ref=message.ref, results=[_result(each, {**refused, **left}) for each in read], head=0)
 
 
 def _result(read: Event | SynclineError, left: Mapping[str, SynclineError]) -> Result:
