@@ -27,6 +27,7 @@ from syncline.errors import (
     UnknownEvent,
 )
 from syncline.replica import new_node, wall_clock_ms
+from syncline.replica.documents import library as libraries
 from syncline.stores.memory import MemoryEventStore, MemoryReplicaStore
 from syncline.sync.replica_peer import ReplicaPeer
 from syncline.testing import Author, ManualClock
@@ -557,3 +558,29 @@ def test_who_heard_what_was_refused_is_told_by_its_author(make):
     one.drop(event.id)
     assert sync(one, other).ok
     assert (one.heard(), len(other.refused())) == ([], 1)
+
+
+@pytest.mark.parametrize("confirmed", [[1], [1, 2], [0], [2, 0], [1, 0, 2], [0, 1, 2, 3], [3, 2, 1, 0]])
+def test_snapshots_of_several_authors_hold_as_long_as_entries_come_in_their_order(make, monkeypatch, confirmed):
+    """A snapshot may hold local events of two authors; a log may take them in another order, one by one."""
+    monkeypatch.setattr(libraries, "STRETCH", 2)
+    one, other = make("one"), make("other")
+    greet(one)
+    for place in range(4):
+        replica = (one, other)[place % 2]
+        document = replica.document("task.1")
+        if place:
+            document[f"key{place}"] = place
+        else:
+            replica.create("task.1", {"n": 1})
+        sync(one, other)
+    assert one.document("task.1").revision == 4
+    local = [each.event for each in one._store.outbox()]
+    for seq, place in enumerate(confirmed, 1):
+        entry = Entry.of(seq, seq, "r" * 24, local[place])
+        one.perform(Apply(Page(entries=[entry], cursor=f"c{seq}"), ()))
+        fresh = DocumentReplica(one._store)
+        assert histories(one) == histories(fresh)
+        assert one.document("task.1").revision == fresh.document("task.1").revision
+    again = DocumentReplica(one._store, snapshots=one._snapshots)
+    assert histories(again) == histories(fresh)
