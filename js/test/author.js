@@ -1,6 +1,8 @@
 // Events and entries for tests: each author makes them like a node of its own.
 
-import { Entry, Event } from '../src/core/events.js'
+import { toBase64 } from '../src/core/base64.js'
+import { ERASED, Entry, Event } from '../src/core/events.js'
+import { fromHex } from '../src/core/sha256.js'
 import { StampClock } from '../src/core/stamps.js'
 
 export const START_MS = 1_700_000_000_000
@@ -28,6 +30,11 @@ export class Author {
 
 /** @param {number} seq @param {Event} event */
 export const entry = (seq, event) => new Entry(seq, START_MS + seq, 'r'.repeat(24), event)
+
+/** The erased form of an entry whose event has no ops. @param {Entry} entry */
+export function erasedEntry({ seq, at, receipt, event: { clock, digest, id, item, node } }) {
+  return new Entry(seq, at, receipt, new Event({ action: ERASED, clock, id, item, node }), toBase64(fromHex(digest)))
+}
 
 /** @param {readonly Event[]} events @param {number} [first] */
 export const entries = (events, first = 1) => events.map((event, place) => entry(first + place, event))

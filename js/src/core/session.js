@@ -8,12 +8,14 @@
 // - one request is under way at a time, so pending events arrive in the order they were made;
 // - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an event
 //   which the server already holds is settled and never stored again under another id;
-// - everything is pulled before anything is pushed, so that what a restored log has lost goes back before what is new
-//   (or the node's counter would not rise), and that a replica need not remember many acknowledgements;
+// - everything is pulled before anything is pushed, so that a replica need not remember many acknowledgements;
+// - what a restored log has lost is given back before what is new on the same items is pushed (or the node's counter
+//   would not rise, and what ops name would not be held);
 // - an event leaves `pending` by an answer of the server alone.
 
 import { SynclineError, fail, fromWire } from '../errors.js'
 import { sizeOf } from './canonical.js'
+import * as gifts from './gifts.js'
 import { MAX_PAGE_ENTRIES, MAX_PUSH_EVENTS } from './limits.js'
 import { DEFAULT_LIMITS, PROTOCOL, errorOf, pushOf } from './messages.js'
 import { driftLimit } from './stamps.js'
@@ -22,6 +24,8 @@ import { driftLimit } from './stamps.js'
 /** @typedef {import('./messages.js').Ack} Ack */
 /** @typedef {import('./messages.js').Answer} Answer */
 /** @typedef {import('./messages.js').Auth} Auth */
+/** @typedef {import('./gifts.js').Offer} Offer */
+/** @typedef {import('./messages.js').Give} Give */
 /** @typedef {import('./messages.js').Hello} Hello */
 /** @typedef {import('./messages.js').Page} Page */
 /** @typedef {import('./messages.js').Peer} Peer */
@@ -34,14 +38,16 @@ import { driftLimit } from './stamps.js'
  *
  * - greet: take note of what the server said of itself and of this replica
  * - settle: events have their answers, a seq, or the error that refused them
+ * - given: what was offered has its answers, likewise
  * - apply: store a page, which was asked for with these item patterns
- * - rewind: the log does not know the cursor, go back to an older one
+ * - rewind: the log does not know the cursor, go back to an older one, none of those beyond `head`
  * - restamp: give the pending events new ids from `nowMs` on; after a copy was noticed, under a new node id
  * - mark_copied: another replica uses this node id, and this event cannot be stored under its own
  * @typedef {{type: 'greet', welcome: Welcome}
  *   | {type: 'settle', answers: [Event, number | SynclineError][]}
+ *   | {type: 'given', answers: [Event, number | SynclineError][]}
  *   | {type: 'apply', page: Page, items: readonly string[]}
- *   | {type: 'rewind'}
+ *   | {type: 'rewind', head: number}
  *   | Restamp
  *   | {type: 'mark_copied', event: Event}} Effect
  * @typedef {{type: 'restamp', nowMs: number}} Restamp
@@ -57,7 +63,11 @@ import { driftLimit } from './stamps.js'
 
 /**
  * What a session has to know of its replica before each step.
- * @typedef {{node: string, cursor: string | null, copied: boolean, pending: readonly Event[]}} Local
+ *
+ * - offers: what its log has lost, in the order in which it is to be given back
+ * - epoch: of the log whose entries it holds; null if it holds none, and would take any
+ * @typedef {{node: string, cursor: string | null, copied: boolean, pending: readonly Event[], offers?: readonly Offer[],
+ *   epoch?: string | null, user?: string | null}} Local
  */
 
 /**
@@ -69,9 +79,10 @@ import { driftLimit } from './stamps.js'
  * @property {boolean} [pull] whether to pull
  * @property {number} [batchSize] events in one push, at most
  * @property {number} [pageEntries] entries in one page, at most
+ * @property {boolean} [givesAll] what others wrote is given back without waiting whether somebody else does
  */
 
-/** @typedef {Hello | Push | Pull | Auth} Step */
+/** @typedef {Hello | Push | Pull | Auth | Give} Step */
 
 const WAIT_SECONDS = 1 // for a replica that was told to wait, but not how long
 const SPLIT_CODES = ['bad_json', 'bad_request', 'too_large', 'too_many_events']
@@ -86,6 +97,7 @@ export class ClientSession {
     pull = true,
     batchSize = MAX_PUSH_EVENTS,
     pageEntries = MAX_PAGE_ENTRIES,
+    givesAll = true,
   }) {
     this.token = token
     /** For how long the credentials are good from when the server said so; null: for as long as the session. @type {number | null} */
@@ -96,6 +108,10 @@ export class ClientSession {
     this.postponed = new Map()
     /** After how long, at the earliest, the server wants to see again what is held back; 0: it did not say. */
     this.heldSeconds = 0
+    /** Whether what others wrote is given back now; see `withholds`. */
+    this.givesAll = givesAll
+    /** Whether something waits for `givesAll`. */
+    this.withholds = false
     this._space = space
     this._items = items
     this._mayPush = push
@@ -115,6 +131,15 @@ export class ClientSession {
     this._request = null
     /** @type {readonly Event[]} */
     this._pushed = []
+    /** @type {readonly Event[]} */
+    this._given = []
+    this._giftSize = batchSize
+    this._user = ''
+    this._head = Number.MAX_SAFE_INTEGER
+    /** What it greeted with. @type {Local | null} */
+    this._local = null
+    /** Of a log of another epoch, which may be empty. @type {Welcome | null} */
+    this._foreign = null
   }
 
   /** Whether the next step depends on what is pending: not before everything is pulled, if it may be. */
@@ -155,7 +180,9 @@ export class ClientSession {
 
   /** @param {Local} local @returns {Step | Restamp | null} */
   _step(local) {
+    if (this._foreign) return { type: 'give', ref: 0, epoch: local.epoch ?? '', entries: gifts.NOTHING }
     if (this._serverMs === null) {
+      this._local = local
       return { type: 'hello', protocol: PROTOCOL, node: local.node, space: this._space, token: this.token }
     }
     if (this._fresh !== null) {
@@ -168,6 +195,11 @@ export class ClientSession {
     const pull = { type: 'pull', ref: 0, cursor: local.cursor, limit, items: this._items }
     if (!this.wantsPending) return pull
     const pending = this._mayPush ? local.pending.filter((event) => !this._heldItems.has(event.item)) : []
+    const offers = this._offers(local, pending)
+    if (offers.length) {
+      this._given = offers.map(({ event }) => event)
+      return gifts.giveOf(offers)
+    }
     if (pending.length && (local.copied || (this._isJustTold && this._isAhead(pending, this._serverMs)))) {
       if (!this.caughtUp) return pull
       this._hasRestamped = true
@@ -178,6 +210,17 @@ export class ClientSession {
     if (!pending.length) return null
     this._pushed = this._batch(pending)
     return pushOf(this._pushed)
+  }
+
+  /**
+   * What is given back next, before what is to be pushed on the same items.
+   * @param {Local} local @param {readonly Event[]} pending
+   */
+  _offers({ offers = [] }, pending) {
+    const free = this._mayPush ? offers.filter(({ event }) => !this._heldItems.has(event.item)) : []
+    const due = this.givesAll ? free : gifts.due(free, this._user, new Set(pending.map(({ item }) => item)))
+    this.withholds = due.length < free.length
+    return gifts.batch(due, Math.min(this._giftSize, this._limits.push_events), this._limits.body_bytes)
   }
 
   /** @param {Event[]} pending @param {number} serverMs */
@@ -214,16 +257,12 @@ export class ClientSession {
     if (!this.live || answer.type !== 'page' || request?.type === 'pull') this._request = null
     switch (answer.type) {
       case 'welcome':
-        this._serverMs = answer.time
-        this._limits = answer.limits
-        this._isJustTold = true
-        this._takeExpiry(answer)
-        return [{ type: 'greet', welcome: answer }]
+        return this._welcomed(answer)
       case 'authenticated':
         this._takeExpiry(answer)
         return []
       case 'ack':
-        return this._settle(answer)
+        return request?.type === 'give' ? this._settleGift(answer) : this._settle(answer)
       case 'page':
         if (this.live && request?.type === 'pull' && answer.forget.includes('*')) {
           fail('connection_lost', 'All begins from the start, which the live pages would not.')
@@ -234,6 +273,26 @@ export class ClientSession {
         return this._failed(request, errorOf(answer))
     }
     return []
+  }
+
+  /**
+   * An empty log may take the epoch of what this replica holds, if its user may give that; the server decides.
+   * @param {Welcome} welcome
+   * @returns {Effect[]}
+   */
+  _welcomed(welcome) {
+    this._limits = welcome.limits
+    this._user = welcome.user
+    this._head = welcome.head
+    this._takeExpiry(welcome)
+    const { epoch = null, user = null } = this._local ?? {}
+    if (epoch !== null && epoch !== welcome.epoch && user === welcome.user && this._mayPush) {
+      this._foreign = welcome
+      return []
+    }
+    this._serverMs = welcome.time
+    this._isJustTold = true
+    return [{ type: 'greet', welcome }]
   }
 
   /** @param {{time: number, expires: number | null}} told */
@@ -263,6 +322,26 @@ export class ClientSession {
     return effects
   }
 
+  /**
+   * What became of what was given; what may be taken later waits, with all that is about its items.
+   * @param {Ack} ack
+   * @returns {Effect[]}
+   */
+  _settleGift({ results }) {
+    if (this._foreign) fail('connection_lost', 'The log has taken the epoch of this replica: all begins anew.')
+    const given = this._given
+    if (results.length !== given.length) fail('bad_request', 'Another number of entries was answered than given.')
+    this.caughtUp = false
+    /** @type {[Event, number | SynclineError][]} */
+    const answers = []
+    results.forEach(({ seq, error: wire }, place) => {
+      const error = wire && fromWire(wire)
+      if (error?.retryable) this._holdBack(given[place], error)
+      else answers.push([given[place], error ?? seq ?? 0])
+    })
+    return [{ type: 'given', answers }]
+  }
+
   /** @param {Event} event @param {SynclineError} error */
   _holdBack(event, error) {
     this._heldItems.add(event.item)
@@ -273,9 +352,19 @@ export class ClientSession {
   /** @param {Step | null} request @param {SynclineError} error @returns {(Effect | Notice)[]} */
   _failed(request, error) {
     const { code } = error
+    if (this._foreign && !(error.retryable || code === 'space_deleted')) {
+      const welcome = this._foreign
+      this._foreign = null
+      return [{ type: 'greet', welcome }] // which says that it is another log
+    }
     if (code === 'cursor_reset' || code === 'bad_cursor') {
       this.caughtUp = this.live = false
-      return [{ type: 'rewind' }]
+      return [{ type: 'rewind', head: code === 'cursor_reset' ? this._head : 0 }]
+    }
+    if (request?.type === 'give' && SPLIT_CODES.includes(code)) {
+      const given = this._given
+      this._giftSize = Math.max(1, given.length >> 1) // find the entry that the server cannot read
+      return given.length === 1 ? [{ type: 'given', answers: [[given[0], error]] }] : []
     }
     if (request?.type === 'push' && SPLIT_CODES.includes(code)) {
       const pushed = this._pushed

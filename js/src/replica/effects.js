@@ -6,7 +6,7 @@ import { MAX_DRIFT_MS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { StampClock } from '../core/stamps.js'
 import { fail } from '../errors.js'
-import { EVERYTHING, newNode, pending } from '../stores/index.js'
+import { EVERYTHING, lost, newNode, pending } from '../stores/index.js'
 import { READ, may } from './foresight.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
@@ -17,7 +17,7 @@ import { READ, may } from './foresight.js'
 /** @typedef {import('../stores/index.js').Kept} Kept */
 /** @typedef {import('../stores/index.js').Outboxed} Outboxed */
 /** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
-/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'documents' | 'log' | 'holds'>} Held */
+/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'counts' | 'documents' | 'log' | 'holds'>} Held */
 
 /**
  * What is not in the store: the local time, randomness, and what snapshots hold.
@@ -43,13 +43,10 @@ export const changeFor = (effect, store, around) => EFFECTS[effect.type](store, 
  * @type {{ [Type in Effect['type']]:
  *   (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }}
  */
-const EFFECTS = { greet, settle, apply, rewind, restamp, mark_copied: markCopied }
+const EFFECTS = { greet, settle, given, apply, rewind, restamp, mark_copied: markCopied }
 
 /** @param {Held} store @param {Outboxed['status']} status */
 const withStatus = ({ outbox }, status) => [...outbox.values()].filter((each) => each.status === status)
-
-/** @param {Outboxed} outboxed @returns {Outboxed} */
-const again = (outboxed) => ({ ...outboxed, status: 'pending' })
 
 /**
  * Adopts what the server says. Events recorded before the first welcome get their user now; events that were
@@ -58,20 +55,21 @@ const again = (outboxed) => ({ ...outboxed, status: 'pending' })
  * A replica is one user's for good: what it holds is what that user may read, what is pending is that user's word.
  * @param {Held} store @param {{ welcome: Welcome }} effect @param {Around} around
  */
-function greet(store, { welcome: { epoch, head, time, user, own, rules, actions, items } }, around) {
-  const { state } = store
+function greet(store, { welcome: { epoch, head, time, user, own, rules, actions, items, erasable } }, around) {
+  let { state } = store
   if (state.epoch !== null && state.epoch !== epoch) {
-    fail('epoch_changed', 'The server has another log; a person has to decide.')
+    if (!isBlank(store)) fail('epoch_changed', 'The server has another log; a person has to decide.')
+    state = { ...state, seq: 0, cursor: null, cursors: [] }
   }
   if (around.user !== null && around.user !== user) {
     fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
   }
   const named = state.user !== null ? [] : withStatus(store, 'pending').filter(({ event }) => event.user === undefined)
-  const lost = withStatus(store, 'acked').filter(({ seq }) => (seq ?? 0) > head)
+  const gone = withStatus(store, 'acked').filter(({ seq }) => (seq ?? 0) > head)
   return {
     outbox: [
       ...named.map((each) => ({ ...each, event: new Event({ ...each.event.value, user }) })),
-      ...lost.map(again),
+      ...gone.map(lost),
     ],
     state: {
       ...state,
@@ -82,9 +80,17 @@ function greet(store, { welcome: { epoch, head, time, user, own, rules, actions,
       rules: rules ?? null,
       actions: actions ?? [],
       items: items ?? [],
+      erasable: erasable ?? [],
     },
   }
 }
+
+/**
+ * Whether a replica holds nothing that was in a log, so that it may begin with another one.
+ * @param {Pick<Held, 'state' | 'counts' | 'documents' | 'log'>} store
+ */
+export const isBlank = ({ state, counts, documents, log }) =>
+  !(state.seq || log.length || documents.size || counts.acked || counts.orphan || counts.unvouched)
 
 /**
  * Whether this node would know one of its own events, and does not.
@@ -121,6 +127,34 @@ function settle(store, { answers }) {
     })
   }
   return outbox.length ? { outbox } : null
+}
+
+/**
+ * What was taken back is on its way again, but for what this replica has read past without being shown it.
+ *
+ * One's own that was refused goes to the inbox, as if it had been pushed. Another's stays as it was, `unvouched`.
+ * @param {Held} store @param {{ answers: readonly (readonly [Event, number | SynclineError])[] }} effect
+ * @returns {Change}
+ */
+function given(store, { answers }) {
+  const { seq: read, user } = store.state
+  /** @type {[Event, SynclineError][]} */
+  const mine = []
+  const drop = []
+  /** @type {Outboxed[]} */
+  const outbox = []
+  for (const [event, answer] of answers) {
+    const each = store.outbox.get(event.id)
+    if (each?.status !== 'orphan') continue
+    if (typeof answer !== 'number') {
+      const isMine = event.user === user
+      const error = answer.toWire()
+      if (isMine) mine.push([event, answer])
+      outbox.push(isMine ? { event, status: 'refused', seq: null, error } : { ...each, status: 'unvouched', error })
+    } else if (answer <= read) drop.push(event.id)
+    else outbox.push({ ...each, status: 'acked', seq: answer })
+  }
+  return { drop, outbox: [...(settle(store, { answers: mine })?.outbox ?? []), ...outbox] }
 }
 
 /**
@@ -183,9 +217,9 @@ function withoutOverdue(store, change, arrived, isInView) {
   const waiting = withStatus(store, 'acked').filter(({ event }) => !arrived.has(event.id))
   const isHidden = (/** @type {Outboxed} */ { event }) => may(state, event.item, READ) === false
   const drop = waiting.filter(isHidden).map(({ event }) => event.id)
-  const lost = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
+  const overdue = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
   const forgotten = greatest([state.forgotten, ...drop])
-  return { ...change, drop, outbox: lost.map(again), state: { ...state, forgotten } }
+  return { ...change, drop, outbox: overdue.map(lost), state: { ...state, forgotten } }
 }
 
 /** @param {ReplicaState['cursors']} cursors @param {number} seq @param {string | null} cursor */
@@ -197,14 +231,15 @@ function withCursor(cursors, seq, cursor) {
 }
 
 /**
- * Back to the next older cursor. What came after it is kept until it comes again, or is pushed again.
- * @param {Held} store
+ * Back to the next older cursor that is not beyond the log's head. What came after it is kept until it comes again, or
+ * is given back.
+ * @param {Held} store @param {{ head: number }} effect
  */
-function rewind(store) {
+function rewind(store, { head }) {
   const { state } = store
-  const cursors = state.cursors.filter(([, cursor]) => cursor !== state.cursor)
+  const cursors = state.cursors.filter(([seq, cursor]) => cursor !== state.cursor && seq <= head)
   const [seq, cursor] = cursors[cursors.length - 1] ?? [0, null]
-  return { rewind: seq, outbox: withStatus(store, 'acked').map(again), state: { ...state, seq, cursor, cursors } }
+  return { rewind: seq, outbox: withStatus(store, 'acked').map(lost), state: { ...state, seq, cursor, cursors } }
 }
 
 /**
@@ -236,8 +271,8 @@ function restamp(store, { nowMs }, around) {
  * @param {Held} store @param {{ event: Event }} effect
  */
 function markCopied(store, { event }) {
-  const lost = store.outbox.get(event.id)
-  return { outbox: lost?.status === 'pending' ? [pending(lost.event)] : [], state: { ...store.state, copied: true } }
+  const each = store.outbox.get(event.id)
+  return { outbox: each?.status === 'pending' ? [pending(each.event)] : [], state: { ...store.state, copied: true } }
 }
 
 /**

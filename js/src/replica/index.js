@@ -3,12 +3,13 @@
 // What is recorded is in memory at once and on the disk soon after (`saved`). Several tabs may share the disk; what one
 // of them commits, the others carry out in memory. Nothing here waits for a network.
 
+import { toBase64 } from '../core/base64.js'
 import { Event } from '../core/events.js'
 import { KEPT_CLOCK_NODES, MAX_PUSH_EVENTS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { fail } from '../errors.js'
 import { newNode } from '../stores/index.js'
-import { changeFor, remade, saw } from './effects.js'
+import { changeFor, isBlank, remade, saw } from './effects.js'
 import { may } from './foresight.js'
 import { Saving } from './saving.js'
 
@@ -30,6 +31,8 @@ import { Saving } from './saving.js'
  * @property {number} pending events that no server has answered, and, while a conversation lasts, those whose entries
  *   have not come back yet
  * @property {number} refused events in the refused inbox
+ * @property {number} orphan entries that the server's log has lost, and that wait to be given back
+ * @property {number} unvouched those of others that it did not take, see `unvouched()`
  * @property {number} unsaved events, and drops from the inbox, that are not on the disk yet
  * @property {number | null} lastSynced when both last agreed, in milliseconds of the local clock
  * @property {ErrorObject | null} error why the last attempt failed, if it did; `storage_full` while the disk is full
@@ -40,6 +43,7 @@ import { Saving } from './saving.js'
 const SETTLE_ABOVE = 2_000 // entries in memory that have not settled
 const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
 const CACHED_CLOCKS = 1_000
+const SALT_BYTES = 16
 
 /** One replica of one space, but for what its events come to: see the hooks of `Commits`. */
 export class Replica extends Saving {
@@ -140,12 +144,25 @@ export class Replica extends Saving {
     const seen = this._seen(item)
     const clock = clockWith(seen, this.node, this._n + 1)
     const user = this.user ?? undefined
-    const fields = { id, item, action, node: this.node, clock, payload, ops, user, meta: tx ? { ...meta, tx } : meta }
+    const salted = this._salted(item, tx ? { ...meta, tx } : meta)
+    const fields = { id, item, action, node: this.node, clock, payload, ops, user, meta: salted }
     let event = Event.of(fields)
     if (id <= this._stamp) event = this._makeAgain(event) // see `recorded`
     this._count(event)
     saw(seen, event)
     return event
+  }
+
+  /**
+   * The `meta` of an event that may be erased one day has a random salt, which goes with the content: then nobody can
+   * find out by trying what its digest was made of.
+   * @param {string} item @param {Record<string, any>} [meta]
+   */
+  _salted(item, meta) {
+    const { erasable } = this.store.state
+    if (!erasable?.length || meta?.salt || !matcher(erasable)(item)) return meta
+    const bytes = Uint8Array.from({ length: SALT_BYTES }, () => this._random())
+    return { ...meta, salt: toBase64(bytes) }
   }
 
   /** @param {Event} event */
@@ -265,6 +282,26 @@ export class Replica extends Saving {
     return found?.event ?? fail('unknown_event', 'No such event is in the refused inbox.')
   }
 
+  // What a log has lost
+
+  /** Entries of others that the log had lost and did not take back, with the reason. They show as they did. @returns {Refused[]} */
+  unvouched() {
+    const found = [...this.store.outbox.values()].filter(({ status }) => status === 'unvouched')
+    return found.map(({ event, error }) => ({ event, error: error ?? {} }))
+  }
+
+  /** Has them offered once more with the next sync, say after somebody was given the right; how many there are. */
+  async offerAgain() {
+    let count = 0
+    await this._commit(() => {
+      const unvouched = [...this.store.outbox.values()].filter(({ status }) => status === 'unvouched')
+      count = unvouched.length
+      return count ? { outbox: unvouched.map((each) => ({ ...each, status: 'orphan', error: null })) } : null
+    })
+    this._tell([])
+    return count
+  }
+
   // Watching
 
   /** How this replica stands. @returns {Status} */
@@ -274,6 +311,8 @@ export class Replica extends Saving {
       state: /** @type {Status['state']} */ (this._connection.state),
       pending: counts.pending + this._fresh.length,
       refused: counts.refused - this._dropped.size,
+      orphan: counts.orphan,
+      unvouched: counts.unvouched,
       unsaved: this._asked - this._done,
       lastSynced: state.syncedAt,
       error: this._diskError ?? this._connection.error,
@@ -335,8 +374,9 @@ export class Replica extends Saving {
    * @returns {Local}
    */
   local(limit = Infinity) {
-    const { node, cursor, copied } = this.store.state
-    return { node, cursor, copied, pending: this._unanswered(limit) }
+    const { node, cursor, copied, epoch, user } = this.store.state
+    const pending = this._unanswered(limit)
+    return { node, cursor, copied, pending, offers: this.store.offers(), epoch: isBlank(this.store) ? null : epoch, user }
   }
 
   /**

@@ -1,9 +1,11 @@
 // What is in memory of a replica's data, and what a change makes of it.
 
-import { EVERYTHING, isForgotten, isOnItsWay, orphaned } from './index.js'
+import { byOrder } from '../core/gifts.js'
+import { EVERYTHING, goesWith, isForgotten, isOnItsWay, orphaned } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('../core/events.js').Event} Event */
+/** @typedef {import('../core/gifts.js').Offer} Offer */
 /** @typedef {import('./index.js').Change} Change */
 /** @typedef {import('./index.js').Difference} Difference */
 /** @typedef {import('./index.js').Kept} Kept */
@@ -15,13 +17,15 @@ export class Contents {
   /** Local events by id, in order. @type {Map<string, Outboxed>} */
   outbox = new Map()
   /** How many local events of each status there are. */
-  counts = { pending: 0, acked: 0, refused: 0, orphan: 0 }
+  counts = { pending: 0, acked: 0, refused: 0, orphan: 0, unvouched: 0 }
   /** The last snapshot of each item. @type {Map<string, Kept>} */
   documents = new Map()
   /** The entries that have not settled, in order of seq. @type {Entry[]} */
   log = []
   /** The greatest id that ever was in the outbox. */
   _last = ''
+  /** What the log has lost, in the order of giving it back; null: to be sought again. @type {Offer[] | null} */
+  _offers = null
 
   /** @param {ReplicaState} state */
   constructor(state) {
@@ -50,6 +54,23 @@ export class Contents {
     return this.outbox.has(id) || this.log.some((entry) => entry.event.id === id)
   }
 
+  /** What the log has lost, in the order in which it is to be given back. */
+  offers() {
+    const isOrphan = (/** @type {Offer} */ { event }) => this.outbox.get(event.id)?.status === 'orphan'
+    if (!this._offers) this._offers = this._orphans().sort(byOrder)
+    else if (this._offers.length !== this.counts.orphan) this._offers = this._offers.filter(isOrphan)
+    return this._offers
+  }
+
+  _orphans() {
+    /** @type {Offer[]} */
+    const found = []
+    for (const { event, status, voucher } of this.counts.orphan ? this.outbox.values() : []) {
+      if (status === 'orphan' && voucher) found.push({ event, voucher })
+    }
+    return found
+  }
+
   /**
    * Carries out a change.
    * @param {Change} change
@@ -74,7 +95,7 @@ export class Contents {
 
   /** @param {number} seq @param {Set<string>} anew */
   _rewind(seq, anew) {
-    for (const entry of this.log) if (entry.seq > seq) this._put(orphaned(entry, this.state.user))
+    for (const entry of this.log) if (entry.seq > seq) this._put(orphaned(entry, this.state.epoch))
     this.log = this.log.filter((entry) => entry.seq <= seq)
     anew.add(EVERYTHING)
   }
@@ -84,8 +105,10 @@ export class Contents {
     const forget = (/** @type {string} */ item) => isForgotten(items, item) && anew.add(item)
     for (const item of this.documents.keys()) if (forget(item)) this.documents.delete(item)
     this.log = this.log.filter((entry) => !forget(entry.event.item))
-    for (const [id, { event, status }] of this.outbox) {
-      if (status === 'orphan' && items.includes(event.item)) this._take(id)
+    for (const [id, each] of this.outbox) {
+      if (!goesWith(each, items, this.state.user)) continue
+      this._take(id)
+      anew.add(each.event.item)
     }
   }
 
@@ -138,6 +161,7 @@ export class Contents {
     if (!isNew) this.counts[/** @type {Outboxed} */ (this.outbox.get(id)).status]--
     this.outbox.set(id, outboxed)
     this.counts[outboxed.status]++
+    if (outboxed.status === 'orphan') this._offers = null
     if (isNew && id < this._last) this.outbox = new Map([...this.outbox].sort(([a], [b]) => (a < b ? -1 : 1)))
     else if (isNew) this._last = id
   }

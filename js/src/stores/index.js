@@ -4,10 +4,12 @@
 // carried out (`stale`): whoever wanted it takes over what the others did first.
 
 import { Event, decodeEntries } from '../core/events.js'
+import { voucherOf } from '../core/gifts.js'
 import { NIL_ID } from '../core/stamps.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('../core/access/rules.js').Rule} Rule */
+/** @typedef {import('../core/gifts.js').Voucher} Voucher */
 
 /** In place of an item, in what a page or a change forgets: all of them. */
 export const EVERYTHING = '*'
@@ -33,16 +35,20 @@ export const EVERYTHING = '*'
  * @property {Rule[] | null} rules what its user might do when it last met its server
  * @property {string[]} [actions] patterns of the actions that its credentials were limited to then; none: not limited
  * @property {string[]} [items] the same of items
+ * @property {string[]} [erasable] patterns of the items whose events are salted, as its server has said
  */
 
 /**
  * A local event that is not an entry yet. `pending` (to be pushed), `acked` (its entry is on its way), `refused` (with
- * an error object), or `orphan` (was an entry of a log that was rolled back). `seq` is where a log holds or held it.
+ * an error object), `orphan` (was an entry of a log that was rolled back, and is to be given back) or `unvouched` (the
+ * same, but the log did not take it, with the error). `seq` is where a log holds or held it, `voucher` what remains of
+ * the entry that it was.
  * @typedef {object} Outboxed
  * @property {Event} event
- * @property {'pending' | 'acked' | 'refused' | 'orphan'} status
+ * @property {'pending' | 'acked' | 'refused' | 'orphan' | 'unvouched'} status
  * @property {number | null} seq
  * @property {Record<string, any> | null} error
+ * @property {Voucher | null} [voucher]
  */
 
 /**
@@ -69,8 +75,9 @@ export const EVERYTHING = '*'
 /**
  * One atomic change. Its parts are carried out in the order in which they stand here.
  * @typedef {object} Change
- * @property {number} [rewind] entries above this seq become orphans, or pending again if they are its own user's
- * @property {readonly string[]} [forget] items whose entries and orphans are deleted; EVERYTHING: all entries
+ * @property {number} [rewind] entries above this seq become orphans
+ * @property {readonly string[]} [forget] items whose entries are deleted, with what others' logs have lost of them;
+ *   EVERYTHING: all entries, but no orphans, which nobody else may have any more
  * @property {readonly Entry[]} [entries] entries to keep, in any order; each settles the local event of its id
  * @property {readonly string[]} [drop] ids that leave the outbox
  * @property {readonly Outboxed[]} [outbox] local events to add, or whose status changes
@@ -97,7 +104,7 @@ export const EVERYTHING = '*'
  */
 export const newState = (node) => ({
   version: 0, node, n: 0, stamp: NIL_ID, user: null, epoch: null, seq: 0, cursor: null, skewMs: 0, cursors: [],
-  copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null, actions: [], items: [],
+  copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null, actions: [], items: [], erasable: [],
 })
 
 /**
@@ -123,40 +130,59 @@ export function randomBits() {
  */
 export const pending = (event) => ({ event, status: 'pending', seq: null, error: null })
 
-/**
- * Whether a local event counts as part of its item: it will be, or is, in the server's log.
- * @param {Outboxed | undefined} outboxed
- */
-export const isOnItsWay = (outboxed) => outboxed?.status === 'pending' || outboxed?.status === 'acked'
+/** What goes when its item is forgotten, unless it is this replica's own user's. */
+const OF_OTHERS = ['orphan', 'unvouched']
 
 /**
- * An entry that was rolled back: one's own is pushed again, another's is kept.
+ * Whether a local event counts as part of its item: it will be, or is, or was in the server's log.
+ * @param {Outboxed | undefined} outboxed
+ */
+export const isOnItsWay = (outboxed) => outboxed !== undefined && outboxed.status !== 'refused'
+
+/**
+ * What becomes of an entry when its log is rolled back.
  * @param {Entry} entry
- * @param {string | null} user
+ * @param {string | null} epoch
  * @returns {Outboxed}
  */
-export const orphaned = ({ seq, event }, user) => ({
-  event, status: event.user === user ? 'pending' : 'orphan', seq, error: null,
+export const orphaned = (entry, epoch) => ({
+  event: entry.event, status: 'orphan', seq: entry.seq, error: null, voucher: voucherOf(epoch, entry),
 })
+
+/**
+ * What becomes of an event that was acknowledged by a log that does not hold it any more.
+ * @param {Outboxed} acked
+ * @returns {Outboxed}
+ */
+export const lost = (acked) => ({ ...acked, status: acked.voucher ? 'orphan' : 'pending' })
+
+/**
+ * Whether a local event goes when items are forgotten by name.
+ * @param {Outboxed} outboxed @param {readonly string[]} items @param {string | null} user
+ */
+export const goesWith = ({ event, status }, items, user) =>
+  OF_OTHERS.includes(status) && event.user !== user && items.includes(event.item)
 
 /** @param {readonly string[]} items @param {string} item */
 export const isForgotten = (items, item) => items.includes(EVERYTHING) || items.includes(item)
 
-/** @typedef {{ id: string, text: string } & Pick<Outboxed, 'status' | 'seq' | 'error'>} OutboxRow */
+/** @typedef {{ id: string, text: string } & Pick<Outboxed, 'status' | 'seq' | 'error' | 'voucher'>} OutboxRow */
 
 /**
  * @param {Outboxed} outboxed
  * @returns {OutboxRow}
  */
-export const outboxRow = ({ event, status, seq, error }) => ({ id: event.id, text: event.body, status, seq, error })
+export const outboxRow = ({ event, ...rest }) => ({ id: event.id, text: event.body, ...rest })
 
 /**
  * @param {OutboxRow} row
  * @returns {Outboxed}
  */
-export const readOutboxRow = ({ text, status, seq, error }) => ({
-  event: new Event(JSON.parse(text)), status, seq, error,
-})
+export const readOutboxRow = ({ id: _, text, ...rest }) => {
+  const event = new Event(JSON.parse(text))
+  if (rest.voucher?.digest !== undefined) event.keepDigest(rest.voucher.digest)
+  return { event, ...rest }
+}
 
 /**
  * A change as other tabs are told of it: text for whatever has methods.

@@ -6,7 +6,7 @@
 
 import { decodeEntries } from '../core/events.js'
 import { Contents } from './contents.js'
-import { EVERYTHING, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
+import { EVERYTHING, goesWith, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -165,10 +165,13 @@ export class Store extends Contents {
  */
 function write(tx, contents, change, version) {
   const { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until } = change
-  const isLess = rewind < Infinity || forget.length > 0
+  const erased = new Set(entries.filter(({ event }) => event.isErased).map(({ seq }) => seq))
+  const isLess = rewind < Infinity || forget.length > 0 || erased.size > 0
   const log = isLess ? contents.log : [] // whose records hold entries of several items: what is left becomes one
-  const left = log.filter(({ seq, event }) => seq <= rewind && !isForgotten(forget, event.item))
-  const rewound = log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.user))
+  const isLeft = (/** @type {Entry} */ { seq, event }) =>
+    seq <= rewind && !isForgotten(forget, event.item) && !erased.has(seq)
+  const left = log.filter(isLeft)
+  const rewound = log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.epoch))
   if (isLess) tx.clear('log')
   const kept = left.concat(entries)
   if (kept.length) tx.put('log', { version, text: JSON.stringify(kept) })
@@ -177,8 +180,8 @@ function write(tx, contents, change, version) {
     tx.clear('history', item === EVERYTHING ? undefined : ofItem(item))
   }
   for (const each of rewound) tx.put('outbox', outboxRow(each))
-  for (const { event, status } of forget.length ? [...contents.outbox.values(), ...rewound] : []) {
-    if (status === 'orphan' && forget.includes(event.item)) tx.clear('outbox', only(event.id))
+  for (const each of forget.length ? [...contents.outbox.values(), ...rewound] : []) {
+    if (goesWith(each, forget, contents.state.user)) tx.clear('outbox', only(each.event.id))
   }
   for (const { event } of entries) {
     if (contents.outbox.has(event.id) || rewound.length) tx.clear('outbox', only(event.id))

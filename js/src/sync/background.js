@@ -64,15 +64,15 @@ export class SyncedReplica extends DocumentReplica {
   async sync() {
     this._served()
     await within(SAVE_SECONDS, this.saved()) // another tab may be the one that pushes
-    const { pushed, pulled, errors, failed } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
+    const { pushed, pulled, given, errors, failed } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
     const read = errors.map(fromWire)
-    return { pushed, pulled, errors: read, failure: failed ? read.at(-1) : null }
+    return { pushed, pulled, given, errors: read, failure: failed ? read.at(-1) : null }
   }
 
   /** In the tab that leads, in a form that other tabs can be sent. */
   async _sync() {
-    const { pushed, pulled, errors, failure } = await this._served().sync()
-    return { pushed, pulled, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
+    const { pushed, pulled, given, errors, failure } = await this._served().sync()
+    return { pushed, pulled, given, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
   }
 
   /** Stays live from now on, in the background, in whichever tab leads; `status` and `watch` tell what happens. */

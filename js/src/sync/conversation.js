@@ -98,6 +98,8 @@ export class Conversation {
         return this._transport.push(step)
       case 'auth':
         return this._transport.authenticate(step)
+      case 'give':
+        return this._transport.ask(step)
     }
     return this._pull(step)
   }
@@ -146,9 +148,9 @@ export class Conversation {
   _count(effect) {
     const { errors } = this.result
     if (effect.type === 'apply') this.result.pulled += effect.page.entries.length + effect.page.late.length
-    if (effect.type !== 'settle') return
+    if (effect.type !== 'settle' && effect.type !== 'given') return
     for (const [, answer] of effect.answers) {
-      if (typeof answer === 'number') this.result.pushed++
+      if (typeof answer === 'number') this.result[effect.type === 'given' ? 'given' : 'pushed']++
       else errors.push(answer)
     }
     // that events could not be stored yet is told once for each reason: thousands may wait for the same
@@ -158,4 +160,4 @@ export class Conversation {
 }
 
 /** What a sync did. @returns {import('./manager.js').SyncResult} */
-export const newResult = () => ({ pushed: 0, pulled: 0, errors: [], failure: null })
+export const newResult = () => ({ pushed: 0, pulled: 0, given: 0, errors: [], failure: null })

@@ -25,9 +25,10 @@ import { Bell, Turns, pause, within } from './waiting.js'
  */
 
 /**
- * What one sync did: events the server stored, or had already; entries that arrived; refusals of single events, and
- * last what ended the sync if it did not end well, which is `failure`, too.
- * @typedef {{pushed: number, pulled: number, errors: SynclineError[], failure: SynclineError | null}} SyncResult
+ * What one sync did: events the server stored, or had already; entries that arrived; entries that its log had lost, and
+ * took back; refusals of single events, and last what ended the sync if it did not end well, which is `failure`, too.
+ * @typedef {{pushed: number, pulled: number, given: number, errors: SynclineError[],
+ *   failure: SynclineError | null}} SyncResult
  */
 
 /**
@@ -37,6 +38,8 @@ import { Bell, Turns, pause, within } from './waiting.js'
  * @property {number} attempts how often one `sync` tries when errors are retryable
  * @property {number} backoffSeconds upper bound of the first pause after a retryable error; doubled each time
  * @property {number} maxBackoffSeconds
+ * @property {number} giveSeconds while live, what others wrote and the server's log has lost is given back after a random
+ *   part of these, if nobody else does; a `sync` that is asked for does not wait
  */
 
 const PAGE_ENTRIES = 1_000 // so that storing a page is no long task
@@ -53,10 +56,10 @@ export class SyncManager {
    */
   constructor(replica, transport, options = {}) {
     const { space = 'default', items = [], attempts = 3, backoffSeconds = 0.25, maxBackoffSeconds = 30 } = options
-    const { token, random = Math.random } = options
+    const { giveSeconds = 30, token, random = Math.random } = options
     this.replica = replica
     this._transport = transport
-    this._options = { space, items, attempts, backoffSeconds, maxBackoffSeconds }
+    this._options = { space, items, attempts, backoffSeconds, maxBackoffSeconds, giveSeconds }
     this._credentials = new Credentials(token)
     this._random = random
     this._busy = new Turns()
@@ -100,12 +103,15 @@ export class SyncManager {
     }
   }
 
-  /** One conversation, up to where there is nothing more to say, or another one with a fresh token. @param {AbortSignal} signal */
-  async _converse(signal) {
+  /**
+   * One conversation, up to where there is nothing more to say, or another one with a fresh token.
+   * @param {AbortSignal} signal @param {boolean} [givesAll]
+   */
+  async _converse(signal, givesAll = true) {
     const { space, items } = this._options
     for (;;) {
       this.replica.setConnection('connecting')
-      const session = new ClientSession({ space, items, pageEntries: PAGE_ENTRIES })
+      const session = new ClientSession({ space, items, pageEntries: PAGE_ENTRIES, givesAll })
       const conversation = new Conversation(this.replica, this._transport, this._options, session, signal)
       const error = await outcome(async () => {
         session.token = await this._credentials.ask()
@@ -227,7 +233,7 @@ export class SyncManager {
   async _live(signal) {
     if (signal.aborted) return { error: null, wasLive: false }
     this._isLive = true // from the first word on: whoever wants to sync meanwhile waits for the next exchange
-    let { conversation, error } = await this._converse(signal)
+    let { conversation, error } = await this._converse(signal, false)
     const wasLive = !error && !signal.aborted
     if (wasLive) {
       this._report(conversation)
@@ -260,19 +266,33 @@ export class SyncManager {
   /** @param {Conversation} conversation @param {Promise<{error: SynclineError | null}>} following @param {AbortSignal} signal */
   async _exchange(conversation, following, signal) {
     const { session } = conversation
-    for (let isHolding = false; ; ) {
-      if (this._rounds.length) session.release() // somebody asked to sync now
+    for (let isHolding = false, isWithholding = false; ; ) {
+      if (this._rounds.length) {
+        session.release() // somebody asked to sync now
+        session.givesAll = true
+      }
       await conversation.run()
+      if (session.withholds && !isWithholding) {
+        isWithholding = true
+        void this._giveAll(session, signal).then(() => (isWithholding = false))
+      }
       if (session.holdsBack && !isHolding) {
         isHolding = true
         void this._release(session, signal).then(() => (isHolding = false))
       }
-      const { pushed, pulled, errors } = conversation.result
-      if (this._rounds.length || pushed || pulled || errors.length) this._answerRounds(this._report(conversation))
+      const { pushed, pulled, given, errors } = conversation.result
+      if (this._rounds.length || pushed || pulled || given || errors.length) this._answerRounds(this._report(conversation))
       const ended = await Promise.race([following, this._bell.next()])
       if (ended?.error) throw ended.error
       if (ended) return
     }
+  }
+
+  /** What others have not given back meanwhile, this replica does. @param {ClientSession} session @param {AbortSignal} signal */
+  async _giveAll(session, signal) {
+    await pause(this._random() * this._options.giveSeconds, signal)
+    session.givesAll = true
+    this._bell.ring()
   }
 
   /** @param {ClientSession} session @param {AbortSignal} signal */

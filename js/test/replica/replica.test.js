@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from '../../src/core/messages.js'
 import { SynclineError } from '../../src/errors.js'
 import { MemoryDisk, MemoryStore } from '../../src/stores/memory.js'
 import { Store } from '../../src/stores/store.js'
-import { START_MS, Author, entries, entry } from '../author.js'
+import { START_MS, Author, entries, entry, erasedEntry } from '../author.js'
 import { sharing } from '../stores/shared.js'
 import { Mirror } from './mirror.js'
 
@@ -128,6 +128,7 @@ test('what was recorded before the first welcome gets its user', async () => {
   assert.deepEqual([replica.user, replica.pending()[0].user, replica.pending()[0].id], ['ann', 'ann', event.id])
   assert.equal(replica.record('a', 'update').user, 'ann')
   await assert.rejects(greet(replica, { user: 'bob' }), { code: 'user_mismatch' })
+  await arrive(replica, { entries: [entry(1, new Author('far').event())] })
   await assert.rejects(greet(replica, { epoch: 'f' }), { code: 'epoch_changed' })
 })
 
@@ -321,12 +322,13 @@ test('a rewind keeps what came after, also what had settled', async () => {
   await replica.settle()
   await arrive(replica, { entries: [...entries(theirs.slice(10), 11), entry(31, mine)], cursor: 'at 31' })
   await replica.settle()
-  await replica.perform({ type: 'rewind' })
-  assert.deepEqual([replica.local().cursor, replica.store.state.seq, ids(replica.pending())], ['at 10', 10, [mine.id]])
-  assert.deepEqual([replica.store.counts.orphan, (await replica.store.entries()).map(({ seq }) => seq)], [20, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]])
+  await replica.perform({ type: 'rewind', head: 99 })
+  assert.deepEqual([replica.local().cursor, replica.store.state.seq, replica.pending()], ['at 10', 10, []])
+  assert.deepEqual([replica.store.counts.orphan, (await replica.store.entries()).map(({ seq }) => seq)], [21, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]])
   assert.deepEqual(replica.told, replica.seen)
-  await replica.perform({ type: 'rewind' })
-  assert.deepEqual([replica.local().cursor, replica.store.counts.orphan, replica.store.documents.size], [null, 30, 0])
+  await replica.perform({ type: 'rewind', head: 99 })
+  assert.deepEqual([replica.local().cursor, replica.store.counts.orphan, replica.store.documents.size], [null, 31, 0])
+  assert.deepEqual(replica.onTheirWay().length, 31)
   await arrive(replica, { entries: [...entries(theirs), entry(31, mine)] })
   assert.deepEqual([replica.store.outbox.size, replica.store.log.length, replica.told], [0, 31, replica.seen])
 })
@@ -373,14 +375,108 @@ test('what a log has held keeps its id', async () => {
   await greet(replica)
   const mine = replica.record('a', 'update')
   await replica.saved()
-  await arrive(replica, { entries: [entry(1, mine)] })
-  await replica.perform({ type: 'rewind' })
+  await settle(replica, [mine, 1])
+  await replica.keepAcks()
+  await greet(replica, { head: 0 }) // it was put back meanwhile
   const fresh = replica.record('a', 'update')
   await replica.saved()
   await replica.perform({ type: 'restamp', nowMs: START_MS })
   assert.deepEqual([replica.pending()[0].id, replica.pending()[1].id === fresh.id], [mine.id, false])
   await replica.perform({ type: 'mark_copied', event: mine })
   assert.equal([...replica.store.outbox.values()][0].seq, null)
+})
+
+test('what a log has lost is offered in the old order, and shows until it is back', async () => {
+  const replica = open()
+  await greet(replica)
+  const mine = replica.record('a', 'update')
+  await replica.saved()
+  const theirs = new Author('far', 'bob')
+  const [other, policy, hidden] = [theirs.event('b'), theirs.event('.policies'), theirs.event('c')]
+  await arrive(replica, { entries: entries([mine, other, policy, hidden]), cursor: 'at 4' })
+  await replica.perform({ type: 'rewind', head: 0 })
+  const { offers = [], epoch, user } = replica.local()
+  assert.deepEqual(offers.map(({ event, voucher }) => [event.id, voucher.seq, voucher.epoch]), [[policy.id, 3, 'e'], [mine.id, 1, 'e'], [other.id, 2, 'e'], [hidden.id, 4, 'e']])
+  assert.deepEqual([epoch, user, replica.status().orphan, replica.pending()], ['e', 'ann', 4, []])
+  assert.deepEqual(ids(replica.onTheirWay()).sort(), ids([mine, other, policy, hidden]).sort())
+  const refusal = new SynclineError('unvouched', 'Who?')
+  await replica.perform({ type: 'given', answers: [[policy, 1], [mine, 2], [other, refusal], [hidden, 3]] })
+  assert.deepEqual([replica.status().orphan, replica.status().unvouched, ids(replica.unvouched().map(({ event }) => event))], [0, 1, [other.id]])
+  assert.deepEqual([replica.unvouched()[0].error.code, replica.local().offers], ['unvouched', []])
+  await arrive(replica, { entries: entries([policy, mine, hidden]), cursor: 'at 3' })
+  assert.deepEqual([replica.store.outbox.size, replica.told], [1, replica.seen])
+  assert.equal(await replica.offerAgain(), 1)
+  assert.deepEqual([ids(replica.local().offers?.map(({ event }) => event) ?? []), replica.unvouched()], [[other.id], []])
+  await replica.perform({ type: 'given', answers: [[other, 2]] }) // read past, and not shown: it may not be read
+  assert.deepEqual([replica.store.outbox.size, replica.told], [0, replica.seen])
+})
+
+test('one’s own that a log does not take back goes to the inbox, with what names it', async () => {
+  const replica = open()
+  await greet(replica)
+  const mine = replica.record('a', 'update')
+  await replica.saved()
+  await arrive(replica, { entries: [entry(1, mine)] })
+  await replica.perform({ type: 'rewind', head: 0 })
+  const named = replica.record('b', 'update', mine.id)
+  await replica.saved()
+  await replica.perform({ type: 'given', answers: [[mine, new SynclineError('forbidden', 'No.')]] })
+  assert.deepEqual([ids(replica.refused().map(({ event }) => event)), replica.local().offers], [ids([mine, named]), []])
+  assert.deepEqual(replica.told, replica.seen)
+})
+
+test('a rewind goes to no cursor beyond the head', async () => {
+  const replica = open()
+  await greet(replica)
+  const all = entries(new Author('far').events(9, 'a'))
+  for (const end of [3, 6, 9]) await arrive(replica, { entries: all.slice(end - 3, end), cursor: `at ${end}` })
+  await replica.perform({ type: 'rewind', head: 5 })
+  assert.deepEqual([replica.local().cursor, replica.store.state.seq, replica.status().orphan], ['at 3', 3, 6])
+})
+
+test('a replica without entries takes the epoch it meets, and no other', async () => {
+  const replica = open()
+  await greet(replica)
+  replica.record('a', 'update')
+  await replica.saved()
+  assert.equal(replica.local().epoch, null)
+  await greet(replica, { epoch: 'f' })
+  assert.equal(replica.store.state.epoch, 'f')
+  await arrive(replica, { entries: [entry(1, new Author('far').event('b'))] })
+  assert.equal(replica.local().epoch, 'f')
+  await assert.rejects(greet(replica), { code: 'epoch_changed' })
+})
+
+test('what is erased replaces what was held, wherever it is by now', async () => {
+  const replica = open()
+  await greet(replica)
+  const all = entries(new Author('far', 'bob').events(6, 'a'))
+  await arrive(replica, { entries: all.slice(0, 4), cursor: 'at 4' })
+  await replica.settle()
+  await arrive(replica, { entries: all.slice(4), cursor: 'at 6' })
+  const late = [all[1], all[5]].map(erasedEntry)
+  await arrive(replica, { late, entries: [entry(7, new Author('root').event('.erasures'))], cursor: 'at 7' })
+  const found = await replica.store.entries()
+  assert.deepEqual(found.map(({ event }) => event.isErased), [false, true, false, false, false, true, false])
+  assert.deepEqual(found.map(({ event }) => event.digest).slice(0, 6), all.map(({ event }) => event.digest))
+  assert.deepEqual(replica.told, replica.seen)
+})
+
+test('events of erasable items have a salt of their own', async () => {
+  const replica = open()
+  assert.equal(replica.record('user.ann', 'update').meta, undefined)
+  await replica.saved()
+  await greet(replica, { erasable: ['user.*'] })
+  const [one, other, free, tied] = [
+    replica.record('user.ann', 'update', null, { meta: { group: 'g' } }),
+    replica.record('user.ann', 'update', null, { meta: { salt: 'mine' } }),
+    replica.record('task.1', 'update'),
+    replica.recordMany([{ item: 'user.bob', action: 'x' }], { together: true })[0],
+  ]
+  assert.match(one.meta?.salt, /^[\w-]{22}$/)
+  assert.match(tied.meta?.salt, /^[\w-]{22}$/)
+  assert.ok(tied.tx && tied.meta?.salt !== one.meta?.salt)
+  assert.deepEqual([one.meta?.group, other.meta?.salt, free.meta], ['g', 'mine', undefined])
 })
 
 test('an old copy of the data takes another node before it pushes', async () => {

@@ -2,6 +2,7 @@
 
 import { SynclineError } from '../../src/errors.js'
 import { DEFAULT_LIMITS, errorMessage } from '../../src/core/messages.js'
+import { decodeEntries } from '../../src/core/events.js'
 import { driftLimit } from '../../src/core/stamps.js'
 import { entry } from '../author.js'
 
@@ -20,6 +21,8 @@ export class Server {
     this.log = []
     /** The ends of the copies it was put back to: cursors of before are not known if they are beyond. */
     this._restores = [0]
+    /** Where what stood, ever. @type {Set<string>} */
+    this._receipts = new Set()
   }
 
   /**
@@ -30,7 +33,17 @@ export class Server {
   answer(step, pushed) {
     if (step.type === 'hello') return this._welcome(step.node)
     if (step.type === 'pull') return this._page(step.cursor)
+    if (step.type === 'give') return this._take(step)
     const results = pushed.map((event) => ({ id: event.id, seq: null, error: null, ...this._result(event) }))
+    return { type: 'ack', ref: 0, results, head: this.log.length }
+  }
+
+  /** What comes back was in the log before, so nothing is asked but what it names. @param {import('../../src/core/messages.js').Give} give @returns {Answer} */
+  _take({ epoch, entries }) {
+    const results = decodeEntries(entries).map(({ seq, receipt, event }) => {
+      if (epoch !== 'e' || !this._receipts.has(`${seq} ${receipt} ${event.digest}`)) broken('unvouched', event)
+      return { id: event.id, seq: null, error: null, ...this._result(event, true) }
+    })
     return { type: 'ack', ref: 0, results, head: this.log.length }
   }
 
@@ -51,19 +64,19 @@ export class Server {
     return { type: 'page', ref: null, entries, late: [], forget: [], cursor: at, more: seq < this.log.length }
   }
 
-  /** @param {Event} event */
-  _result(event) {
-    const seq = this._store(event)
+  /** @param {Event} event @param {boolean} [isKnown] whether it was in the log before */
+  _result(event, isKnown = false) {
+    const seq = this._store(event, isKnown)
     return typeof seq === 'number' ? { seq } : { error: seq.toWire() }
   }
 
-  /** @param {Event} event */
-  _store(event) {
+  /** @param {Event} event @param {boolean} isKnown */
+  _store(event, isKnown) {
     const held = this.log.find((each) => each.event.id === event.id)
     if (held) return held.event.body === event.body ? held.seq : broken('event_id_conflict', event)
     const time = this._chances.now()
-    if (event.id >= driftLimit(time)) return new SynclineError('clock_drift', '', { time })
-    if (this._chances.refuses(event)) return new SynclineError('forbidden')
+    if (!isKnown && event.id >= driftLimit(time)) return new SynclineError('clock_drift', '', { time })
+    if (!isKnown && this._chances.refuses(event)) return new SynclineError('forbidden')
     for (const { event: last } of this.log) {
       if (last.node === event.node && last.item === event.item && last.n >= event.n) return broken('node_conflict', event)
     }
@@ -71,7 +84,9 @@ export class Server {
       if (id >= event.id) return broken('bad_op', event)
       if (!this.log.some((each) => each.event.id === id)) return new SynclineError('missing_dependency')
     }
-    return this.log.push(entry(this.log.length + 1, event))
+    const made = entry(this.log.length + 1, event)
+    this._receipts.add(`${made.seq} ${made.receipt} ${event.digest}`)
+    return this.log.push(made)
   }
 
   /** Puts the log back to an older copy. @param {number} seq */

@@ -1,7 +1,8 @@
 // What every store of a replica must do, in Node and in a page alike.
 
-import { EVERYTHING, newState, pending } from '../../src/stores/index.js'
-import { START_MS, Author, entries, entry } from '../author.js'
+import { EVERYTHING, newState, orphaned, pending } from '../../src/stores/index.js'
+import { KEYS } from '../../src/stores/store.js'
+import { START_MS, Author, entries, entry, erasedEntry } from '../author.js'
 import { Dice } from '../dice.js'
 import { codeOf, same } from '../vectors/running.js'
 import { Model, settledBy } from './model.js'
@@ -47,10 +48,10 @@ export function contract(test, open) {
     const [one, other] = new Author().events(2)
     await store.commit({ outbox: [pending(one), pending(other)] })
     await store.commit({ outbox: [acked(one, 7), refused(other)] })
-    same(store.counts, { pending: 0, acked: 1, refused: 1, orphan: 0 })
+    same(store.counts, { pending: 0, acked: 1, refused: 1, orphan: 0, unvouched: 0 })
     same([...store.outbox.values()], [acked(one, 7), refused(other)])
     await store.commit({ drop: [other.id, 'unknown'] })
-    same(store.counts, { pending: 0, acked: 1, refused: 0, orphan: 0 })
+    same(store.counts, { pending: 0, acked: 1, refused: 0, orphan: 0, unvouched: 0 })
     same([...store.outbox.keys()], [one.id])
   })
 
@@ -73,7 +74,7 @@ export function contract(test, open) {
     for (const each of [store, await again()]) {
       same(bodies(each), [four.body])
       same([one, four].map(({ id }) => each.holds(id)), [true, true])
-      same(each.counts, { pending: 1, acked: 0, refused: 0, orphan: 0 })
+      same(each.counts, { pending: 1, acked: 0, refused: 0, orphan: 0, unvouched: 0 })
     }
   })
 
@@ -98,24 +99,65 @@ export function contract(test, open) {
     for (const each of [store, await again()]) same([(await each.entries()).length, each.outbox.size], [1, 1])
   })
 
-  given('orphans are forgotten by name alone', async (store) => {
-    const orphan = (/** @type {string} */ item) => ({ ...pending(new Author(item).event(item)), status: /** @type {const} */ ('orphan') })
-    await store.commit({ outbox: [orphan('milk'), orphan('bread')] })
+  given('what a log has lost of others is forgotten by name alone', async (store, again) => {
+    const orphan = (/** @type {string} */ item, user = 'bob') => orphaned(entry(1, new Author(item + user, user).event(item)), 'e')
+    const unvouched = { ...orphan('milk', 'eve'), status: /** @type {const} */ ('unvouched'), error: { code: 'unvouched' } }
+    const state = { ...store.state, user: 'ann' }
+    await store.commit({ outbox: [orphan('milk'), unvouched, orphan('milk', 'ann'), orphan('bread')], state })
     await store.commit({ forget: [EVERYTHING] })
-    same(store.outbox.size, 2)
-    await store.commit({ forget: ['milk'] })
-    same([...store.outbox.values()].map(({ event }) => event.item), ['bread'])
+    same(store.outbox.size, 4)
+    same([...((await store.commit({ forget: ['milk'] }))?.anew ?? [])], ['milk'])
+    for (const each of [store, await again()]) {
+      same([...each.outbox.values()].map(({ event }) => event.item + event.user).sort(), ['breadbob', 'milkann'])
+    }
   })
 
-  given('a rewind makes own events pending and those of others orphans', async (store) => {
+  given('a rewind makes orphans, which keep what vouches for them', async (store, again) => {
     const mine = new Author('node', 'ann').events(3)
-    const theirs = new Author('far', 'bob').events(2)
-    const state = { ...store.state, user: 'ann' }
-    await store.commit({ entries: entries([mine[0], theirs[0], mine[1], theirs[1]]), outbox: [acked(mine[2], 9)], state })
+    const theirs = new Author('far', 'bob').events(3)
+    const state = { ...store.state, user: 'ann', epoch: 'e' }
+    const system = entry(6, new Author('root', 'bob').event('.acl'))
+    const erased = erasedEntry(entry(5, theirs[2]))
+    const all = [...entries([mine[0], theirs[0], mine[1], theirs[1]]), erased, system]
+    await store.commit({ entries: all, outbox: [acked(mine[2], 9)], state })
+    await settle(store, ['task.1', '.acl'])
     await commit(store, { rewind: 2 })
-    same(store.log.map(({ seq }) => seq), [1, 2])
-    const told = [...store.outbox.values()].map(({ event, status, seq }) => [event.id, status, seq])
-    same(told.sort(), [[mine[1].id, 'pending', 3], [theirs[1].id, 'orphan', 4], [mine[2].id, 'acked', 9]].sort())
+    for (const each of [store, await again()]) {
+      same([each.log.map(({ seq }) => seq), each.counts.acked, each.counts.orphan], [[1, 2], 1, 4])
+      const found = [6, 3, 4, 5].map((seq) => all[seq - 1])
+      same(each.offers().map(({ event, voucher }) => [event.body, event.digest, voucher]), found.map((entry) => {
+        const { seq, at, receipt, digest, event } = entry
+        return [event.body, event.digest, { epoch: 'e', seq, at, receipt, ...(digest && { digest }) }]
+      }))
+    }
+    await store.commit({ entries: [all[3]], drop: [mine[1].id] })
+    same(store.offers().map(({ voucher }) => voucher.seq), [6, 5])
+    await store.commit({ outbox: [orphaned(all[2], 'e')] })
+    same(store.offers().map(({ voucher }) => voucher.seq), [6, 3, 5])
+  })
+
+  given('rows of before there were vouchers are read', async (store, again) => {
+    const { id, body } = new Author().event()
+    await store._disk.run(async (tx) => tx.put('outbox', { id, text: body, status: 'orphan', seq: 3, error: null }), 'strict')
+    const each = await again()
+    same([bodies(each), each.counts.orphan, each.offers()], [[body], 1, []])
+  })
+
+  given('no byte is left of what was erased', async (store, again) => {
+    const events = Array.from({ length: 9 }, (_, place) => new Author(`n${place}`).event('a', { payload: `secret ${place}` }))
+    const all = entries([...events, new Author('other').event('b', { payload: 'stays' })])
+    await store.commit({ entries: all.slice(0, 4) })
+    await settle(store, ['a'])
+    await store.commit({ entries: all.slice(4, 7) })
+    await settle(store, ['a']) // the third is in a snapshot and a base, the eighth in the log, the ninth an orphan
+    await store.commit({ entries: all.slice(7, 8).concat(all[9]), outbox: [orphaned(all[8], 'e')] })
+    const late = [2, 7, 8].map((place) => erasedEntry(all[place]))
+    await commit(store, { entries: late })
+    const expected = all.map((each) => late.find(({ seq }) => seq === each.seq) ?? each)
+    for (const each of [store, await again()]) same([await each.entries(), each.outbox.size], [expected, 0])
+    const rows = await store._disk.run((tx) => Promise.all(Object.keys(KEYS).map((name) => tx.all(name))), 'read')
+    same([2, 7, 8, 0, 3].map((place) => JSON.stringify(rows).includes(`secret ${place}`)), [false, false, false, true, true])
+    same(JSON.stringify(rows).includes('stays'), true)
   })
 
   given('the parts of a change have an order', async (store, again) => {
@@ -123,7 +165,7 @@ export function contract(test, open) {
     const [kept, forgotten, rewound, back] = ['a', 'b', 'c', 'd'].map((item) => author.event(item))
     await store.commit({ entries: entries([kept, forgotten, rewound, back]), state: { ...store.state, user: 'ann' } })
     await store.commit({
-      rewind: 2, // rewound and back become pending …
+      rewind: 2, // rewound and back become orphans …
       forget: ['b', 'd'],
       entries: [entry(3, back)], // … the latter settles, after its item was forgotten …
       drop: [rewound.id], // … the former leaves …

@@ -105,14 +105,15 @@ export class Model {
 
   /** @param {Change} change */
   _apply({ rewind = Infinity, forget = [], entries = [], drop = [], outbox = [] }) {
-    for (const { seq, event } of [...this._entries.values()].filter(({ seq }) => seq > rewind)) {
+    for (const { seq, at, receipt, event } of [...this._entries.values()].filter(({ seq }) => seq > rewind)) {
       this._entries.delete(seq)
-      this._outbox.set(event.id, { event, status: event.user === 'ann' ? 'pending' : 'orphan', seq, error: null })
+      const voucher = { epoch: '', seq, at, receipt }
+      this._outbox.set(event.id, { event, status: 'orphan', seq, error: null, voucher })
     }
     const isGone = (/** @type {string} */ item) => forget.includes(EVERYTHING) || forget.includes(item)
     for (const { seq, event } of [...this._entries.values()]) if (isGone(event.item)) this._entries.delete(seq)
     for (const [id, { event, status }] of [...this._outbox]) {
-      if (status === 'orphan' && forget.includes(event.item)) this._outbox.delete(id)
+      if (status === 'orphan' && event.user !== 'ann' && forget.includes(event.item)) this._outbox.delete(id)
     }
     for (const each of entries) {
       this._entries.set(each.seq, each)
