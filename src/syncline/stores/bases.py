@@ -46,7 +46,10 @@ class BaseStore(Protocol):
         """Where the newest snapshot and the floor stand, whoever put them there."""
 
     def stage(self, bases: Sequence[Base], *, is_first: bool) -> None:
-        """Adds bases, in order of their items, to what is to be kept; ``is_first``: what was staged before goes."""
+        """Adds bases, in order of their items, to what is to be kept; ``is_first``: what was staged before goes.
+
+        Of two servers that stage the first is told so, here or in ``keep_staged``, by SnapshotGone.
+        """
 
     def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
         """What was staged is the newest snapshot, or the floor, from now on; durably, in one step."""

@@ -119,6 +119,18 @@ class BaseStoreContract:
             store.keep_staged(Point(3, START_MS), is_floor=True)
         assert store.points() == Points()
 
+    def test_of_two_who_stage_the_first_is_told(self, store: LogStore, other: LogStore) -> None:
+        """What is kept is whole."""
+        store.stage([_base(A, 3)], is_first=True)
+        other.stage([_base(A, 5)], is_first=True)
+        with pytest.raises(SnapshotGone):
+            store.stage([_base(B, 3)], is_first=False)
+        with pytest.raises(SnapshotGone):
+            store.keep_staged(Point(3, START_MS))
+        other.keep_staged(Point(5, START_MS))
+        assert store.points() == Points(Point(5, START_MS))
+        assert store.bases(Point(5, START_MS), "", 9) == [_base(A, 5)]
+
     # Dropped
 
     def test_content_goes_for_which_the_floor_stands(self, floored: LogStore) -> None:

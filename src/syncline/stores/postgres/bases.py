@@ -13,6 +13,7 @@ import msgspec
 
 from syncline.core.bases import Base
 from syncline.core.events import Entry
+from syncline.errors import SnapshotGone
 from syncline.stores.bases import DROPPED_ROWS, Point, Points, gone
 
 TABLES = """
@@ -43,7 +44,8 @@ POINTS = """
     WHERE floors.log = %s
 """
 BEGIN = "INSERT INTO floors (log) VALUES (%s) ON CONFLICT DO NOTHING"
-USED = "SELECT newest, floor FROM floors WHERE log = %s"
+USED = "SELECT newest, floor FROM floors WHERE log = %s FOR UPDATE"
+"""Who stages, and who keeps what was staged, take turns."""
 STAGED = "SELECT coalesce(max(ref), 0) FROM snapshots WHERE log = %s"
 STAGE = "INSERT INTO snapshots VALUES (%s, %s, 0, 0)"
 PUT = "INSERT INTO bases SELECT %s, %s, base.* FROM unnest(%s::text[], %s::bigint[], %b::bytea[]) AS base"
@@ -93,17 +95,27 @@ def points(cursor: Any, key: int) -> Points:
     return Points(Point(newest, newest_at) if newest else None, Point(floor, floor_at) if floor else None)
 
 
-def stage(cursor: Any, key: int, bases: Sequence[Base], *, is_first: bool) -> None:
-    """Adds bases to what is staged."""
+def stage(cursor: Any, key: int, bases: Sequence[Base], own: int | None) -> int:
+    """Adds bases to what is staged under a number of one's own, a new one if there is none; the number.
+
+    Raises SnapshotGone if another server has begun to stage meanwhile.
+    """
     cursor.execute(BEGIN, (key,))
-    ref = cursor.execute(STAGED, (key,)).fetchone()[0]
-    if is_first:
-        ref += 1
-        cursor.execute(STAGE, (key, ref))
-    _clear(cursor, key, [*cursor.execute(USED, (key,)).fetchone(), ref])
+    used = cursor.execute(USED, (key,)).fetchone()
+    if own is None:
+        own = int(cursor.execute(STAGED, (key,)).fetchone()[0]) + 1
+        cursor.execute(STAGE, (key, own))
+    _check_own(cursor, key, own)
+    _clear(cursor, key, [*used, own])
     if bases:
         columns = [base.item for base in bases], [base.seq for base in bases], [_encode(base) for base in bases]
-        cursor.execute(PUT, (key, ref, *columns))
+        cursor.execute(PUT, (key, own, *columns))
+    return own
+
+
+def _check_own(cursor: Any, key: int, own: int) -> None:
+    if cursor.execute(STAGED, (key,)).fetchone()[0] != own:
+        raise SnapshotGone("Another server makes a snapshot of this log.")
 
 
 def _clear(cursor: Any, key: int, used: list[int]) -> None:
@@ -115,11 +127,12 @@ def _clear(cursor: Any, key: int, used: list[int]) -> None:
             cursor.execute(FORGET, (key, stale))
 
 
-def keep_staged(cursor: Any, key: int, point: Point, *, is_floor: bool) -> None:
-    """What is staged takes the place of the snapshot, or of the floor."""
-    ref = cursor.execute(STAGED, (key,)).fetchone()[0]
-    cursor.execute(SET_POINT, (*point, key, ref))
-    cursor.execute(SET_FLOOR if is_floor else SET_NEWEST, (ref, key))
+def keep_staged(cursor: Any, key: int, point: Point, own: int, *, is_floor: bool) -> None:
+    """What is staged takes the place of the snapshot, or of the floor. Raises SnapshotGone as ``stage``."""
+    cursor.execute(USED, (key,)).fetchone()
+    _check_own(cursor, key, own)
+    cursor.execute(SET_POINT, (*point, key, own))
+    cursor.execute(SET_FLOOR if is_floor else SET_NEWEST, (own, key))
 
 
 def bases(cursor: Any, key: int, point: Point, after: str, limit: int, *, is_floor: bool) -> list[Base]:

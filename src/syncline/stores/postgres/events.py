@@ -56,7 +56,7 @@ class PostgresEventStore:
         self._closed = False
         with self._db.at_once() as cursor:
             self._end = ends.read(cursor, key)
-        self._seen = Seen(key, self._end)
+        self._seen, self._staging = Seen(key, self._end), 0
         self._is_contended = False
         """Whether others append, too, or it is not known what became of the last append: looking ahead is in vain."""
 
@@ -270,13 +270,13 @@ class PostgresEventStore:
         """See ``BaseStore.stage``."""
         self._check_open()
         with self._db.writing(durable=False) as cursor:
-            bases.stage(cursor, self._key, staged, is_first=is_first)
+            self._staging = bases.stage(cursor, self._key, staged, None if is_first else self._staging)
 
     def keep_staged(self, point: Point, *, is_floor: bool = False) -> None:
         """See ``BaseStore.keep_staged``."""
         self._check_open()
         with self._db.writing() as cursor:
-            bases.keep_staged(cursor, self._key, point, is_floor=is_floor)
+            bases.keep_staged(cursor, self._key, point, self._staging, is_floor=is_floor)
 
     def bases(self, point: Point, after: str, limit: int, *, is_floor: bool = False) -> list[Base]:
         """See ``BaseStore.bases``."""
