@@ -52,25 +52,40 @@ export function record(document, event, { policy = MERGE } = {}) {
 /**
  * Folds the events of a document, pending ones last; its revisions, from `firstNumber` on.
  *
- * `policy` tells the conflict policy in force at a seq (undefined: for pending events). If a document is folded in
- * parts, a group must not be cut in two.
+ * `policy` tells the conflict policy in force at a seq (undefined: for pending events). `group` is that of the last
+ * revision of a document that was folded before, as `groupOf` tells it: what goes on with it is no revision of its own,
+ * and is not told.
  *
  * @param {Document} document
  * @param {Iterable<Placed>} events
  * @param {number} [firstNumber]
  * @param {(seq: number | undefined) => string} [policy]
+ * @param {string | null} [group]
  * @returns {Generator<Revision>}
  */
-export function* replay(document, events, firstNumber = 1, policy = () => MERGE) {
-  for (const group of grouped(events)) {
+export function* replay(document, events, firstNumber = 1, policy = () => MERGE, group = null) {
+  for (const together of grouped(events)) {
     const observer = new Recorder(document)
     let shows = false
-    for (const { event, seq } of group) {
+    for (const { event, seq } of together) {
       if (document.fold(event, { policy: policy(seq || undefined), observer })) shows = true
     }
+    const goesOn = group !== null && groupOf(together[0].event) === group
+    group = null
     // even if it is what showed before the event or the group
-    if (shows) yield revision(firstNumber++, group, observer.change() ?? { kind: 'update', forward: [], reverse: [] })
+    if (shows && !goesOn) {
+      yield revision(firstNumber++, together, observer.change() ?? { kind: 'update', forward: [], reverse: [] })
+    }
   }
+}
+
+/**
+ * The group of an event, told apart from others' groups; null if it is in none.
+ * @param {Event} event
+ */
+export function groupOf(event) {
+  const group = event.meta?.group
+  return group ? `${event.node}/${group}` : null
 }
 
 /**

@@ -10,9 +10,11 @@ import { Difference } from '../../core/documents/undo.js'
 import { check, matcher } from '../../core/patterns.js'
 import { Query } from '../../core/queries.js'
 import { fail } from '../../errors.js'
+import { unpacked } from '../horizon.js'
 import { Replica } from '../index.js'
 import { Library } from './library.js'
 import { Edit, LiveDocument } from './live.js'
+import { standing } from './shelf.js'
 import { Watchers } from './watching.js'
 
 /** @typedef {import('../../core/events.js').Entry} Entry */
@@ -211,6 +213,11 @@ export class DocumentReplica extends Replica {
    */
   snapshot(item, entries) {
     return this.library.snapshot(item, entries)
+  }
+
+  /** @param {import('../../core/messages.js').Base} base */
+  async standing(base) {
+    return standing(base, await unpacked(base))
   }
 
   /** @param {Kept} kept */

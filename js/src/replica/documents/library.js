@@ -3,19 +3,20 @@
  *
  * Of every item there are in memory its last snapshot (text), the entries after it that have not settled, and the local
  * events. A `Shelf` is made of them when somebody looks, and kept up to date as events come. What changes the log
- * otherwise than by another event lets go of the shelf.
+ * otherwise than by another event lets go of the shelf. Where the log no longer has an item's beginning, its base stands
+ * for that, and what lies before the base is refused.
  */
 
 import { conflictsOf, hidesAnything } from '../../core/documents/conflicts.js'
 import { History } from '../../core/documents/history.js'
 import { SERVER_WINS } from '../../core/documents/policies.js'
-import { replay } from '../../core/documents/revisions.js'
+import { groupOf, replay } from '../../core/documents/revisions.js'
 import { POLICIES_ITEM, Policies } from '../../core/documents/settings.js'
 import { encode } from '../../core/documents/snapshots.js'
 import { foldWithout } from '../../core/documents/undo.js'
 import { decodeEntries } from '../../core/events.js'
 import { fail } from '../../errors.js'
-import { Shelf, groupOf, nothing } from './shelf.js'
+import { Shelf, nothing } from './shelf.js'
 
 /** @typedef {import('../../core/documents/document.js').Document} Document */
 /** @typedef {import('../../core/documents/history.js').Step} Step */
@@ -230,7 +231,8 @@ export class Library {
     const text = JSON.stringify(entries)
     const { seq, at } = entries[entries.length - 1]
     const { revision, group, document } = this._confirmed(item, old, entries)
-    const hasBase = old.since >= STRETCH && groupOf(entries[0].event) === null
+    const isBase = old.number === 0 && old.base !== undefined
+    const hasBase = isBase || (old.since >= STRETCH && groupOf(entries[0].event) === null)
     /** @type {Kept} */
     const kept = {
       item, seq, at, revision, group,
@@ -240,6 +242,7 @@ export class Library {
       number: old.number + 1,
       since: (hasBase ? 0 : old.since) + entries.length,
     }
+    if (old.base) kept.base = old.base
     if (item === POLICIES_ITEM) kept.entries = joined(old.entries, text)
     return { kept, piece: { item, number: old.number, text, base: hasBase ? old : null } }
   }
@@ -274,7 +277,8 @@ export class Library {
   // The past
 
   /**
-   * An item's past, from further and further back, until somebody has seen enough: `look` answers undefined for more.
+   * An item's past, from further and further back, until somebody has seen enough: `look` answers undefined for more. It
+   * is whole where it begins with nothing, or with the item's base.
    * What it answers at last belongs to the present state; nothing is awaited after that.
    * @template T
    * @param {string} item
@@ -291,7 +295,7 @@ export class Library {
       if (present.kept.number !== now.kept.number) return this.back(item, look) // it has settled meanwhile
       const isWhole = number === 0
       if (number === now.kept.number || kept.number === number || isWhole) {
-        const base = isWhole ? nothing(item) : kept
+        const base = isWhole && kept.number ? nothing(item) : kept
         const answer = look({ kept: base, events: [...older, ...present.events] }, isWhole)
         if (answer !== undefined || isWhole) return answer
       }
@@ -306,11 +310,29 @@ export class Library {
   }
 
   /**
-   * The document as it was, and the number of its last revision then. Raises `not_found` for what is to come.
+   * Where an item stands before its events, if those that were first are not here.
+   * @param {string} item
+   */
+  _base(item) {
+    return this._store.documents.get(item)?.base
+  }
+
+  /**
+   * The number of the first revision that can be told; it, or the next, is there once something changes.
+   * @param {string} item
+   */
+  firstRevision(item) {
+    return (this._base(item)?.revision ?? 0) + 1
+  }
+
+  /**
+   * The document as it was, and the number of its last revision then. Raises `not_found` for what is to come,
+   * `history_expired` for what lies before the item's base.
    * @param {string} item
    * @param {{ revision?: number, seq?: number, time?: number }} bounds
    */
   async at(item, { revision, seq, time }) {
+    checkBounds(item, this._base(item), [[revision, 'revision'], [seq, 'seq'], [time, 'at']])
     const isReached = (/** @type {Kept} */ kept) =>
       kept.revision <= (revision ?? Infinity) && kept.seq <= (seq ?? Infinity) && kept.at <= (time ?? Infinity) &&
       (kept.revision !== revision || kept.group === null)
@@ -332,7 +354,7 @@ export class Library {
   }
 
   /**
-   * The revisions with numbers beyond `after`, ascending.
+   * The revisions with numbers beyond `after`, ascending, from `firstRevision` on.
    * @param {string} item
    * @param {{ after?: number, limit?: number }} bounds
    * @returns {Promise<Revision[]>}
@@ -345,7 +367,7 @@ export class Library {
       const policy = (/** @type {number | undefined} */ seq) => this._policies.of(item, seq)
       /** @type {Revision[]} */
       const revisions = []
-      for (const each of replay(document, fresh, kept.revision + 1, policy)) {
+      for (const each of replay(document, fresh, kept.revision + 1, policy, kept.group)) {
         if (revisions.length >= limit) break
         if (each.number > after) revisions.push(each)
       }
@@ -355,7 +377,8 @@ export class Library {
   }
 
   /**
-   * What people do not agree on. Reads the item's history if something was overruled, or the document deleted.
+   * What people do not agree on. Reads the item's history if something was overruled, or the document deleted. Who was
+   * overruled before the item's base is not known any more.
    * @param {string} item
    */
   async conflicts(item) {
@@ -367,7 +390,8 @@ export class Library {
   }
 
   /**
-   * What undoes (or redoes) a user's last standing edit, and the document without it; null if there is none.
+   * What undoes (or redoes) a user's last standing edit, and the document without it; null if there is none. Raises
+   * `history_expired` if what is to be undone may lie before the item's base.
    * @param {string} item
    * @param {'undo' | 'redo'} verb
    * @param {string | null} user
@@ -377,11 +401,13 @@ export class Library {
     const found = await this.back(item, ({ kept, events }, isWhole) => {
       const listed = events.map((placed) => placed.event)
       const step = new History(listed)[verb](user)
-      if (!step || (!isWhole && !isWholeStep(step, listed))) return isWhole ? null : undefined
+      if (!step || !isWholeStep(step, listed, isWhole ? kept : null)) return isWhole ? null : undefined
       const { overruled } = this._inOrder(item).document
       const target = foldWithout(new Shelf(kept).document, listed, step.leftOut, overruled, { about: step.touched })
       return { step, target }
     })
+    const base = this._base(item)
+    if (!found && verb === 'undo' && base?.revision) expire(item, base)
     return found ?? null
   }
 
@@ -394,13 +420,33 @@ export class Library {
   }
 }
 
+/** @typedef {NonNullable<Kept['base']>} Base */
+
+/**
+ * Raises `history_expired` for what lies before an item's base.
+ * @param {string} item
+ * @param {Base | undefined} base
+ * @param {[bound: number | undefined, name: 'revision' | 'seq' | 'at'][]} bounds
+ */
+function checkBounds(item, base, bounds) {
+  if (base) for (const [bound, name] of bounds) if (bound !== undefined && bound < base[name]) expire(item, base)
+}
+
+/** @param {string} item @param {Base} base @returns {never} */
+function expire(item, { revision, seq, at }) {
+  const message = `The history of ${item} begins with revision ${revision}, at seq ${seq}; what was before it is not kept here.`
+  fail('history_expired', message, { revision, seq, at })
+}
+
 /**
  * Whether these events hold the whole of what is undone: a group may have begun before them.
  * @param {Step} step
  * @param {Event[]} events
+ * @param {Kept | null} beginning what is before them, if nothing else is known of that
  */
-function isWholeStep({ touched: [first] }, events) {
+function isWholeStep({ touched: [first] }, events, beginning) {
   if (groupOf(first) === null) return true
+  if (beginning && !Object.hasOwn(beginning.base?.clock ?? {}, first.node)) return true
   const before = events.slice(0, events.findIndex((event) => event.id === first.id))
   return before.some((event) => event.node === first.node)
 }

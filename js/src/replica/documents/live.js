@@ -319,7 +319,15 @@ export class LiveDocument extends Writing {
   }
 
   /**
-   * The revisions with numbers beyond `after`, ascending.
+   * The number of the first revision that `history()` can tell: 1, unless this replica or its server no longer has the
+   * document's beginning.
+   */
+  get firstRevision() {
+    return this._replica.library.firstRevision(this.item)
+  }
+
+  /**
+   * The revisions with numbers beyond `after`, ascending, from `firstRevision` on.
    * @param {{ after?: number, limit?: number }} [bounds]
    */
   history(bounds = {}) {
@@ -327,7 +335,8 @@ export class LiveDocument extends Writing {
   }
 
   /**
-   * The document as it was at a revision, a seq of the log, or a time (ms since 1970). Raises `not_found`.
+   * The document as it was at a revision, a seq of the log, or a time (ms since 1970). Raises `not_found`, or
+   * `history_expired` for what was before `firstRevision`.
    * @param {number | { revision?: number, seq?: number, time?: number }} bounds
    * @returns {Promise<PastDocument<T>>}
    */
@@ -346,7 +355,10 @@ export class LiveDocument extends Writing {
     return diff(before, other === undefined ? this.wire : (await this.at(other)).wire)
   }
 
-  /** Undoes this user's last standing edit, leaving what others changed since; false if there is none. */
+  /**
+   * Undoes this user's last standing edit, leaving what others changed since; false if there is none. Raises
+   * `history_expired` if that may be one from before `firstRevision`.
+   */
   undo() {
     return this._replica.step(this.item, 'undo')
   }

@@ -1,10 +1,13 @@
 /** One document in memory: its state, the snapshot it began with, and the events since. */
 
 import { Document } from '../../core/documents/document.js'
-import { decode } from '../../core/documents/snapshots.js'
+import { groupOf } from '../../core/documents/revisions.js'
+import { decode, encode } from '../../core/documents/snapshots.js'
+import { fail } from '../../errors.js'
 
 /** @typedef {import('../../core/events.js').Event} Event */
 /** @typedef {import('../../core/documents/revisions.js').Placed} Placed */
+/** @typedef {import('../../core/messages.js').Base} Base */
 /** @typedef {import('../../stores/index.js').Kept} Kept */
 
 /**
@@ -15,6 +18,35 @@ import { decode } from '../../core/documents/snapshots.js'
 export const nothing = (item) => ({
   item, text: '', seq: 0, at: 0, revision: 0, group: null, count: 0, number: 0, since: 0,
 })
+
+/**
+ * The state of an item at its base, with the text of its document (empty: its events carried no ops).
+ * @param {Base} base
+ * @param {string} text
+ * @returns {Kept}
+ */
+export function standing({ item, seq, at, revision, group, count, clock, last }, text) {
+  const base = { seq, at, revision, clock, last }
+  const exists = text !== '' && showsSomething(item, text)
+  return { item, text: text || withoutOps(item, clock), seq, at, revision, group, count, number: 0, since: 0, exists, base }
+}
+
+/** @param {string} item @param {string} text of a snapshot */
+function showsSomething(item, text) {
+  try {
+    const [, , isMade, , deletes] = JSON.parse(text)
+    return isMade && !deletes.length
+  } catch (error) {
+    return fail('store_damaged', `The base of ${item} is damaged: ${error}`)
+  }
+}
+
+/** @param {string} item @param {Record<string, number>} clock */
+function withoutOps(item, clock) {
+  const document = new Document(item)
+  document.clock = new Map(Object.entries(clock))
+  return encode(document)
+}
 
 export class Shelf {
   /** @param {Kept} kept */
@@ -78,13 +110,4 @@ export class Shelf {
     this.pending--
     return true
   }
-}
-
-/**
- * The group of an event, told apart from others' groups; null if it is in none.
- * @param {Event} event
- */
-export function groupOf(event) {
-  const group = event.meta?.group
-  return group ? `${event.node}/${group}` : null
 }

@@ -1,0 +1,130 @@
+// What a replica does with bases: it takes a snapshot in place of entries, and knows what they stand for.
+//
+// Up to its horizon a replica has no history. What it recorded itself and no server has answered stays, and merges; what
+// a server answers with a seq up to there is in the bases, so nothing more comes of it.
+
+import { covers } from '../core/bases.js'
+import { fail } from '../errors.js'
+import { EVERYTHING, isForgotten } from '../stores/index.js'
+
+/** @typedef {import('../core/beginning.js').Take} Take */
+/** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('../core/events.js').Event} Event */
+/** @typedef {import('../core/messages.js').Base} Base */
+/** @typedef {import('../core/messages.js').Page} Page */
+/** @typedef {import('../stores/index.js').Change} Change */
+/** @typedef {import('../stores/index.js').Kept} Kept */
+/** @typedef {import('../stores/index.js').Outboxed} Outboxed */
+/** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
+/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'documents' | 'log'>} Held */
+
+const MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024 // of one document, unpacked
+
+/** What others made and this replica keeps for them: a server that has it needs none of it. */
+const OF_OTHERS = ['heard', 'orphan', 'unvouched']
+
+/**
+ * The text of a base's document (base64 of zlib, RFC 1950); empty if its item has none. Fails with store_damaged.
+ * @param {Base} base
+ */
+export async function unpacked({ item, state }) {
+  if (!state) return ''
+  try {
+    const bytes = Uint8Array.from(atob(state), (char) => char.charCodeAt(0))
+    return await textOf(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate')))
+  } catch (error) {
+    return fail('store_damaged', `The base of ${item} is damaged: ${error}`)
+  }
+}
+
+/** @param {ReadableStream<Uint8Array>} stream */
+async function textOf(stream) {
+  const reader = stream.getReader()
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let text = ''
+  for (let bytes = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    if ((bytes += value.length) > MAX_SNAPSHOT_BYTES) throw new RangeError(`more than ${MAX_SNAPSHOT_BYTES} bytes`)
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+/**
+ * Puts a snapshot in place of all that is held up to its seq; null while it has more parts.
+ * @param {Held} store @param {Take} take @param {{ bases: Kept[] }} around what all of its parts come to
+ * @returns {Change | null}
+ */
+export function taken(store, { part: { seq }, isLast, entries, cursor }, { bases }) {
+  if (!isLast) return null
+  const { state, log, outbox } = store
+  const acked = [...outbox.values()].filter((each) => each.status === 'acked' && (each.seq ?? 0) <= seq)
+  const gone = [...log, ...acked].map(({ event }) => event).filter(({ node }) => node === state.node)
+  const ids = entries.map(({ event }) => event.id)
+  const last = greatest(state.confirmed, [...ids, ...bases.map(({ base }) => base?.last ?? '')])
+  return {
+    rewind: state.seq > seq ? seq : undefined,
+    forget: [EVERYTHING],
+    bases,
+    entries,
+    drop: acked.map(({ event }) => event.id),
+    state: {
+      ...state,
+      seq,
+      cursor,
+      cursors: [[seq, cursor]],
+      stamp: greatest(state.stamp, [last]),
+      confirmed: last,
+      forgotten: greatest(state.forgotten, gone.map(({ id }) => id)),
+      horizon: seq,
+    },
+  }
+}
+
+/**
+ * The state once a page's bases stand, and what it forgets is gone.
+ * @param {ReplicaState} state @param {Page} page
+ */
+export function afterPage(state, { bases = [], forget }) {
+  const before = forget.includes(EVERYTHING) ? 0 : state.horizon ?? 0
+  const horizon = bases.reduce((last, { seq }) => Math.max(last, seq), before)
+  const ids = bases.map(({ last }) => last)
+  return { ...state, horizon, stamp: greatest(state.stamp, ids), confirmed: greatest(state.confirmed, ids) }
+}
+
+/** @param {string} first @param {string[]} ids */
+const greatest = (first, ids) => ids.reduce((a, b) => (a > b ? a : b), first)
+
+/**
+ * Whether what the log has at a seq is known without its entry.
+ * @param {ReplicaState} state @param {number | null} seq
+ */
+export const isInBases = ({ horizon = 0, seq: last }, seq) => 0 < (seq ?? 0) && (seq ?? 0) <= Math.min(horizon, last)
+
+/**
+ * Those of some events of whose nodes a base has as many or more: these, unless a replica's data was copied.
+ * @param {Pick<Held, 'documents'>} store @param {readonly Event[]} events
+ */
+export const inBases = ({ documents }, events) =>
+  events.filter(({ item, node, n }) => {
+    const base = documents.get(item)?.base
+    return base !== undefined && covers(base.clock, node, n)
+  })
+
+/** Others' local events that are in a base: the log has them, and nobody need give them any more. @param {Held} store */
+export function covered(store) {
+  if (!store.state.horizon) return []
+  const strange = [...store.outbox.values()].filter(({ status }) => OF_OTHERS.includes(status))
+  return inBases(store, strange.map(({ event }) => event))
+}
+
+/**
+ * Tells whether an entry of a page is in a base that stands once the page does: nothing comes of it.
+ * @param {Pick<Held, 'documents'>} store @param {Page} page
+ * @returns {(entry: Entry) => boolean}
+ */
+export function settledBy({ documents }, { bases = [], forget }) {
+  const fresh = new Map(bases.map(({ item, seq }) => [item, seq]))
+  const before = (/** @type {string} */ item) => (isForgotten(forget, item) ? 0 : documents.get(item)?.base?.seq ?? 0)
+  return ({ seq, event: { item } }) => seq <= (fresh.get(item) ?? before(item))
+}
