@@ -8,8 +8,8 @@ import pytest
 
 import syncline as sdk
 from syncline.core.access.rules import DEFAULTS, Rule
+from syncline.core.effects import Greet
 from syncline.core.messages import Welcome
-from syncline.core.session import Greet
 from tests.cli.terminals import Terminal
 from tests.processes import rest_of
 

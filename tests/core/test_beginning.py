@@ -4,10 +4,11 @@ import pytest
 
 from syncline.core.bases import Base
 from syncline.core.beginning import MAX_BEGINNINGS, Take
+from syncline.core.effects import Apply, MarkCopied, Restamp, Rewind, Settle
 from syncline.core.erasure import erased_entry
 from syncline.core.events import Entry, Event
 from syncline.core.messages import Ack, AskSnapshot, ErrorMessage, Page, Pull, Push, Result, Snapshot, Welcome
-from syncline.core.session import Apply, ClientSession, Local, MarkCopied, Restamp, Rewind, Settle
+from syncline.core.session import ClientSession, Local
 from syncline.errors import BadRequest, CursorExpired, CursorReset, NodeConflict, Overloaded, SnapshotGone
 from tests.core.samples import EPOCH, NOW, an_event
 

@@ -9,12 +9,13 @@ from syncline.core.access.rules import Rules, check_rule
 from syncline.core.access.scope import MEMBER, TRUSTED, Rights, Scope
 from syncline.core.access.state import Access
 from syncline.core.admission import Ledger, NodeState, Submission, may_give_all
+from syncline.core.effects import Given as Answered
+from syncline.core.effects import Greet, Rewind
 from syncline.core.events import Entry, Event, encode_entry
 from syncline.core.gifts import Given, Offer, Voucher
 from syncline.core.log import Head, Receipts, extend
 from syncline.core.messages import Ack, ErrorMessage, Give, Hello, Page, Pull, Result
-from syncline.core.session import ClientSession, Greet, Local, Rewind
-from syncline.core.session import Given as Answered
+from syncline.core.session import ClientSession, Local
 from syncline.errors import (
     BadCursor,
     BadJson,

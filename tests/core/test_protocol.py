@@ -11,7 +11,7 @@ from syncline.core import limits, messages
 from syncline.core.batch import decode_events
 from syncline.core.events import Entry, Event
 from syncline.core.log import RECEIPT_LENGTH
-from syncline.core.session import CLOSE_CODES, CLOSE_OTHERWISE
+from syncline.core.server_session import CLOSE_CODES, CLOSE_OTHERWISE
 from syncline.errors import BY_CODE
 
 PAGE = (Path(__file__).parents[2] / "spec" / "PROTOCOL.md").read_text("utf-8")

@@ -9,6 +9,7 @@ from syncline.core.access.views import View
 from syncline.core.admission import Ledger, Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
+from syncline.core.effects import WAIT_SECONDS, Apply, Greet, MarkCopied, Restamp, Rewind, Settle, retry_seconds
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS, Limits
 from syncline.core.log import NO_TAIL, Head, extend
@@ -30,25 +31,8 @@ from syncline.core.messages import (
     encode_page,
 )
 from syncline.core.patterns import matcher
-from syncline.core.session import (
-    WAIT_SECONDS,
-    Apply,
-    Authenticate,
-    ClientSession,
-    Close,
-    Commit,
-    Follow,
-    Greet,
-    Local,
-    MarkCopied,
-    Read,
-    Restamp,
-    Rewind,
-    Send,
-    ServerSession,
-    Settle,
-    retry_seconds,
-)
+from syncline.core.server_session import Authenticate, Close, Commit, Follow, Read, Send, ServerSession
+from syncline.core.session import ClientSession, Local
 from syncline.core.stamps import NIL_ID, StampClock
 from syncline.errors import (
     BadCursor,

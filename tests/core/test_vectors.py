@@ -13,30 +13,23 @@ from syncline.core.bases import Base
 from syncline.core.batch import decode_events
 from syncline.core.clocks import VectorClock
 from syncline.core.cursors import Cursor, CursorCodec, Stand, Way, check_place, thin
+from syncline.core.effects import Apply, Given, Greet, MarkCopied, Meet, Restamp, Rewind, Settle, Wait
 from syncline.core.events import Event
+from syncline.core.gifts import Offer, Voucher
 from syncline.core.log import Head, Receipts
-from syncline.core.session import (
+from syncline.core.server_session import (
     Announce,
-    Apply,
     Authenticate,
-    ClientSession,
     Close,
     Commit,
     Follow,
-    Greet,
     Inquire,
-    Local,
-    MarkCopied,
-    Meet,
     Read,
     Reauthenticate,
-    Restamp,
-    Rewind,
     Send,
     ServerSession,
-    Settle,
-    Wait,
 )
+from syncline.core.session import ClientSession, Local
 from syncline.core.stamps import NIL_ID, Stamp, StampClock
 from syncline.errors import BY_CODE, SynclineError
 
@@ -383,7 +376,15 @@ def test_the_replica_s_half(trace):
     for step in trace["steps"]:
         if "next" in step:
             told = step["next"]
-            local = Local(told["node"], told["cursor"], told["copied"], [events[name] for name in told["pending"]])
+            local = Local(
+                told["node"],
+                told["cursor"],
+                told["copied"],
+                [events[name] for name in told["pending"]],
+                [offer_of(events, **offer) for offer in told.get("offers", ())],
+                told.get("epoch"),
+                told.get("user"),
+            )
             assert step_of(client.next(local), names) == step["step"]
         elif "raises" in step:
             answer = messages.decode_answer(json.dumps(step["receive"]).encode())
@@ -393,6 +394,10 @@ def test_the_replica_s_half(trace):
             assert [effect_of(effect, names) for effect in client.receive(answer)] == step["effects"]
         elif "live" in step:
             client.live = True
+        elif "gives_all" in step:
+            client.gives_all = True
+        elif "withholds" in step:
+            assert client.withholds == step["withholds"]
         elif "held" in step:
             assert client.held_seconds == step["held"]
         elif "renew" in step:
@@ -403,8 +408,17 @@ def test_the_replica_s_half(trace):
             client.release()
 
 
+def offer_of(events: dict[str, Event], event: str, **place: Any) -> Offer:
+    voucher = Voucher(**place)
+    return Offer(voucher.event(events[event].body), voucher)
+
+
 def step_of(step: Any, names: dict[bytes, str]) -> Any:
     match step:
+        case messages.Give():
+            entries = json.loads(bytes(step.entries))
+            named = [{**each, "event": names[canonical.encode(each["event"])]} for each in entries]
+            return {"give": {"epoch": step.epoch, "entries": named}}
         case messages.Hello():
             return {"hello": {"node": step.node, "space": step.space, "token": step.token}}
         case messages.Push():
@@ -426,8 +440,10 @@ def effect_of(effect: Any, names: dict[bytes, str]) -> Any:
             return {"settle": [[names[e.body], a if isinstance(a, int) else a.code] for e, a in effect.answers]}
         case Apply():
             return {"apply": effect.page.cursor}
+        case Given():
+            return {"given": [[names[e.body], a if isinstance(a, int) else a.code] for e, a in effect.answers]}
         case Rewind():
-            return {"rewind": True}
+            return {"rewind": effect.head}
         case MarkCopied():
             return {"mark_copied": names[effect.event.body]}
         case Wait():

@@ -21,9 +21,9 @@ from msgspec.structs import replace
 from syncline.core.beginning import Take
 from syncline.core.documents.folded import Folded
 from syncline.core.documents.revisions import Placed
+from syncline.core.effects import Apply
 from syncline.core.events import Entry, Event
 from syncline.core.messages import Page, Snapshot
-from syncline.core.session import Apply
 from syncline.core.stamps import Stamp
 
 def say(text):

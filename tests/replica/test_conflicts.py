@@ -1,9 +1,9 @@
 """What counts as a conflict, and what a withdrawn event takes along."""
 
+from syncline.core.effects import Apply, Greet, Rewind, Settle
 from syncline.core.events import Entry, Event
 from syncline.core.limits import Limits
 from syncline.core.messages import Page, Welcome
-from syncline.core.session import Apply, Greet, Rewind, Settle
 from syncline.core.stamps import NIL_ID
 from syncline.replica import Replica
 from syncline.replica.conflicts import conflicts_of, withdrawals

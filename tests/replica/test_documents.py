@@ -5,8 +5,8 @@ import pytest
 import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
+from syncline.core.effects import Apply
 from syncline.core.messages import Page
-from syncline.core.session import Apply
 from syncline.errors import (
     BadOp,
     DocumentExists,

@@ -6,10 +6,10 @@ from contextlib import suppress
 import pytest
 
 from syncline.core.documents.values import Counter, ORSet, Text
+from syncline.core.effects import Apply, Greet, Restamp, Rewind, Settle
 from syncline.core.events import Entry
 from syncline.core.messages import Page, Welcome
 from syncline.core.queries import Query
-from syncline.core.session import Apply, Greet, Restamp, Rewind, Settle
 from syncline.errors import BadRequest, Forbidden
 from syncline.replica.documents import DocumentReplica
 from syncline.replica.documents import finding as findings

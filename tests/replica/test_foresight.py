@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from syncline.core.access.rules import DEFAULTS, Rule
+from syncline.core.effects import Apply, Greet, Settle
 from syncline.core.messages import Page, Welcome
-from syncline.core.session import Apply, Greet, Settle
 from syncline.replica import Replica
 from syncline.replica.foresight import doomed
 from syncline.stores.memory import MemoryReplicaStore

@@ -8,9 +8,9 @@ import pytest
 
 from syncline import DocumentReplica, SyncManager, SyncOptions
 from syncline.core.bases import Base
+from syncline.core.effects import Apply
 from syncline.core.events import Entry
 from syncline.core.messages import Page, Tree
-from syncline.core.session import Apply
 from syncline.replica import new_node, wall_clock_ms
 from syncline.stores import Change
 from syncline.stores.memory import MemoryReplicaStore

@@ -12,9 +12,9 @@ from syncline.core.bases import Base
 from syncline.core.documents.folded import Folded
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.snapshots import encode
+from syncline.core.effects import Apply, Rewind, Settle
 from syncline.core.events import Entry
 from syncline.core.messages import Page
-from syncline.core.session import Apply, Rewind, Settle
 from syncline.errors import CursorExpired, HistoryExpired, SnapshotGone
 from syncline.replica.documents import DocumentReplica
 from syncline.stores import Change, Outboxed, load

@@ -6,8 +6,8 @@ import syncline
 from syncline import Counter
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.documents.snapshots import encode
+from syncline.core.effects import Apply, Rewind, Settle
 from syncline.core.messages import Page
-from syncline.core.session import Apply, Rewind, Settle
 from syncline.errors import ReservedAction
 from syncline.replica import Draft
 from syncline.replica.documents import library as libraries

@@ -1,8 +1,8 @@
 """What a replica makes of pages that come in an odd order."""
 
+from syncline.core.effects import Apply
 from syncline.core.events import Entry
 from syncline.core.messages import Page
-from syncline.core.session import Apply
 from syncline.replica import Replica
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.testing import Author

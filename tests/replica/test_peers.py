@@ -12,10 +12,10 @@ import syncline
 from syncline import Counter, DocumentReplica, ORSet, SyncManager, SyncOptions, Text
 from syncline.core.access.rules import Rule
 from syncline.core.documents import snapshots
+from syncline.core.effects import Apply, Greet, Settle
 from syncline.core.events import Entry
 from syncline.core.log import Receipts
 from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, decode_request, encode, expect
-from syncline.core.session import Apply, Greet, Settle
 from syncline.errors import (
     BadSettings,
     ClockDrift,

@@ -3,9 +3,9 @@
 import pytest
 
 from syncline import Counter, ORSet, Text
+from syncline.core.effects import Apply, Greet
 from syncline.core.events import Entry
 from syncline.core.messages import Page, Welcome
-from syncline.core.session import Apply, Greet
 from syncline.errors import BadSettings
 from syncline.replica.documents import DocumentReplica
 from syncline.replica.documents.upcasts import Upcasts

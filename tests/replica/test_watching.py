@@ -7,9 +7,9 @@ from threading import Thread, get_ident
 
 import pytest
 
+from syncline.core.effects import Apply, Greet, Settle
 from syncline.core.events import Entry
 from syncline.core.messages import Page, Welcome
-from syncline.core.session import Apply, Greet, Settle
 from syncline.errors import BadRequest, Forbidden
 from syncline.replica.documents import DocumentReplica
 from syncline.stores.memory import MemoryReplicaStore

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from syncline import DocumentReplica, SyncManager, SyncOptions, Text
+from syncline.core.effects import Apply
 from syncline.core.events import Entry
 from syncline.core.messages import Page
 from syncline.core.patches import apply
-from syncline.core.session import Apply
 from syncline.replica import new_node
 from syncline.server.registry import open_registry
 from syncline.stores.memory import MemoryReplicaStore

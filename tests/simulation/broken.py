@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from syncline.core.cursors import Cursor
 from syncline.core.documents.settings import Policies
+from syncline.core.effects import Restamp
 from syncline.core.events import Event
-from syncline.core.session import ClientSession, Pull, Push, Restamp
+from syncline.core.messages import Pull, Push
+from syncline.core.session import ClientSession
 from syncline.stores import load
 from syncline.testing import LogServer
 from tests.simulation.world import World, rebuilt

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from syncline.core.beginning import Take
+from syncline.core.effects import Apply, Given, Restamp, Rewind, Settle
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import (
     AskSnapshot,
@@ -18,7 +19,6 @@ from syncline.core.messages import (
     decode_answer,
     encode,
 )
-from syncline.core.session import Apply, Given, Restamp, Rewind, Settle
 from syncline.errors import EpochChanged, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.stores import Change

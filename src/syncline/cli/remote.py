@@ -17,9 +17,9 @@ from syncline.cli.chosen import Space as Space
 from syncline.cli.chosen import Token as Token
 from syncline.cli.chosen import credentials
 from syncline.core import patterns
+from syncline.core.effects import retry_seconds
 from syncline.core.limits import MAX_PAGE_ENTRIES
 from syncline.core.messages import Hello, Page, Pull, Welcome
-from syncline.core.session import retry_seconds
 from syncline.errors import SynclineError
 from syncline.replica import new_node
 from syncline.sync import SyncOptions

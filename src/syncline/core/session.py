@@ -1,10 +1,9 @@
-"""The sync session, both sides, as state machines without I/O.
+"""A replica's half of a sync session, as a state machine without I/O; a server's is in ``server_session``.
 
-A replica's shell asks ``ClientSession.next`` for the next step and carries it out: a message goes over the transport,
-its answer comes back through ``receive``, which returns what the replica must do. A server's shell feeds
-``ServerSession.receive`` with what arrives and carries out what it returns. Neither knows what carries the messages.
+Its shell asks ``ClientSession.next`` for the next step and carries it out: a message goes over the transport, and its
+answer comes back through ``receive``, which returns what the replica must do. It does not know what carries messages.
 
-Invariants of a replica's session:
+Invariants:
 
 - one request is under way at a time, so pending events arrive in the order they were made;
 - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
@@ -21,40 +20,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from msgspec import Raw
-
-from syncline.core import gifts, stamps
+from syncline.core import gifts, pushes, stamps
 from syncline.core.beginning import Beginning, Take
+from syncline.core.effects import (
+    Apply,
+    Effect,
+    Given,
+    Greet,
+    MarkCopied,
+    Meet,
+    Restamp,
+    Rewind,
+    Settle,
+    Wait,
+    retry_seconds,
+)
 from syncline.core.events import Event
 from syncline.core.gifts import Offer
 from syncline.core.limits import MAX_PUSH_EVENTS, MAX_SAFE_INTEGER, Limits
 from syncline.core.messages import (
-    PROTOCOL,
     Ack,
     Answer,
     AskSnapshot,
     Auth,
     Authenticated,
     ErrorMessage,
-    Fetch,
     Give,
     Hello,
-    Inquiry,
-    Live,
-    Merkle,
-    Message,
     Page,
     Peers,
-    Ping,
-    Pong,
-    Presence,
     Pull,
     Push,
     Snapshot,
     Welcome,
-    decode_request,
-    encode,
-    ref_of,
 )
 from syncline.errors import (
     BadCursor,
@@ -64,7 +62,6 @@ from syncline.errors import (
     ConnectionLost,
     CursorExpired,
     CursorReset,
-    HelloRequired,
     NodeConflict,
     RateLimited,
     SnapshotGone,
@@ -72,85 +69,13 @@ from syncline.errors import (
     SynclineError,
     TooLarge,
     TooManyEvents,
-    TxRefused,
-    UnsupportedProtocol,
     from_wire,
 )
 
 Step = Hello | Push | Pull | Auth | Give | AskSnapshot
 """What a replica asks of its server, one at a time."""
 
-WAIT_SECONDS = 1.0
-"""How long a replica waits that was told to wait, but not how long."""
-
-# A replica's side: what it must do
-
-
-class Greet(NamedTuple):
-    """Take note of what the server said of itself and of this replica."""
-
-    welcome: Welcome
-
-
-class Settle(NamedTuple):
-    """Events have their answers: a seq, or the error that refused them."""
-
-    answers: Sequence[tuple[Event, int | SynclineError]]
-
-
-class Given(NamedTuple):
-    """What was offered has its answers: a seq, or the error that refused it."""
-
-    answers: Sequence[tuple[Event, int | SynclineError]]
-
-
-class Apply(NamedTuple):
-    """Store a page, which was asked for with these item patterns."""
-
-    page: Page
-    items: tuple[str, ...]
-
-
-class Rewind(NamedTuple):
-    """The log does not know the cursor: go back to an older one, none of those beyond ``head``."""
-
-    head: int = MAX_SAFE_INTEGER
-
-
-class Restamp(NamedTuple):
-    """Give the pending events new ids from ``now_ms`` on; after a copy was noticed, under a new node id."""
-
-    now_ms: int
-
-
-class MarkCopied(NamedTuple):
-    """Remember that another replica uses this node id, and that this event cannot be stored under its own."""
-
-    event: Event
-
-
-Effect = Greet | Settle | Given | Apply | Take | Rewind | Restamp | MarkCopied
-"""What is done to the replica."""
-
-
-class Wait(NamedTuple):
-    """Do nothing for some seconds: the server has had too much of a time. The next step is the same again."""
-
-    error: SynclineError
-
-    @property
-    def seconds(self) -> float:
-        """How long."""
-        return retry_seconds(self.error) or WAIT_SECONDS
-
-
 SPOILED = CursorExpired("What was erased is in the bases of this replica: they are taken anew.")
-
-
-class Meet(NamedTuple):
-    """Take note of who is here. It comes at any moment, and answers nothing."""
-
-    peers: Peers
 
 
 class Local(NamedTuple):
@@ -299,12 +224,12 @@ class ClientSession:
         self._is_just_told = False
         if not pending:
             return None
-        self._pushed = self._batch(pending)
+        self._pushed = self._first(pending)
         return Push.of(self._pushed)
 
     def _ask_about(self, doubtful: Sequence[Event]) -> Push | None:
         """Before they get other ids: a server knows those that it holds, and takes none of the others as they are."""
-        self._pushed = self._batch([event for event in doubtful if event.item not in self._held_items])
+        self._pushed = self._first([event for event in doubtful if event.item not in self._held_items])
         return Push.of(self._pushed) if self._pushed else None
 
     def _wants_snapshot(self, local: Local) -> bool:
@@ -323,19 +248,8 @@ class ClientSession:
     def _ahead(self, pending: Sequence[Event], server_ms: int) -> bool:
         return max(event.id for event in pending) >= stamps.drift_limit(server_ms, self._limits.drift_ms)
 
-    def _batch(self, pending: Sequence[Event]) -> Sequence[Event]:
-        """As many events as one push may carry; a transaction goes whole, even if it is larger than that."""
-        batch: list[Event] = []
-        most, size = min(self._batch_size, self._limits.push_events), 64
-        groups: dict[str, list[Event]] = {}
-        for event in pending:
-            groups.setdefault(event.tx or event.id, []).append(event)
-        for group in groups.values():
-            size += sum(len(event.body) + 1 for event in group)
-            if batch and (len(batch) + len(group) > most or size > self._limits.body_bytes):
-                break
-            batch += group
-        return batch
+    def _first(self, pending: Sequence[Event]) -> Sequence[Event]:
+        return pushes.batch(pending, min(self._batch_size, self._limits.push_events), self._limits.body_bytes)
 
     def receive(self, answer: Answer) -> Sequence[Effect | Wait | Meet]:
         """What the replica must do about an answer. Raises the server's error if the session cannot go on."""
@@ -407,7 +321,7 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
-        for event, result, error in zip(pushed, ack.results, _errors(pushed, ack), strict=True):
+        for event, result, error in zip(pushed, ack.results, pushes.errors(pushed, ack), strict=True):
             if error is None or not error.retryable:
                 self._answered.add(event.id)
             if error is None:
@@ -470,186 +384,3 @@ class ClientSession:
         if isinstance(error, RateLimited):
             return [Wait(error)]
         raise error
-
-
-def retry_seconds(error: SynclineError) -> float:
-    """How long the server wants to be left in peace; 0 if it did not say."""
-    seconds = error.details.get("retry_after")
-    return max(0.0, float(seconds)) if isinstance(seconds, int | float) else 0.0
-
-
-def _errors(pushed: Sequence[Event], ack: Ack) -> list[SynclineError | None]:
-    """Each event's error. A transaction has one fate: refused if one of its events is, or else postponed if one is."""
-    errors = [from_wire(result.error) if result.error is not None else None for result in ack.results]
-    fates: dict[str | None, SynclineError] = {}
-    for event, error in zip(pushed, errors, strict=True):
-        if error is not None and not isinstance(error, TxRefused) and (event.tx not in fates or not _may_pass(error)):
-            fates[event.tx] = error
-    return [
-        error if error is None or event.tx is None else _shared(error, fates.get(event.tx, error))
-        for event, error in zip(pushed, errors, strict=True)
-    ]
-
-
-def _shared(error: SynclineError, fate: SynclineError) -> SynclineError:
-    if _may_pass(fate):
-        return fate
-    return TxRefused("Another event of the same transaction was refused.") if _may_pass(error) else error
-
-
-def _may_pass(error: SynclineError) -> bool:
-    """Whether the event may be stored yet, as it is or under another id."""
-    return error.retryable or isinstance(error, NodeConflict | ClockDrift)
-
-
-# A server's side: what its shell must do
-
-
-class Authenticate(NamedTuple):
-    """Check the credentials; answer with ``ServerSession.welcome`` or ``ServerSession.reject``."""
-
-    hello: Hello
-
-
-class Reauthenticate(NamedTuple):
-    """Check other credentials of the same user; answer with ``authenticated`` of this ref, or an error."""
-
-    ref: int
-    token: str
-
-
-class Commit(NamedTuple):
-    """Store what may be stored of a JSON array of events; answer with an ``ack`` of this ref."""
-
-    ref: int
-    events: Raw
-
-
-class Read(NamedTuple):
-    """Answer a pull with one page."""
-
-    pull: Pull
-
-
-class Follow(NamedTuple):
-    """Send pages from a cursor on, for as long as the session lasts."""
-
-    live: Live
-
-
-class Inquire(NamedTuple):
-    """Answer what heals with its reply."""
-
-    inquiry: Inquiry
-
-    @property
-    def ref(self) -> int:
-        """For the error, if there is one."""
-        return self.inquiry.ref
-
-
-class Announce(NamedTuple):
-    """Show a presence to others, and this session theirs; ``text`` is the message, for ``state_of``."""
-
-    presence: Presence
-    text: bytes
-
-    @property
-    def ref(self) -> int:
-        """For the error, if there is one."""
-        return self.presence.ref
-
-
-class Send(NamedTuple):
-    """Send these bytes as one text message."""
-
-    text: bytes
-
-
-class Close(NamedTuple):
-    """End the session with a WebSocket close code of the private range."""
-
-    code: int
-    reason: str
-
-
-Deed = Authenticate | Reauthenticate | Commit | Read | Follow | Inquire | Announce | Send | Close
-
-CLOSE_CODES = {
-    "unauthorized": 4401,
-    "token_expired": 4401,
-    "forbidden": 4403,
-    "space_suspended": 4403,
-    "unknown_space": 4404,
-    "rate_limited": 4429,
-    "too_many_connections": 4429,
-    "request_timeout": 4408,
-    "shutting_down": 1012,
-}
-CLOSE_OTHERWISE = 4400
-
-
-class ServerSession:
-    """A server's half of one conversation with a replica."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self._greeted = False
-        self._follows = False
-
-    def receive(self, text: bytes) -> list[Deed]:
-        """What to do about a message. Whatever is wrong with it is answered, never raised."""
-        try:
-            request = decode_request(text)
-            if isinstance(request, Hello):
-                return [self._greet(request)]
-            if not self.is_open:
-                raise HelloRequired("The first message of a session is hello.")
-            return self._dispatch(request, text)
-        except SynclineError as error:
-            return [Send(encode(ErrorMessage.of(error, ref_of(text))))] if self.is_open else self.reject(error)
-
-    def _greet(self, hello: Hello) -> Deed:
-        if self._greeted:
-            raise HelloRequired("A session has one hello.")
-        if hello.protocol != PROTOCOL:
-            raise UnsupportedProtocol(f"This server speaks protocol {PROTOCOL}, not {hello.protocol}.")
-        self._greeted = True
-        return Authenticate(hello)
-
-    def _dispatch(self, request: Message, text: bytes) -> list[Deed]:
-        match request:
-            case Push():
-                return [Commit(request.ref, request.events)]
-            case Pull():
-                return [Read(request)]
-            case Live():
-                if self._follows:
-                    raise BadRequest("This session is live already.")
-                self._follows = True
-                return [Follow(request)]
-            case Auth():
-                return [Reauthenticate(request.ref, request.token)]
-            case Merkle() | Fetch() | Give() | AskSnapshot():
-                return [Inquire(request)]
-            case Presence():
-                return [Announce(request, text)]
-            case Ping():
-                return [Send(encode(Pong(ref=request.ref)))]
-            case _:
-                return []
-
-    def welcome(self, welcome: Welcome) -> list[Deed]:
-        """The credentials are good: the session is open."""
-        self.is_open = True
-        return [Send(encode(welcome))]
-
-    def reject(self, error: SynclineError) -> list[Deed]:
-        """The session ends because of an error."""
-        self.is_open = False
-        code = CLOSE_CODES.get(error.code, CLOSE_OTHERWISE)
-        return [Send(encode(ErrorMessage.of(error))), Close(code, error.code)]
-
-    def unfollow(self) -> None:
-        """The live subscription ended with an error; another may begin."""
-        self._follows = False

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from syncline.core import session as steps
+from syncline.core import effects as steps
 from syncline.core.beginning import Take
 from syncline.core.erasure import salted
 from syncline.core.events import Entry, Event

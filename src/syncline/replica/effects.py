@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from syncline.core import session as steps
+from syncline.core import effects as steps
 from syncline.core.access.rules import READ
 from syncline.core.beginning import Take
 from syncline.core.cursors import thin

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 
 from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, PING_SECONDS
 from syncline.core.messages import ErrorMessage, Hello, Live, Message, Ping, decode_request, encode, type_of
-from syncline.core.session import CLOSE_CODES, CLOSE_OTHERWISE
+from syncline.core.server_session import CLOSE_CODES, CLOSE_OTHERWISE
 from syncline.errors import (
     BadRequest,
     ForbiddenOrigin,

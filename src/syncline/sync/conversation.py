@@ -10,6 +10,7 @@ from contextlib import aclosing
 from msgspec.structs import replace
 
 from syncline.core.beginning import Take
+from syncline.core.effects import Apply, Effect, Given, Meet, Restamp, Settle, Wait, retry_seconds
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.messages import (
@@ -27,19 +28,7 @@ from syncline.core.messages import (
     Snapshot,
     Welcome,
 )
-from syncline.core.session import (
-    Apply,
-    ClientSession,
-    Effect,
-    Given,
-    Local,
-    Meet,
-    Restamp,
-    Settle,
-    Step,
-    Wait,
-    retry_seconds,
-)
+from syncline.core.session import ClientSession, Local, Step
 from syncline.errors import LogChanged, RateLimited, RequestError, SynclineError
 from syncline.replica import Conflict, Replica
 from syncline.sync.healing import heal

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from syncline.core.session import ClientSession, retry_seconds
+from syncline.core.effects import retry_seconds
+from syncline.core.session import ClientSession
 from syncline.errors import ConnectionLost, InternalError, SynclineError
 from syncline.replica import Replica
 from syncline.stores import EventStore, ReplicaStore

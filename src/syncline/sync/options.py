@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from syncline.core.effects import retry_seconds
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
-from syncline.core.session import retry_seconds
 from syncline.errors import BadSettings, SynclineError
 from syncline.sync.resolvers import ConflictResolver
 

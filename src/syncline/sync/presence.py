@@ -13,10 +13,11 @@ from threading import Lock
 from typing import Any
 
 from syncline.core import patterns
+from syncline.core.effects import WAIT_SECONDS, Meet, retry_seconds
 from syncline.core.limits import PRESENCES_PER_SECOND
 from syncline.core.messages import Peers
 from syncline.core.presence import Announcements, Peer, Roster
-from syncline.core.session import WAIT_SECONDS, ClientSession, Meet, retry_seconds
+from syncline.core.session import ClientSession
 from syncline.errors import BadSettings, SynclineError
 from syncline.transports import PresenceTransport
 

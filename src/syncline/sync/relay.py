@@ -17,13 +17,14 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from syncline.core import session as steps
+from syncline.core import effects as steps
 from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Outcome, Submission
 from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.log import Head
 from syncline.core.merkle import Read, Tree
+from syncline.core.session import Local
 from syncline.core.stamps import NIL_ID
 from syncline.errors import BadSettings, EpochChanged, NodeConflict, StoreDamaged, SynclineError
 from syncline.replica import Replica, new_node, wall_clock_ms
@@ -215,7 +216,7 @@ class Relay(Replica):
         """Of a log at hand, for as long as this lives."""
         return cls(EdgeStore(store, lambda events: store.append([vouched(events)], now_ms=now_ms()).outcomes[0]))
 
-    def local(self, limit: int | None = None) -> steps.Local:
+    def local(self, limit: int | None = None) -> Local:
         """See ``Replica.local``: of what is new in the log at least a part is pending."""
         while limit != 0 and not self.pending(1) and self.offer():
             pass

@@ -35,7 +35,7 @@ from syncline.core.messages import (
     encode_page,
 )
 from syncline.core.messages import Tree as TreeMessage
-from syncline.core.session import Authenticate, Close, Commit, Deed, Follow, Inquire, Read, Send, ServerSession
+from syncline.core.server_session import Authenticate, Close, Commit, Deed, Follow, Inquire, Read, Send, ServerSession
 from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import EpochChanged, EventError, NotFound, SynclineError, Unauthorized
 from syncline.stores import EventStore, load

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
 
 from syncline.core.messages import Authenticated, ErrorMessage, Live, Welcome, encode
-from syncline.core.session import (
+from syncline.core.server_session import (
     Announce,
     Authenticate,
     Close,
@@ -21,7 +21,7 @@ from syncline.core.session import (
     Reauthenticate,
     ServerSession,
 )
-from syncline.core.session import Send as SendText
+from syncline.core.server_session import Send as SendText
 from syncline.errors import InternalError, RequestTimeout, ShuttingDown, SpaceMismatch, SynclineError, Unauthorized
 from syncline.server.attendance import Attendance
 from syncline.server.auth.identity import Identity

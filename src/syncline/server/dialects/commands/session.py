@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from syncline.core.messages import ErrorMessage, Hello, Message, Welcome, checked, encode, ref_of
-from syncline.core.session import Authenticate, Deed, Send, ServerSession
+from syncline.core.server_session import Authenticate, Deed, Send, ServerSession
 from syncline.errors import HelloRequired, SynclineError, UserMismatch
 from syncline.server.dialects.commands import shapes
 
