@@ -13,23 +13,32 @@ from syncline.core.bases import Base
 from syncline.core.batch import decode_events
 from syncline.core.clocks import VectorClock
 from syncline.core.cursors import Cursor, CursorCodec, Stand, Way, check_place, thin
-from syncline.core.effects import Apply, Given, Greet, MarkCopied, Meet, Restamp, Rewind, Settle, Wait
 from syncline.core.events import Event
 from syncline.core.gifts import Offer, Voucher
 from syncline.core.log import Head, Receipts
-from syncline.core.server_session import (
+from syncline.core.session import (
     Announce,
+    Apply,
     Authenticate,
+    ClientSession,
     Close,
     Commit,
     Follow,
+    Given,
+    Greet,
     Inquire,
+    Local,
+    MarkCopied,
+    Meet,
     Read,
     Reauthenticate,
+    Restamp,
+    Rewind,
     Send,
     ServerSession,
+    Settle,
+    Wait,
 )
-from syncline.core.session import ClientSession, Local
 from syncline.core.stamps import NIL_ID, Stamp, StampClock
 from syncline.errors import BY_CODE, SynclineError
 

@@ -64,16 +64,19 @@ function messages(test, vectors) {
 function replay({ options, events: values, steps }) {
   const events = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, new Event(value)]))
   const names = new Map(Object.entries(events).map(([name, event]) => [event.body, name]))
-  const { batch_size: batchSize, ...others } = options
-  const client = new ClientSession({ space: 'home', ...others, batchSize })
+  const { batch_size: batchSize, gives_all: givesAll, ...others } = options
+  const client = new ClientSession({ space: 'home', ...others, batchSize, givesAll })
   for (const step of steps) {
     if (step.next) {
       const pending = step.next.pending.map((/** @type {string} */ name) => events[name])
-      same(stepOf(client.next({ ...step.next, pending }), names), step.step)
+      const offers = step.next.offers?.map((/** @type {any} */ offer) => offerOf(events, offer))
+      same(stepOf(client.next({ ...step.next, pending, offers }), names), step.step)
     } else if (step.raises) same(codeOf(() => client.receive(decodeAnswer(JSON.stringify(step.receive)))), step.raises)
     else if (step.receive) {
       same(client.receive(decodeAnswer(JSON.stringify(step.receive))).map((effect) => effectOf(effect, names)), step.effects)
     } else if (step.live) client.live = true
+    else if (step.gives_all) client.givesAll = true
+    else if ('withholds' in step) same(client.withholds, step.withholds)
     else if ('held' in step) same(client.heldSeconds, step.held)
     else if (step.renew) client.renew(step.renew)
     else if ('lasts' in step) same(client.lastsMs, step.lasts)
@@ -82,12 +85,24 @@ function replay({ options, events: values, steps }) {
   }
 }
 
+/** @param {Record<string, Event>} events @param {any} offer */
+function offerOf(events, { event: name, ...voucher }) {
+  const event = new Event(events[name].value)
+  if (voucher.digest) event.keepDigest(voucher.digest)
+  return { event, voucher }
+}
+
 /** @param {any} step @param {Map<string, string>} names */
 function stepOf(step, names) {
   if (!step) return null
   const { type, node, space, token, cursor, limit, items } = step
   if (type === 'hello') return { hello: { node, space, token } }
   if (type === 'push') return { push: JSON.parse(step.events).map((/** @type {any} */ event) => names.get(encodeCanonical(event))) }
+  if (type === 'give') {
+    const entries = JSON.parse(step.entries)
+    for (const entry of entries) entry.event = names.get(encodeCanonical(entry.event))
+    return { give: { epoch: step.epoch, entries } }
+  }
   if (type === 'pull') return { pull: { cursor, limit, items } }
   return type === 'auth' ? { auth: token } : { restamp: step.nowMs }
 }
@@ -96,8 +111,11 @@ function stepOf(step, names) {
 function effectOf({ type, ...effect }, names) {
   const name = (/** @type {Event} */ event) => names.get(event.body)
   switch (type) {
+    case 'rewind':
+      return { rewind: effect.head }
     case 'settle':
-      return { settle: effect.answers.map((/** @type {[Event, any]} */ [event, answer]) => [name(event), answer.code ?? answer]) }
+    case 'given':
+      return { [type]: effect.answers.map((/** @type {[Event, any]} */ [event, answer]) => [name(event), answer.code ?? answer]) }
     case 'apply':
       return { apply: effect.page.cursor }
     case 'mark_copied':
