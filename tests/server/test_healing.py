@@ -291,3 +291,16 @@ def test_what_heals_counts_as_requests(serve):
         for _ in range(40)
     ]
     assert "rate_limited" in {answer.code for answer in answers}
+
+
+async def test_who_waits_long_for_a_tree_hears_that_the_server_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("syncline.server.api.websocket.PING_SECONDS", 0.01)
+    async with running(tmp_path) as (app, space):
+        socket = Exchange(app, "websocket", "/ws")
+        socket.say({"type": "hello", "node": "n", "token": "ann"})
+        async with space.trees._making:  # somebody else's tree is being made
+            socket.say({"type": "merkle", "ref": 7, "summaries": [["", "", 0, ""]]})
+            await socket.until(lambda: [each["type"] for each in socket.messages].count("ping") > 1)
+        await socket.until(lambda: socket.messages[-1]["type"] == "tree")
+        assert socket.messages[-1]["ref"] == 7
+        await socket.close()

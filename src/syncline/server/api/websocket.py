@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
 
-from syncline.core.messages import Authenticated, ErrorMessage, Live, Welcome, encode
+from syncline.core.limits import PING_SECONDS
+from syncline.core.messages import Authenticated, ErrorMessage, Live, Ping, Welcome, encode
 from syncline.core.server_session import (
     Announce,
     Authenticate,
@@ -198,7 +199,7 @@ class _Conversation:
             case Read(pull):
                 await self._send_text(await self._member.pull(pull))
             case Inquire(inquiry):
-                await self._send_text(await self._member.answer(inquiry))
+                await self._send_text(await self._patiently(self._member.answer(inquiry)))
             case Follow(live):
                 self._follower = asyncio.create_task(self._follow(live))
             case Announce():
@@ -212,6 +213,16 @@ class _Conversation:
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
             case _:
                 await self._dialect.carry_out(deed)
+
+    async def _patiently(self, answer: Coroutine[Any, Any, bytes]) -> bytes:
+        """An answer that may take long: a large tree is made once. The client hears meanwhile that somebody is here."""
+        task = asyncio.ensure_future(answer)
+        try:
+            while not (await asyncio.wait([task], timeout=PING_SECONDS))[0]:
+                await self._send_text(encode(Ping()))
+            return task.result()
+        finally:
+            task.cancel()
 
     async def _admit(self, token: str | None, space: str, node: str) -> Welcome:
         if self._path_space and space not in (DEFAULT_SPACE, self._path_space):
