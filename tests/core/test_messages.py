@@ -45,15 +45,13 @@ from syncline.core.messages import (
     Tree,
     Welcome,
     decode_answer,
-    decode_request,
     encode,
     encode_ack,
     encode_page,
     expect,
-    ref_of,
-    state_of,
     type_of,
 )
+from syncline.core.requests import decode_request, ref_of, state_of
 from syncline.errors import (
     BY_CODE,
     BadJson,

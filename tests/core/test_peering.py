@@ -5,9 +5,10 @@ import pytest
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_FETCH_IDS, MAX_PUSH_EVENTS
 from syncline.core.merkle import Leaf, Tree, held_in
-from syncline.core.messages import Fetch, Found, Merkle, checked
+from syncline.core.messages import Fetch, Found, Merkle
 from syncline.core.messages import Tree as TreeMessage
 from syncline.core.peering import ENVELOPE_BYTES, Peering, Share, batches, events_of
+from syncline.core.requests import checked
 from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import BadRequest
 from syncline.testing import Author

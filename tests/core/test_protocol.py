@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from syncline.core import limits, messages
+from syncline.core import limits, messages, requests
 from syncline.core.batch import decode_events
 from syncline.core.events import Entry, Event
 from syncline.core.log import RECEIPT_LENGTH
@@ -22,7 +22,7 @@ REPLICAS, SERVERS, EITHERS = (
     re.findall(EXAMPLE, part, re.MULTILINE | re.DOTALL)
     for part in re.split(r"^\*\*From (?:a replica|a server|either)\*\*$", PAGE, flags=re.MULTILINE)[1:]
 )
-READERS = [(messages.decode_request, REPLICAS + EITHERS), (messages.decode_answer, SERVERS + EITHERS)]
+READERS = [(requests.decode_request, REPLICAS + EITHERS), (messages.decode_answer, SERVERS + EITHERS)]
 
 
 def type_of(example: str) -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from syncline.core.merkle import Leaf, Tree, check_node, held_in
-from syncline.core.messages import Merkle, decode_request, encode
+from syncline.core.messages import Merkle, encode
+from syncline.core.requests import decode_request
 from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import BadRequest
 from syncline.testing import Author

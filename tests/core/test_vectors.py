@@ -7,38 +7,29 @@ from typing import Any
 
 import pytest
 
-from syncline.core import canonical, cursors, log, messages, patterns, stamps
+from syncline.core import canonical, cursors, log, messages, patterns, requests, stamps
 from syncline.core.access.rules import Rule
 from syncline.core.bases import Base
 from syncline.core.batch import decode_events
 from syncline.core.clocks import VectorClock
 from syncline.core.cursors import Cursor, CursorCodec, Stand, Way, check_place, thin
+from syncline.core.effects import Apply, Given, Greet, MarkCopied, Meet, Restamp, Rewind, Settle, Wait
 from syncline.core.events import Event
 from syncline.core.gifts import Offer, Voucher
 from syncline.core.log import Head, Receipts
-from syncline.core.session import (
+from syncline.core.server_session import (
     Announce,
-    Apply,
     Authenticate,
-    ClientSession,
     Close,
     Commit,
     Follow,
-    Given,
-    Greet,
     Inquire,
-    Local,
-    MarkCopied,
-    Meet,
     Read,
     Reauthenticate,
-    Restamp,
-    Rewind,
     Send,
     ServerSession,
-    Settle,
-    Wait,
 )
+from syncline.core.session import ClientSession, Local
 from syncline.core.stamps import NIL_ID, Stamp, StampClock
 from syncline.errors import BY_CODE, SynclineError
 
@@ -331,7 +322,7 @@ def is_within(part: Any, whole: Any) -> bool:
 @pytest.mark.parametrize("place", range(max(len(VECTORS["messages"][kind]) for kind in ("requests", "answers"))))
 def test_messages(kind, place):
     for case in VECTORS["messages"][kind][place : place + 1]:
-        read = messages.decode_request if kind == "requests" else messages.decode_answer
+        read = requests.decode_request if kind == "requests" else messages.decode_answer
         for spelled in (case["message"], {name: value for name, value in case["full"].items() if value is not None}):
             message = read(json.dumps(spelled).encode())
             assert full(message) == case["full"]
@@ -343,7 +334,7 @@ def test_messages(kind, place):
 
 @pytest.mark.parametrize("case", cases("messages", "refused_requests"))
 def test_no_requests(case):
-    assert code_of(lambda: messages.decode_request(case["text"].encode())) == case["code"]
+    assert code_of(lambda: requests.decode_request(case["text"].encode())) == case["code"]
 
 
 @pytest.mark.parametrize("place", range(len(VECTORS["messages"]["refused_answers"])))
@@ -354,17 +345,17 @@ def test_no_answers(place):
 
 @pytest.mark.parametrize("case", cases("messages", "tolerated"))
 def test_tolerated_requests(case):
-    assert full(messages.decode_request(case["text"].encode())) == case["full"]
+    assert full(requests.decode_request(case["text"].encode())) == case["full"]
 
 
 @pytest.mark.parametrize("case", cases("messages", "states"))
 def test_states_of_presences(case):
     text = case["text"].encode()
-    assert messages.decode_request(text) is not None
+    assert requests.decode_request(text) is not None
     if "code" in case:
-        assert code_of(lambda: messages.state_of(text)) == case["code"]
+        assert code_of(lambda: requests.state_of(text)) == case["code"]
         return
-    state = messages.state_of(text)
+    state = requests.state_of(text)
     assert state == (case["canonical"] and case["canonical"].encode())
 
 

@@ -15,7 +15,8 @@ from syncline.core.documents import snapshots
 from syncline.core.effects import Apply, Greet, Settle
 from syncline.core.events import Entry
 from syncline.core.log import Receipts
-from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, decode_request, encode, expect
+from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, encode, expect
+from syncline.core.requests import decode_request
 from syncline.errors import (
     BadSettings,
     ClockDrift,

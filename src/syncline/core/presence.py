@@ -12,7 +12,8 @@ from msgspec import Raw
 
 from syncline.core import canonical
 from syncline.core.limits import MAX_DEPTH, MAX_SESSION_PRESENCES
-from syncline.core.messages import NULL, Peers, Presence, checked, encode, state_of
+from syncline.core.messages import NULL, Peers, Presence, encode
+from syncline.core.requests import checked, state_of
 from syncline.errors import TooManyPresences
 
 

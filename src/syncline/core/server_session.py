@@ -27,10 +27,9 @@ from syncline.core.messages import (
     Pull,
     Push,
     Welcome,
-    decode_request,
     encode,
-    ref_of,
 )
+from syncline.core.requests import decode_request, ref_of
 from syncline.errors import BadRequest, HelloRequired, SynclineError, UnsupportedProtocol
 
 # What its shell must do

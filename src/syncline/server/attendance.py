@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from syncline.core.access.state import READ
 from syncline.core.limits import MAX_SESSION_PRESENCES, PRESENCES_PER_SECOND
-from syncline.core.messages import ErrorMessage, encode, state_of
+from syncline.core.messages import ErrorMessage, encode
+from syncline.core.requests import state_of
 from syncline.core.server_session import Announce
 from syncline.errors import SynclineError, TooManyPresences, Unauthorized
 from syncline.server.presence import AGAIN_SECONDS, Listener, Sight

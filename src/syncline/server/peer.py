@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
 from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, PING_SECONDS
-from syncline.core.messages import ErrorMessage, Hello, Live, Message, Ping, decode_request, encode, type_of
+from syncline.core.messages import ErrorMessage, Hello, Live, Message, Ping, encode, type_of
+from syncline.core.requests import decode_request
 from syncline.core.server_session import CLOSE_CODES, CLOSE_OTHERWISE
 from syncline.errors import (
     BadRequest,

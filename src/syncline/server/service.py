@@ -25,9 +25,9 @@ from syncline.core.messages import (
     Merkle,
     Pull,
     Push,
-    decode_request,
     encode,
 )
+from syncline.core.requests import decode_request
 from syncline.errors import BadRequest, SynclineError, Unauthorized, UnknownSpace, UnsupportedProtocol
 from syncline.server.audit import ACCOUNT, FORBIDDEN, Audit
 from syncline.server.auth.authenticator import Authenticator

@@ -29,11 +29,10 @@ from syncline.core.messages import (
     Result,
     Tree,
     Welcome,
-    decode_request,
     encode,
-    ref_of,
 )
 from syncline.core.peering import NO_EPOCH, batches, events_of
+from syncline.core.requests import decode_request, ref_of
 from syncline.core.summaries import nodes_of, summaries_of
 from syncline.errors import (
     BadRequest,

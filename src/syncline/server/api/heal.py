@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-from syncline.core.messages import AskSnapshot, Fetch, Give, Inquiry, Merkle, decode_request
+from syncline.core.messages import AskSnapshot, Fetch, Give, Inquiry, Merkle
+from syncline.core.requests import decode_request
 from syncline.errors import BadRequest
 from syncline.server.http import INLINE_BYTES, Request
 

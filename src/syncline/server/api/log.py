@@ -12,7 +12,8 @@ from msgspec import Raw
 from syncline.core import canonical
 from syncline.core.batch import ENVELOPE_DEPTH
 from syncline.core.limits import MAX_DEPTH, MAX_PAGE_ENTRIES, MAX_WAIT_SECONDS
-from syncline.core.messages import PROTOCOL, Hello, Live, Pull, checked, encode
+from syncline.core.messages import PROTOCOL, Hello, Live, Pull, encode
+from syncline.core.requests import checked
 from syncline.errors import BadJson, BadRequest, SpaceMismatch, UnsupportedProtocol
 from syncline.server import streams
 from syncline.server.frames import Frame

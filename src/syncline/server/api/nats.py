@@ -20,9 +20,9 @@ from syncline.core.messages import (
     Merkle,
     Pull,
     Push,
-    decode_request,
     encode,
 )
+from syncline.core.requests import decode_request
 from syncline.errors import (
     BadRequest,
     SpaceMismatch,

@@ -27,11 +27,10 @@ from syncline.core.messages import (
     ReplyKind,
     Result,
     Welcome,
-    checked,
-    decode_request,
     encode,
     expect,
 )
+from syncline.core.requests import checked, decode_request
 from syncline.errors import BadRequest, BadSettings, InternalError
 from syncline.transports.grpc import MISSING
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from syncline.core.messages import ErrorMessage, Hello, Message, Welcome, checked, encode, ref_of
+from syncline.core.messages import ErrorMessage, Hello, Message, Welcome, encode
+from syncline.core.requests import checked, ref_of
 from syncline.core.server_session import Authenticate, Deed, Send, ServerSession
 from syncline.errors import HelloRequired, SynclineError, UserMismatch
 from syncline.server.dialects.commands import shapes
