@@ -43,6 +43,7 @@ READERS = 4
 LOOKERS = 4
 CHECKPOINT_SECONDS = 0.2
 KEEP_UP_SECONDS = 60 * 60
+STOPPING = ShuttingDown("The server is stopping; connect again in a moment.")
 FILE_SUFFIXES = ("", "-wal", "-shm", ".lock")
 """Of a file of snapshots."""
 
@@ -137,6 +138,8 @@ class Spaces:
             await self._erase_again(space)
             self._resolving.join(space)
             space.keeping.look()
+            if self._stopping:  # since it was begun
+                space.stop_following(STOPPING)
 
     async def _erase_again(self, space: Space) -> None:
         """What breaks off here is begun anew at the next opening."""
@@ -300,7 +303,7 @@ class Spaces:
         """Ends all live sessions; what was pushed is still stored and answered."""
         self._stopping = True
         for space in self._open.values():
-            space.stop_following(ShuttingDown("The server is stopping; connect again in a moment."))
+            space.stop_following(STOPPING)
 
     async def close(self) -> None:
         """Finishes what was begun and closes every space."""
