@@ -12,6 +12,7 @@ from syncline.core.beginning import Take
 from syncline.core.documents import snapshots
 from syncline.core.documents.folded import Folded
 from syncline.core.documents.revisions import Placed, replay
+from syncline.core.effects import Rewind
 from syncline.core.events import Event
 from syncline.core.session import ClientSession, Local
 from tests.core.test_vectors import VECTORS, code_of, effect_of, step_of
@@ -73,4 +74,6 @@ def effect_taken(effect):
         items, ids = [base.item for base in effect.part.bases], [entry.event.id for entry in effect.entries]
         told = {"bases": items, "first": effect.is_first, "last": effect.is_last, "entries": ids}
         return {"take": {**told, "cursor": effect.cursor}}
+    if isinstance(effect, Rewind):
+        return {"rewind": True}  # how far back is shown where the sessions are
     return effect_of(effect, {})
