@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
+import { bases } from './vectors/bases.js'
 import { core } from './vectors/core.js'
 import { sessions } from './vectors/sessions.js'
 import { documents } from './vectors/documents.js'
@@ -13,4 +14,4 @@ const FOLDER = new URL('../../spec/vectors/', import.meta.url)
 /** @param {string} name */
 const read = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
 
-for (const suite of [core, sessions, documents, merkle]) suite(test, read)
+for (const suite of [core, sessions, documents, merkle, bases]) suite(test, read)

@@ -7,13 +7,15 @@
 //
 // - one request is under way at a time, so pending events arrive in the order they were made;
 // - a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an event
-//   which the server already holds is settled and never stored again under another id;
+//   which the server already holds is settled and never stored again under another id; of what bases may hold, which do
+//   not tell ids, it asks by pushing it as it is;
 // - everything is pulled before anything is pushed, so that a replica need not remember many acknowledgements;
 // - what a restored log has lost is given back before what is new on the same items is pushed (or the node's counter
 //   would not rise, and what ops name would not be held);
 // - an event leaves `pending` by an answer of the server alone.
 
 import { SynclineError, fail, fromWire } from '../errors.js'
+import { Beginning } from './beginning.js'
 import { sizeOf } from './canonical.js'
 import * as gifts from './gifts.js'
 import { MAX_PAGE_ENTRIES, MAX_PUSH_EVENTS } from './limits.js'
@@ -22,7 +24,9 @@ import { driftLimit } from './stamps.js'
 
 /** @typedef {import('./events.js').Event} Event */
 /** @typedef {import('./messages.js').Ack} Ack */
+/** @typedef {import('./beginning.js').Take} Take */
 /** @typedef {import('./messages.js').Answer} Answer */
+/** @typedef {import('./messages.js').AskSnapshot} AskSnapshot */
 /** @typedef {import('./messages.js').Auth} Auth */
 /** @typedef {import('./gifts.js').Offer} Offer */
 /** @typedef {import('./messages.js').Give} Give */
@@ -40,6 +44,7 @@ import { driftLimit } from './stamps.js'
  * - settle: events have their answers, a seq, or the error that refused them
  * - given: what was offered has its answers, likewise
  * - apply: store a page, which was asked for with these item patterns
+ * - take: keep a part of a snapshot aside, or put all of it in place
  * - rewind: the log does not know the cursor, go back to an older one, none of those beyond `head`
  * - restamp: give the pending events new ids from `nowMs` on; after a copy was noticed, under a new node id
  * - mark_copied: another replica uses this node id, and this event cannot be stored under its own
@@ -47,6 +52,7 @@ import { driftLimit } from './stamps.js'
  *   | {type: 'settle', answers: [Event, number | SynclineError][]}
  *   | {type: 'given', answers: [Event, number | SynclineError][]}
  *   | {type: 'apply', page: Page, items: readonly string[]}
+ *   | Take
  *   | {type: 'rewind', head: number}
  *   | Restamp
  *   | {type: 'mark_copied', event: Event}} Effect
@@ -66,8 +72,12 @@ import { driftLimit } from './stamps.js'
  *
  * - offers: what its log has lost, in the order in which it is to be given back
  * - epoch: of the log whose entries it holds; null if it holds none, and would take any
+ * - horizon: up to this seq it knows how items stood, and not how they came there
+ * - takesBases: whether it can begin from a snapshot at all
+ * - doubtful: the pending events that the log may have had before the horizon, no entry will tell
  * @typedef {{node: string, cursor: string | null, copied: boolean, pending: readonly Event[], offers?: readonly Offer[],
- *   epoch?: string | null, user?: string | null}} Local
+ *   epoch?: string | null, user?: string | null, horizon?: number, takesBases?: boolean,
+ *   doubtful?: () => readonly Event[]}} Local
  */
 
 /**
@@ -79,10 +89,11 @@ import { driftLimit } from './stamps.js'
  * @property {boolean} [pull] whether to pull
  * @property {number} [batchSize] events in one push, at most
  * @property {number} [pageEntries] entries in one page, at most
+ * @property {boolean} [history] a replica that holds nothing asks for all that has been, instead of how things stand
  * @property {boolean} [givesAll] what others wrote is given back without waiting whether somebody else does
  */
 
-/** @typedef {Hello | Push | Pull | Auth | Give} Step */
+/** @typedef {Hello | Push | Pull | Auth | Give | AskSnapshot} Step */
 
 const WAIT_SECONDS = 1 // for a replica that was told to wait, but not how long
 const SPLIT_CODES = ['bad_json', 'bad_request', 'too_large', 'too_many_events']
@@ -98,6 +109,7 @@ export class ClientSession {
     batchSize = MAX_PUSH_EVENTS,
     pageEntries = MAX_PAGE_ENTRIES,
     givesAll = true,
+    history = true,
   }) {
     this.token = token
     /** For how long the credentials are good from when the server said so; null: for as long as the session. @type {number | null} */
@@ -140,6 +152,15 @@ export class ClientSession {
     this._local = null
     /** Of a log of another epoch, which may be empty. @type {Welcome | null} */
     this._foreign = null
+    /** The other end, if it is no server but a replica: then this session has nothing to do (see peering.js). @type {Welcome | null} */
+    this.peer = null
+    this._history = history
+    this._takesBases = true
+    /** @type {Beginning | null} */
+    this._beginning = null
+    this._horizon = 0 // of bases that were taken before this session
+    /** @type {Set<string>} */
+    this._answered = new Set()
   }
 
   /** Whether the next step depends on what is pending: not before everything is pulled, if it may be. */
@@ -183,6 +204,7 @@ export class ClientSession {
     if (this._foreign) return { type: 'give', ref: 0, epoch: local.epoch ?? '', entries: gifts.NOTHING }
     if (this._serverMs === null) {
       this._local = local
+      this._horizon = local.horizon ?? 0
       return { type: 'hello', protocol: PROTOCOL, node: local.node, space: this._space, token: this.token }
     }
     if (this._fresh !== null) {
@@ -190,6 +212,8 @@ export class ClientSession {
       this._fresh = null
       return { type: 'auth', ref: 0, token }
     }
+    if (this.peer) return null
+    if (this._wantsSnapshot(local)) return (this._beginning ??= new Beginning(this._items)).question()
     const limit = Math.min(this._pageEntries, this._limits.page_entries)
     /** @type {Pull} */
     const pull = { type: 'pull', ref: 0, cursor: local.cursor, limit, items: this._items }
@@ -202,6 +226,8 @@ export class ClientSession {
     }
     if (pending.length && (local.copied || (this._isJustTold && this._isAhead(pending, this._serverMs)))) {
       if (!this.caughtUp) return pull
+      const doubtful = local.doubtful?.().filter(({ id }) => !this._answered.has(id)) ?? []
+      if (doubtful.length) return this._askAbout(doubtful)
       this._hasRestamped = true
       this._isJustTold = false
       return { type: 'restamp', nowMs: this._serverMs }
@@ -210,6 +236,23 @@ export class ClientSession {
     if (!pending.length) return null
     this._pushed = this._batch(pending)
     return pushOf(this._pushed)
+  }
+
+  /**
+   * Pushes what bases may hold, before it gets other ids: the server answers those that it holds, and takes none of the
+   * others as they are.
+   * @param {Event[]} doubtful
+   */
+  _askAbout(doubtful) {
+    this._pushed = this._batch(doubtful.filter((event) => !this._heldItems.has(event.item)))
+    return this._pushed.length ? pushOf(this._pushed) : null
+  }
+
+  /** Where there is no cursor, all of history is asked for, unless the replica has done, or does, without it. @param {Local} local */
+  _wantsSnapshot({ cursor, horizon = 0, takesBases = true }) {
+    this._takesBases = takesBases && this._mayPull
+    const isLost = cursor === null && (horizon > 0 || !this._history)
+    return this._takesBases && (this._beginning !== null || isLost)
   }
 
   /**
@@ -267,12 +310,36 @@ export class ClientSession {
         if (this.live && request?.type === 'pull' && answer.forget.includes('*')) {
           fail('connection_lost', 'All begins from the start, which the live pages would not.')
         }
+        if (this._hasSpoiledBases(answer)) return this._failed(request, spoiled())
         this.caughtUp = !answer.more
         return [{ type: 'apply', page: answer, items: this._items }]
+      case 'snapshot':
+        return this._beginning ? [this._take(this._beginning.receive(answer))] : []
       case 'error':
         return this._failed(request, errorOf(answer))
     }
     return []
+  }
+
+  /**
+   * Whether something was erased that may be in this replica's bases. One that was taken since has none of it. Fails
+   * with cursor_expired if that is found in a live page: no other may be applied after it.
+   * @param {Page} page
+   */
+  _hasSpoiledBases({ late }) {
+    const isSpoiled = late.some(({ seq, event }) => event.isErased && seq <= this._horizon)
+    if (isSpoiled && this.live) throw spoiled()
+    return isSpoiled
+  }
+
+  /** @param {Take} take */
+  _take(take) {
+    this._horizon = 0
+    if (take.isLast) {
+      this._beginning = null
+      this.caughtUp = false
+    }
+    return take
   }
 
   /**
@@ -285,6 +352,11 @@ export class ClientSession {
     this._user = welcome.user
     this._head = welcome.head
     this._takeExpiry(welcome)
+    if (welcome.peer) {
+      this.peer = welcome
+      this._serverMs = welcome.time
+      return []
+    }
     const { epoch = null, user = null } = this._local ?? {}
     if (epoch !== null && epoch !== welcome.epoch && user === welcome.user && this._mayPush) {
       this._foreign = welcome
@@ -311,6 +383,7 @@ export class ClientSession {
     const effects = [{ type: 'settle', answers }]
     errorsOf(pushed, results).forEach((error, place) => {
       const event = pushed[place]
+      if (!error?.retryable) this._answered.add(event.id)
       if (!error) answers.push([event, results[place].seq ?? 0])
       else if (error.code === 'node_conflict') effects.push({ type: 'mark_copied', event })
       else if (error.code === 'clock_drift' && !this._hasRestamped) {
@@ -361,6 +434,15 @@ export class ClientSession {
       this.caughtUp = this.live = false
       return [{ type: 'rewind', head: code === 'cursor_reset' ? this._head : 0 }]
     }
+    if (code === 'cursor_expired' && this._takesBases) {
+      this._beginning = new Beginning(this._items)
+      this.caughtUp = this.live = false
+      return []
+    }
+    if (code === 'snapshot_gone' && this._beginning) {
+      this._beginning.beginAgain(error)
+      return []
+    }
     if (request?.type === 'give' && SPLIT_CODES.includes(code)) {
       const given = this._given
       this._giftSize = Math.max(1, given.length >> 1) // find the entry that the server cannot read
@@ -378,6 +460,9 @@ export class ClientSession {
     throw error
   }
 }
+
+const spoiled = () =>
+  new SynclineError('cursor_expired', 'What was erased is in the bases of this replica: they are taken anew.')
 
 /** Events that are stored together or not at all. @param {Event} event */
 const groupOf = (event) => event.tx ?? event.id

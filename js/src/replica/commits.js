@@ -2,7 +2,7 @@
 
 import { StampClock } from '../core/stamps.js'
 import { SynclineError } from '../errors.js'
-import { isOnItsWay, pack, randomBits, unpack } from '../stores/index.js'
+import { EVERYTHING, isOnItsWay, pack, randomBits, unpack } from '../stores/index.js'
 import { lastOf, remade } from './effects.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -46,6 +46,7 @@ const PATIENCE_MS = 100 // for a message that is on its way from another tab
  * - `snapshot(item, entries)`: the next `{ kept, piece }` of an item: of its entries in `store.log` (given, in order)
  *   on top of `store.documents.get(item)`, without pending events. Called in the tab that leads, when the log settles.
  * - `clockIn(kept)`: the item's vector clock in a snapshot, as a JSON object.
+ * - `standing(base)`: what a base comes to: the `Kept` of its item, with nothing before it. Asynchronous.
  * - `readClock(item)` (of `Replica`): the item's vector clock with all events on their way, as a new Map.
  *
  * For a change they are called in this order: `rewritten`, `noted`, `recorded`, `settled`.
@@ -80,6 +81,8 @@ export class Commits {
     /** What other tabs committed and this one has not carried out yet, by version. @type {Map<number, Packed>} */
     this._heard = new Map()
     this._wake = () => {}
+    /** Is called with each change when it is done, and whether it tells all. @type {(change: Change, isKnown: boolean) => void} */
+    this.onCommit = () => {}
     tabs?.on('commit', ({ version, change }) => this._hear(version, change))
     tabs?.on('version', (version) => this._hear(version))
   }
@@ -105,6 +108,15 @@ export class Commits {
    * @returns {{ kept: Kept, piece: Piece | null }}
    */
   snapshot(_item, _entries) {
+    throw new TypeError()
+  }
+
+  /**
+   * @abstract
+   * @param {import('../core/messages.js').Base} _base
+   * @returns {Promise<Kept>}
+   */
+  standing(_base) {
     throw new TypeError()
   }
 
@@ -154,12 +166,19 @@ export class Commits {
         else if (difference.isPartial) this._took({}, difference)
         else {
           then?.()
-          this.tabs?.send('commit', { version: this.store.state.version, change: pack(change) })
+          this._tellTabs(change)
           this._took(change, difference, Boolean(then))
           return this._drain()
         }
       }
     })
+  }
+
+  /** Other tabs carry out what was committed; a whole snapshot is too much for a message, they read it. @param {Change} change */
+  _tellTabs(change) {
+    const { version } = this.store.state
+    if (change.bases?.length && change.forget?.includes(EVERYTHING)) this.tabs?.send('version', version)
+    else this.tabs?.send('commit', { version, change: pack(change) })
   }
 
   /**
@@ -181,12 +200,15 @@ export class Commits {
    */
   _took(change, { anew, noted, recorded, settled }, isTold = false) {
     const moved = this._rebase(change.renamed)
+    for (const { item } of isTold ? [] : recorded) if (this._fresh.some((event) => event.item === item)) moved.add(item)
     const items = anew && new Set([...anew, ...moved])
     const fresh = isTold ? [] : recorded
     const isStill = (/** @type {string} */ item) => !moved.has(item)
     this._note(items, noted.filter(({ event }) => isStill(event.item)), fresh.filter(({ item }) => isStill(item)))
     if (settled.length) this.settled(settled)
-    this._tell([...(change.entries ?? []).map(({ event }) => event), ...fresh])
+    const between = (change.outbox ?? []).filter(({ status, event }) => status === 'heard' && anew?.has(event.item))
+    this._tell([...(change.entries ?? []).map(({ event }) => event), ...fresh, ...between.map(({ event }) => event)])
+    this.onCommit(change, anew !== null)
   }
 
   /**
@@ -236,6 +258,14 @@ export class Commits {
   _failed(error) {
     this._diskError = (error instanceof SynclineError ? error : new SynclineError('internal', String(error))).toWire()
     this._tell([])
+  }
+
+  /**
+   * Commits what `make` says of the store: for what a page loads when it needs it.
+   * @param {(store: Store) => Change | null} make see `_commit`
+   */
+  change(make) {
+    return this._commit(() => make(this.store))
   }
 
   // What other tabs commit

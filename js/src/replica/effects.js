@@ -8,6 +8,7 @@ import { StampClock } from '../core/stamps.js'
 import { fail } from '../errors.js'
 import { EVERYTHING, lost, newNode, pending } from '../stores/index.js'
 import { READ, may } from './foresight.js'
+import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../core/messages.js').Welcome} Welcome */
@@ -20,12 +21,13 @@ import { READ, may } from './foresight.js'
 /** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'counts' | 'documents' | 'log' | 'holds'>} Held */
 
 /**
- * What is not in the store: the local time, randomness, and what snapshots hold.
+ * What is not in the store: the local time, randomness, what snapshots hold, and what the bases come to that arrived.
  * @typedef {object} Around
  * @property {() => number} now milliseconds since 1970
  * @property {() => number} random 32 random bits
  * @property {(kept: Kept) => Record<string, number>} clockIn
  * @property {string | null} user
+ * @property {Kept[]} bases
  */
 
 const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
@@ -43,7 +45,7 @@ export const changeFor = (effect, store, around) => EFFECTS[effect.type](store, 
  * @type {{ [Type in Effect['type']]:
  *   (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }}
  */
-const EFFECTS = { greet, settle, given, apply, rewind, restamp, mark_copied: markCopied }
+const EFFECTS = { greet, settle, given, apply, take: taken, rewind, restamp, mark_copied: markCopied }
 
 /** @param {Held} store @param {Outboxed['status']} status */
 const withStatus = ({ outbox }, status) => [...outbox.values()].filter((each) => each.status === status)
@@ -90,7 +92,7 @@ function greet(store, { welcome: { epoch, head, time, user, own, rules, actions,
  * @param {Pick<Held, 'state' | 'counts' | 'documents' | 'log'>} store
  */
 export const isBlank = ({ state, counts, documents, log }) =>
-  !(state.seq || log.length || documents.size || counts.acked || counts.orphan || counts.unvouched)
+  !(state.seq || state.horizon || log.length || documents.size || counts.acked || counts.heard || counts.orphan || counts.unvouched)
 
 /**
  * Whether this node would know one of its own events, and does not.
@@ -105,28 +107,35 @@ const isStrange = (store, ids, forgotten) => ids.some((id) => id > forgotten && 
 const skew = (serverMs, nowMs) => (Math.abs(serverMs - nowMs) > MAX_DRIFT_MS / 2 ? serverMs - nowMs : 0)
 
 /**
- * Refused events go to the inbox, with every pending event that names one of them, and its whole transaction.
+ * Refused events go to the inbox, with every pending event that names one of them, and its whole transaction. What the log
+ * has had since before the horizon is settled: its entry does not come.
  * @param {Held} store @param {{ answers: readonly (readonly [Event, number | SynclineError])[] }} effect
  */
 function settle(store, { answers }) {
   /** @type {Map<string | undefined, SynclineError>} by event or by transaction */
   const reasons = new Map()
+  const { state } = store
+  const known = answers.filter(([, answer]) => typeof answer === 'number' && isInBases(state, answer))
   for (const [{ id }, answer] of answers) if (typeof answer !== 'number') reasons.set(id, answer)
   /** @type {Outboxed[]} */
   const outbox = []
-  let waiting = reasons.size ? withStatus(store, 'pending') : []
+  const isTouched = (/** @type {Outboxed} */ { status, event: { id } }) => status === 'pending' || (status === 'heard' && reasons.has(id))
+  let waiting = reasons.size ? [...store.outbox.values()].filter(isTouched) : []
   for (let left = -1; left !== waiting.length; ) {
     left = waiting.length // a transaction's first events may go because of its last one, and others with them
-    waiting = waiting.filter(({ event }) => {
+    waiting = waiting.filter(({ event, status }) => {
       const named = event.body.match(ID)?.map((id) => reasons.get(id)).find(Boolean)
       const error = reasons.get(event.id) ?? reasons.get(event.tx) ?? named
       if (!error) return true
       for (const name of [event.id, event.tx]) if (name) reasons.set(name, error)
-      outbox.push({ event, status: 'refused', seq: null, error: error.toWire() })
+      const isStrange = status === 'heard' && event.user !== state.user
+      outbox.push({ event, status: isStrange ? 'unvouched' : 'refused', seq: null, error: error.toWire() })
       return false
     })
   }
-  return outbox.length ? { outbox } : null
+  if (!known.length) return outbox.length ? { outbox } : null
+  const drop = known.map(([{ id }]) => id)
+  return { drop, outbox, state: { ...state, forgotten: greatest([state.forgotten, ...drop]) } }
 }
 
 /**
@@ -182,7 +191,10 @@ function apply(store, { page, items }, around) {
     copied: before.copied || isStrange(store, mine, before.forgotten),
     syncedAt: more ? before.syncedAt : around.now(),
   }
-  const change = { forget, entries, state }
+  const isSettled = settledBy(store, page)
+  const drop = entries.filter(isSettled).map(({ event }) => event.id)
+  const fresh = drop.length ? entries.filter((entry) => !isSettled(entry)) : entries
+  const change = { forget, bases: around.bases, entries: fresh, drop, state }
   return more ? change : withoutOverdue(store, change, new Set(ids), matcher(items))
 }
 
@@ -195,8 +207,10 @@ const greatest = (ids) => ids.reduce((a, b) => (a > b ? a : b))
  * Older cursors tell nothing then of what is held; and what was this node's own may come again as if it were strange.
  * @param {Held} store @param {Page} page
  */
-function otherView({ state, log }, { forget, late }) {
-  if (!forget.length && !late.length) return state
+function otherView({ state: before, log }, page) {
+  const { forget, late, bases = [] } = page
+  if (!forget.length && !late.length && !bases.length) return before
+  const state = afterPage(before, page)
   const isAll = forget.includes(EVERYTHING)
   const isGone = matcher(forget)
   const gone = forget.length ? log.filter(({ event }) => event.node === state.node && isGone(event.item)) : []
@@ -207,18 +221,21 @@ function otherView({ state, log }, { forget, late }) {
 /**
  * Settles acknowledged events whose entries should have come by now, or never will.
  *
- * What may not be read never comes: it is let go of, since the log has it. The others were lost by the log, and are
- * pushed again.
- * @param {Held} store @param {Change & { state: ReplicaState }} change
+ * What may not be read never comes, nor what is in a base: it is let go of, since the log has it. The others were lost
+ * by the log, and are pushed again.
+ * @param {Held} store @param {Change & { drop: readonly string[], state: ReplicaState }} change
  * @param {Set<string>} arrived @param {(item: string) => boolean} isInView
  */
 function withoutOverdue(store, change, arrived, isInView) {
   const { state } = change
   const waiting = withStatus(store, 'acked').filter(({ event }) => !arrived.has(event.id))
-  const isHidden = (/** @type {Outboxed} */ { event }) => may(state, event.item, READ) === false
-  const drop = waiting.filter(isHidden).map(({ event }) => event.id)
+  const isHidden = (/** @type {Outboxed} */ { event, seq }) =>
+    may(state, event.item, READ) === false || isInBases(state, seq)
+  const settled = [...waiting.filter(isHidden).map(({ event }) => event), ...covered(store)]
+  const drop = [...change.drop, ...settled.map(({ id }) => id)]
   const overdue = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
-  const forgotten = greatest([state.forgotten, ...drop])
+  const mine = settled.filter(({ node }) => node === state.node)
+  const forgotten = greatest([state.forgotten, ...mine.map(({ id }) => id)])
   return { ...change, drop, outbox: overdue.map(lost), state: { ...state, forgotten } }
 }
 
@@ -231,14 +248,15 @@ function withCursor(cursors, seq, cursor) {
 }
 
 /**
- * Back to the next older cursor that is not beyond the log's head. What came after it is kept until it comes again, or
- * is given back.
+ * Back to the next older cursor that is not beyond the log's head, nor before the horizon: there only a new snapshot
+ * helps. What came after it is kept until it comes again, or is given back.
  * @param {Held} store @param {{ head: number }} effect
  */
 function rewind(store, { head }) {
   const { state } = store
-  const cursors = state.cursors.filter(([seq, cursor]) => cursor !== state.cursor && seq <= head)
-  const [seq, cursor] = cursors[cursors.length - 1] ?? [0, null]
+  const { horizon = 0 } = state
+  const cursors = state.cursors.filter(([seq, cursor]) => cursor !== state.cursor && horizon <= seq && seq <= head)
+  const [seq, cursor] = cursors[cursors.length - 1] ?? [horizon, null]
   return { rewind: seq, outbox: withStatus(store, 'acked').map(lost), state: { ...state, seq, cursor, cursors } }
 }
 

@@ -11,13 +11,16 @@ import { fail } from '../errors.js'
 import { newNode } from '../stores/index.js'
 import { changeFor, isBlank, remade, saw } from './effects.js'
 import { may } from './foresight.js'
+import { inBases, isInBases } from './horizon.js'
 import { Saving } from './saving.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
+/** @typedef {import('../core/messages.js').Base} Base */
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../core/session.js').Effect} Effect */
 /** @typedef {import('../core/session.js').Local} Local */
 /** @typedef {import('../errors.js').SynclineError} SynclineError */
+/** @typedef {import('../stores/index.js').Kept} Kept */
 /** @typedef {import('../stores/index.js').Outboxed} Outboxed */
 /** @typedef {import('./commits.js').ErrorObject} ErrorObject */
 /** @typedef {import('./commits.js').Sources} Sources */
@@ -59,6 +62,8 @@ export class Replica extends Saving {
     this._acked = new Map()
     /** @type {Set<string>} */
     this._early = new Set()
+    /** The parts of a snapshot that have come. @type {Kept[]} */
+    this._aside = []
     /** @type {Set<{ wants: (item: string) => boolean, call: (events: Event[]) => void }>} */
     this._watchers = new Set()
     /** @type {Set<(status: Status) => void>} */
@@ -366,6 +371,11 @@ export class Replica extends Saving {
     for (const call of [...this._statusWatchers]) safely(() => call(this.status()))
   }
 
+  /** Up to this seq of the log there is no history here; 0: nothing of it is missing. */
+  get horizon() {
+    return this.store.state.horizon ?? 0
+  }
+
   // Syncing: what a session asks and says, in the tab that leads
 
   /**
@@ -374,9 +384,17 @@ export class Replica extends Saving {
    * @returns {Local}
    */
   local(limit = Infinity) {
-    const { node, cursor, copied, epoch, user } = this.store.state
+    const { node, cursor, copied, epoch: known, user, horizon } = this.store.state
     const pending = this._unanswered(limit)
-    return { node, cursor, copied, pending, offers: this.store.offers(), epoch: isBlank(this.store) ? null : epoch, user }
+    const epoch = isBlank(this.store) ? null : known
+    return { node, cursor, copied, pending, offers: this.store.offers(), epoch, user, horizon, doubtful: () => this._doubtful() }
+  }
+
+  /** The pending events that the log may have had before the horizon. */
+  _doubtful() {
+    if (!this.horizon) return []
+    const fresh = [...this.store.outbox.values()].filter(({ status, seq }) => status === 'pending' && seq === null)
+    return inBases(this.store, fresh.map(({ event }) => event))
   }
 
   /**
@@ -385,11 +403,30 @@ export class Replica extends Saving {
    */
   async perform(effect) {
     if (effect.type === 'settle') this._noteAcks(effect.answers)
-    if (effect.type === 'rewind' || effect.type === 'restamp') await this.keepAcks()
-    const around = { now: this._nowMs, random: this._random, user: this.user, clockIn: this.clockIn.bind(this) }
-    await this._commit(() => changeFor(effect, this.store, around))
+    const sent = basesOf(effect)
+    const bases = sent ? await this._arrived(effect, sent) : []
+    if (bases.length || ['rewind', 'restamp', 'take'].includes(effect.type)) await this.keepAcks()
+    const clockIn = this.clockIn.bind(this)
+    await this._commit(() =>
+      changeFor(effect, this.store, { now: this._nowMs, random: this._random, user: this.user, clockIn, bases }),
+    )
     if (effect.type === 'apply') this._sawPage(effect.page)
     this._tell([])
+  }
+
+  /**
+   * What the bases of a page come to, or those of a whole snapshot: a part of it waits aside until the last one is here.
+   * Unpacking is asynchronous in browsers, and no transaction of a disk waits for that.
+   * @param {Effect} effect
+   * @param {readonly Base[]} sent
+   * @returns {Promise<Kept[]>}
+   */
+  async _arrived(effect, sent) {
+    const kepts = await Promise.all(sent.map((base) => this.standing(base)))
+    if (effect.type !== 'take') return kepts
+    const all = effect.isFirst ? kepts : this._aside.concat(kepts)
+    this._aside = effect.isLast ? [] : all
+    return effect.isLast ? all : []
   }
 
   /**
@@ -415,7 +452,8 @@ export class Replica extends Saving {
   /** @param {readonly (readonly [Event, number | SynclineError])[]} answers */
   _noteAcks(answers) {
     for (const [{ id }, answer] of answers) {
-      if (!this._early.delete(id) && typeof answer === 'number') this._acked.set(id, answer)
+      const isComing = typeof answer === 'number' && !isInBases(this.store.state, answer)
+      if (!this._early.delete(id) && isComing) this._acked.set(id, answer)
     }
   }
 
@@ -445,6 +483,12 @@ function clockWith(seen, node, n) {
   if (!seen.size || (seen.size === 1 && seen.has(node))) return { [node]: n }
   const counters = new Map([...seen].slice(1 - KEPT_CLOCK_NODES)).set(node, n)
   return Object.fromEntries([...counters].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** The bases in what a session said, if that may bring some. @param {Effect} effect */
+function basesOf(effect) {
+  if (effect.type === 'take') return effect.part.bases
+  return effect.type === 'apply' && effect.page.bases?.length ? effect.page.bases : null
 }
 
 /** A watcher that throws keeps nothing else from happening. @param {() => void} call */

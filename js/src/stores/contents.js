@@ -17,13 +17,15 @@ export class Contents {
   /** Local events by id, in order. @type {Map<string, Outboxed>} */
   outbox = new Map()
   /** How many local events of each status there are. */
-  counts = { pending: 0, acked: 0, refused: 0, orphan: 0, unvouched: 0 }
+  counts = { pending: 0, acked: 0, refused: 0, heard: 0, orphan: 0, unvouched: 0 }
   /** The last snapshot of each item. @type {Map<string, Kept>} */
   documents = new Map()
   /** The entries that have not settled, in order of seq. @type {Entry[]} */
   log = []
   /** The greatest id that ever was in the outbox. */
   _last = ''
+  /** Whether something was put into the outbox that does not come last. */
+  _isUnordered = false
   /** What the log has lost, in the order of giving it back; null: to be sought again. @type {Offer[] | null} */
   _offers = null
 
@@ -40,6 +42,7 @@ export class Contents {
   begin({ state, outbox, documents, log }) {
     Object.assign(this, new Contents(state))
     for (const each of outbox) this._put(each)
+    this._order()
     for (const kept of documents) this.documents.set(kept.item, kept)
     this.merge(log.flat().filter((entry) => !this.hasSettled(entry)))
   }
@@ -76,17 +79,19 @@ export class Contents {
    * @param {Change} change
    * @returns {Difference}
    */
-  apply({ rewind, forget = [], entries = [], drop = [], outbox = [], settled = [], state }) {
+  apply({ rewind, forget = [], bases = [], entries = [], drop = [], outbox = [], settled = [], state }) {
     /** @type {{ anew: Set<string>, noted: Entry[], recorded: Event[] }} */
     const news = { anew: new Set(), noted: [], recorded: [] }
     if (rewind !== undefined) this._rewind(rewind, news.anew)
     if (forget.length) this._forget(forget, news.anew)
+    this._stand(bases, news.anew)
     this._keep(entries, news)
     for (const id of drop) {
       const gone = this._take(id)
       if (isOnItsWay(gone)) news.anew.add(gone.event.item)
     }
     for (const outboxed of outbox) this._change(outboxed, news)
+    if (this._isUnordered) for (const item of this._order(news.recorded)) news.anew.add(item)
     for (const { kept } of settled) this.documents.set(kept.item, kept)
     if (settled.length) this.log = this.log.filter((entry) => !this.hasSettled(entry))
     if (state) this.state = state
@@ -110,6 +115,15 @@ export class Contents {
       this._take(id)
       anew.add(each.event.item)
     }
+  }
+
+  /** @param {readonly Kept[]} bases @param {Set<string>} anew */
+  _stand(bases, anew) {
+    for (const kept of bases) {
+      this.documents.set(kept.item, kept)
+      anew.add(kept.item)
+    }
+    if (bases.length) this.log = this.log.filter((entry) => !this.hasSettled(entry))
   }
 
   /** @param {readonly Entry[]} entries @param {{ anew: Set<string>, noted: Entry[] }} news */
@@ -162,8 +176,19 @@ export class Contents {
     this.outbox.set(id, outboxed)
     this.counts[outboxed.status]++
     if (outboxed.status === 'orphan') this._offers = null
-    if (isNew && id < this._last) this.outbox = new Map([...this.outbox].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (isNew && id < this._last) this._isUnordered = true
     else if (isNew) this._last = id
+  }
+
+  /** Puts the outbox in order; the items of those of some new events that come before others. @param {Event[]} [events] */
+  _order(events = []) {
+    this.outbox = new Map([...this.outbox].sort(([a], [b]) => (a < b ? -1 : 1)))
+    this._isUnordered = false
+    const fresh = new Set(events.map(({ id }) => id))
+    /** @type {Map<string, string>} the greatest id of each item that was there */
+    const last = new Map()
+    for (const [id, each] of this.outbox) if (isOnItsWay(each) && !fresh.has(id)) last.set(each.event.item, id)
+    return events.filter(({ id, item }) => id < (last.get(item) ?? '')).map(({ item }) => item)
   }
 
   /** @param {string} id @returns {any} */

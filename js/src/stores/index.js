@@ -35,17 +35,18 @@ export const EVERYTHING = '*'
  * @property {Rule[] | null} rules what its user might do when it last met its server
  * @property {string[]} [actions] patterns of the actions that its credentials were limited to then; none: not limited
  * @property {string[]} [items] the same of items
+ * @property {number} [horizon] up to this seq it knows how items stood, and not how they came there
  * @property {string[]} [erasable] patterns of the items whose events are salted, as its server has said
  */
 
 /**
  * A local event that is not an entry yet. `pending` (to be pushed), `acked` (its entry is on its way), `refused` (with
- * an error object), `orphan` (was an entry of a log that was rolled back, and is to be given back) or `unvouched` (the
+ * an error object), `heard` (another's, from a peer), `orphan` (was an entry of a log that was rolled back, and is to be given back) or `unvouched` (the
  * same, but the log did not take it, with the error). `seq` is where a log holds or held it, `voucher` what remains of
  * the entry that it was.
  * @typedef {object} Outboxed
  * @property {Event} event
- * @property {'pending' | 'acked' | 'refused' | 'orphan' | 'unvouched'} status
+ * @property {'pending' | 'acked' | 'refused' | 'heard' | 'orphan' | 'unvouched'} status
  * @property {number | null} seq
  * @property {Record<string, any> | null} error
  * @property {Voucher | null} [voucher]
@@ -65,6 +66,12 @@ export const EVERYTHING = '*'
  * @property {number} since how many entries came after the last snapshot that history keeps
  * @property {boolean} [exists] whether there is a document
  * @property {string} [entries] all entries up to here, where the replica has to have them at hand
+ * @property {Foundation} [base] where the item stands before its history, if that has no beginning
+ */
+
+/**
+ * What a base tells that does not change any more. `clock`: the last n of every node in it; `last`: its greatest id.
+ * @typedef {{ seq: number, at: number, revision: number, clock: Record<string, number>, last: string }} Foundation
  */
 
 /**
@@ -78,6 +85,7 @@ export const EVERYTHING = '*'
  * @property {number} [rewind] entries above this seq become orphans
  * @property {readonly string[]} [forget] items whose entries are deleted, with what others' logs have lost of them;
  *   EVERYTHING: all entries, but no orphans, which nobody else may have any more
+ * @property {readonly Kept[]} [bases] where items stand at a seq, in place of all that came up to there
  * @property {readonly Entry[]} [entries] entries to keep, in any order; each settles the local event of its id
  * @property {readonly string[]} [drop] ids that leave the outbox
  * @property {readonly Outboxed[]} [outbox] local events to add, or whose status changes
@@ -105,6 +113,7 @@ export const EVERYTHING = '*'
 export const newState = (node) => ({
   version: 0, node, n: 0, stamp: NIL_ID, user: null, epoch: null, seq: 0, cursor: null, skewMs: 0, cursors: [],
   copied: false, syncedAt: null, forgotten: NIL_ID, confirmed: NIL_ID, rules: null, actions: [], items: [], erasable: [],
+  horizon: 0,
 })
 
 /**
@@ -131,7 +140,7 @@ export function randomBits() {
 export const pending = (event) => ({ event, status: 'pending', seq: null, error: null })
 
 /** What goes when its item is forgotten, unless it is this replica's own user's. */
-const OF_OTHERS = ['orphan', 'unvouched']
+const OF_OTHERS = ['heard', 'orphan', 'unvouched']
 
 /**
  * Whether a local event counts as part of its item: it will be, or is, or was in the server's log.

@@ -37,6 +37,8 @@ import { EVERYTHING, goesWith, isForgotten, newState, orphaned, outboxRow, readO
  * @property {() => Promise<boolean | null>} persist
  */
 
+const BASES_AT_ONCE = 500
+
 /** What the rows of each store are found by. They are plain objects, with their keys in them. */
 export const KEYS = { state: 'key', outbox: 'id', log: 'version', documents: 'item', history: ['item', 'number'] }
 
@@ -76,7 +78,10 @@ export class Store extends Contents {
       if (this.behind >= state.version) return false
       tx.put('state', { key: 'state', ...state })
       if (back.size) await takeUp(tx, this, back, state.version)
-      else write(tx, this, change, state.version)
+      else {
+        write(tx, this, change, state.version)
+        await stand(tx, change)
+      }
       return true
     }, isStrict ? 'strict' : 'relaxed')
     if (!isDone) return null
@@ -164,12 +169,13 @@ export class Store extends Contents {
  * @param {Transaction} tx @param {Contents} contents @param {Change} change @param {number} version
  */
 function write(tx, contents, change, version) {
-  const { rewind = Infinity, forget = [], entries = [], drop = [], outbox = [], settled = [], until } = change
+  const { rewind = Infinity, forget = [], bases = [], entries = [], drop = [], outbox = [], settled = [], until } = change
   const erased = new Set(entries.filter(({ event }) => event.isErased).map(({ seq }) => seq))
-  const isLess = rewind < Infinity || forget.length > 0 || erased.size > 0
+  const isLess = rewind < Infinity || forget.length > 0 || bases.length > 0 || erased.size > 0
   const log = isLess ? contents.log : [] // whose records hold entries of several items: what is left becomes one
-  const isLeft = (/** @type {Entry} */ { seq, event }) =>
-    seq <= rewind && !isForgotten(forget, event.item) && !erased.has(seq)
+  const standing = new Map(bases.map(({ item, seq }) => [item, seq]))
+  const isLeft = (/** @type {Entry} */ { seq, event: { item } }) =>
+    seq <= rewind && !isForgotten(forget, item) && !erased.has(seq) && seq > (standing.get(item) ?? 0)
   const left = log.filter(isLeft)
   const rewound = log.filter(({ seq }) => seq > rewind).map((entry) => orphaned(entry, contents.state.epoch))
   if (isLess) tx.clear('log')
@@ -196,6 +202,18 @@ function write(tx, contents, change, version) {
 }
 
 /**
+ * Writes bases in place of what was there of their items, some at a time.
+ * @param {Transaction} tx @param {Change} change
+ */
+async function stand(tx, { forget = [], bases = [] }) {
+  for (const [at, kept] of bases.entries()) {
+    if (at % BASES_AT_ONCE === BASES_AT_ONCE - 1) await tx.get('state', 'state') // so that no task is long
+    tx.put('documents', kept)
+    if (!isForgotten(forget, kept.item)) tx.clear('history', ofItem(kept.item))
+  }
+}
+
+/**
  * Puts items back to snapshots that are not after some seqs: the entries of their last pieces of history are the log's
  * again, and will settle anew. This changes nothing of what there is.
  * @param {Transaction} tx @param {Contents} contents @param {Map<string, number>} back @param {number} version
@@ -210,7 +228,7 @@ async function takeUp(tx, { documents }, back, version) {
       const piece = /** @type {Piece} */ (await tx.get('history', [item, number]))
       tx.clear('history', only([item, number]))
       entries.push(...decodeEntries(piece.text))
-      if (piece.base && piece.base.seq <= seq) base = piece.base
+      if (piece.base && (piece.base.seq <= seq || !number)) base = piece.base
     }
     if (base) tx.put('documents', base)
     else tx.clear('documents', only(item))
@@ -223,15 +241,17 @@ async function takeUp(tx, { documents }, back, version) {
  * @param {Contents} contents
  * @param {Change} change
  */
-function reached({ documents }, { rewind = Infinity, forget = [], entries = [] }) {
+function reached({ documents }, { rewind = Infinity, forget = [], bases = [], entries = [] }) {
   /** @type {Map<string, number>} */
   const found = new Map()
-  if (rewind < Infinity) for (const { item, seq } of documents.values()) if (seq > rewind) found.set(item, rewind)
-  for (const { seq, event } of entries) {
-    if (!isForgotten(forget, event.item) && seq <= (documents.get(event.item)?.seq ?? 0)) {
-      found.set(event.item, Math.min(seq - 1, found.get(event.item) ?? rewind))
-    }
+  const reach = (/** @type {string} */ item, /** @type {number} */ seq) => {
+    const kept = documents.get(item)
+    // a base has nothing before it that could be taken up
+    if (kept?.number && seq < kept.seq) found.set(item, Math.min(seq, found.get(item) ?? Infinity))
   }
+  if (rewind < Infinity) for (const item of documents.keys()) reach(item, rewind)
+  for (const { item, seq } of bases) if (!isForgotten(forget, item)) reach(item, seq)
+  for (const { seq, event } of entries) if (!isForgotten(forget, event.item)) reach(event.item, seq - 1)
   return found
 }
 

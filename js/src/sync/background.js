@@ -19,6 +19,7 @@ import { within } from './waiting.js'
  * @property {string} [space] which of its spaces; `default`
  * @property {Token} [token] credentials, or an `async` function that fetches them
  * @property {string[]} [items] patterns of what to sync; all without it
+ * @property {boolean} [history] whether a new replica pulls all that has been; with `false` it takes how things stand
  * @property {'memory'} [store] nothing is kept
  * @property {typeof globalThis.WebSocket} [WebSocket] where there is none, as in Node 20
  */
@@ -32,12 +33,12 @@ export class SyncedReplica extends DocumentReplica {
    * @param {Tabs | null} tabs
    * @param {Settings} settings
    */
-  constructor(store, tabs, { server, space, token, items, WebSocket }) {
+  constructor(store, tabs, { server, space, token, items, history, WebSocket }) {
     super(store, { tabs })
     this._token = token
     this._isStarted = false
     const transport = server === undefined ? null : transportTo(server, { WebSocket })
-    this._manager = transport && new SyncManager(this, transport, { space, token, items })
+    this._manager = transport && new SyncManager(this, transport, { space, token, items, history })
     this.presence = new Presence(this, transport)
     this._nudge = () => this._manager?.nudge()
     for (const event of NUDGES) globalThis.addEventListener?.(event, this._nudge, true)
@@ -64,15 +65,15 @@ export class SyncedReplica extends DocumentReplica {
   async sync() {
     this._served()
     await within(SAVE_SECONDS, this.saved()) // another tab may be the one that pushes
-    const { pushed, pulled, given, errors, failed } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
+    const { errors, failed, ...counts } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
     const read = errors.map(fromWire)
-    return { pushed, pulled, given, errors: read, failure: failed ? read.at(-1) : null }
+    return { ...counts, errors: read, failure: failed ? read.at(-1) : null }
   }
 
   /** In the tab that leads, in a form that other tabs can be sent. */
   async _sync() {
-    const { pushed, pulled, given, errors, failure } = await this._served().sync()
-    return { pushed, pulled, given, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
+    const { errors, failure, ...counts } = await this._served().sync()
+    return { ...counts, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
   }
 
   /** Stays live from now on, in the background, in whichever tab leads; `status` and `watch` tell what happens. */

@@ -99,6 +99,7 @@ export class Conversation {
       case 'auth':
         return this._transport.authenticate(step)
       case 'give':
+      case 'snapshot':
         return this._transport.ask(step)
     }
     return this._pull(step)
@@ -147,6 +148,7 @@ export class Conversation {
   /** @param {Effect} effect */
   _count(effect) {
     const { errors } = this.result
+    if (effect.type === 'take') this.result.bases += effect.part.bases.length
     if (effect.type === 'apply') this.result.pulled += effect.page.entries.length + effect.page.late.length
     if (effect.type !== 'settle' && effect.type !== 'given') return
     for (const [, answer] of effect.answers) {
@@ -160,4 +162,4 @@ export class Conversation {
 }
 
 /** What a sync did. @returns {import('./manager.js').SyncResult} */
-export const newResult = () => ({ pushed: 0, pulled: 0, given: 0, errors: [], failure: null })
+export const newResult = () => ({ pushed: 0, pulled: 0, given: 0, bases: 0, errors: [], failure: null })

@@ -26,8 +26,8 @@ import { Bell, Turns, pause, within } from './waiting.js'
 
 /**
  * What one sync did: events the server stored, or had already; entries that arrived; entries that its log had lost, and
- * took back; refusals of single events, and last what ended the sync if it did not end well, which is `failure`, too.
- * @typedef {{pushed: number, pulled: number, given: number, errors: SynclineError[],
+ * took back; items that came as they stood, without their history; refusals of single events, and last what ended the sync if it did not end well, which is `failure`, too.
+ * @typedef {{pushed: number, pulled: number, given: number, bases: number, errors: SynclineError[],
  *   failure: SynclineError | null}} SyncResult
  */
 
@@ -38,6 +38,7 @@ import { Bell, Turns, pause, within } from './waiting.js'
  * @property {number} attempts how often one `sync` tries when errors are retryable
  * @property {number} backoffSeconds upper bound of the first pause after a retryable error; doubled each time
  * @property {number} maxBackoffSeconds
+ * @property {boolean} history whether a new replica pulls all that has been, instead of how things stand
  * @property {number} giveSeconds while live, what others wrote and the server's log has lost is given back after a random
  *   part of these, if nobody else does; a `sync` that is asked for does not wait
  */
@@ -56,10 +57,10 @@ export class SyncManager {
    */
   constructor(replica, transport, options = {}) {
     const { space = 'default', items = [], attempts = 3, backoffSeconds = 0.25, maxBackoffSeconds = 30 } = options
-    const { giveSeconds = 30, token, random = Math.random } = options
+    const { giveSeconds = 30, history = true, token, random = Math.random } = options
     this.replica = replica
     this._transport = transport
-    this._options = { space, items, attempts, backoffSeconds, maxBackoffSeconds, giveSeconds }
+    this._options = { space, items, attempts, backoffSeconds, maxBackoffSeconds, giveSeconds, history }
     this._credentials = new Credentials(token)
     this._random = random
     this._busy = new Turns()
@@ -108,10 +109,10 @@ export class SyncManager {
    * @param {AbortSignal} signal @param {boolean} [givesAll]
    */
   async _converse(signal, givesAll = true) {
-    const { space, items } = this._options
+    const { space, items, history } = this._options
     for (;;) {
       this.replica.setConnection('connecting')
-      const session = new ClientSession({ space, items, pageEntries: PAGE_ENTRIES, givesAll })
+      const session = new ClientSession({ space, items, pageEntries: PAGE_ENTRIES, givesAll, history })
       const conversation = new Conversation(this.replica, this._transport, this._options, session, signal)
       const error = await outcome(async () => {
         session.token = await this._credentials.ask()

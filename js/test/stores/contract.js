@@ -5,7 +5,7 @@ import { KEYS } from '../../src/stores/store.js'
 import { START_MS, Author, entries, entry, erasedEntry } from '../author.js'
 import { Dice } from '../dice.js'
 import { codeOf, same } from '../vectors/running.js'
-import { Model, settledBy } from './model.js'
+import { Model, settledBy, standingAt } from './model.js'
 
 /** @typedef {import('../../src/stores/index.js').Change} Change */
 /** @typedef {import('../../src/stores/index.js').Outboxed} Outboxed */
@@ -48,10 +48,10 @@ export function contract(test, open) {
     const [one, other] = new Author().events(2)
     await store.commit({ outbox: [pending(one), pending(other)] })
     await store.commit({ outbox: [acked(one, 7), refused(other)] })
-    same(store.counts, { pending: 0, acked: 1, refused: 1, orphan: 0, unvouched: 0 })
+    same(store.counts, { pending: 0, acked: 1, refused: 1, heard: 0, orphan: 0, unvouched: 0 })
     same([...store.outbox.values()], [acked(one, 7), refused(other)])
     await store.commit({ drop: [other.id, 'unknown'] })
-    same(store.counts, { pending: 0, acked: 1, refused: 0, orphan: 0, unvouched: 0 })
+    same(store.counts, { pending: 0, acked: 1, refused: 0, heard: 0, orphan: 0, unvouched: 0 })
     same([...store.outbox.keys()], [one.id])
   })
 
@@ -74,7 +74,7 @@ export function contract(test, open) {
     for (const each of [store, await again()]) {
       same(bodies(each), [four.body])
       same([one, four].map(({ id }) => each.holds(id)), [true, true])
-      same(each.counts, { pending: 1, acked: 0, refused: 0, orphan: 0, unvouched: 0 })
+      same(each.counts, { pending: 1, acked: 0, refused: 0, heard: 0, orphan: 0, unvouched: 0 })
     }
   })
 
@@ -110,6 +110,32 @@ export function contract(test, open) {
     for (const each of [store, await again()]) {
       same([...each.outbox.values()].map(({ event }) => event.item + event.user).sort(), ['breadbob', 'milkann'])
     }
+  })
+
+  given('what was heard is in order, and says where it comes between', async (store, again) => {
+    const [early, middle, late] = new Author('node').events(3, 'a')
+    const other = new Author('other').event('b')
+    await store.commit({ outbox: [pending(early), pending(late)] })
+    const { anew, recorded } = /** @type {any} */ (await store.commit({ outbox: [heard(middle), heard(other)] }))
+    same([[...anew], recorded], [['a'], [other]])
+    for (const each of [store, await again()]) {
+      same([each.counts.heard, each.counts.pending], [2, 2])
+      const own = [...each.outbox.values()].filter(({ event }) => event.item === 'a')
+      same(own.map(({ event, status }) => [event.id, status]), [[early.id, 'pending'], [middle.id, 'heard'], [late.id, 'pending']])
+    }
+    await store.commit({ entries: entries([middle]) })
+    for (const each of [store, await again()]) same([each.counts.heard, each.outbox.has(middle.id)], [1, false])
+  })
+
+  given("what was heard goes with its item, unless it is this replica's user's", async (store, again) => {
+    const state = { ...store.state, user: 'ann' }
+    const [milk, bread] = ['milk', 'bread'].map((item) => new Author(item, 'bob').event(item))
+    const own = new Author('phone', 'ann').event('milk')
+    await store.commit({ outbox: [milk, bread, own].map(heard), state })
+    await store.commit({ forget: [EVERYTHING] })
+    same(store.counts.heard, 3)
+    await store.commit({ forget: ['milk'] })
+    for (const each of [store, await again()]) same([...each.outbox.keys()].sort(), [bread.id, own.id].sort())
   })
 
   given('a rewind makes orphans, which keep what vouches for them', async (store, again) => {
@@ -285,6 +311,54 @@ export function contract(test, open) {
     }
   })
 
+  // Bases
+
+  given('a base stands in place of what was up to its seq', async (store, again) => {
+    const all = entries(Array.from({ length: 8 }, (_, at) => new Author(`n${at}`).event(at % 2 ? 'b' : 'a')))
+    await store.commit({ entries: all.slice(0, 4) })
+    await settle(store, ['a'])
+    await store.commit({ entries: all.slice(4) })
+    const base = standingAt('a', 5)
+    const { anew } = /** @type {any} */ (await store.commit({ bases: [base, standingAt('c', 4)] }))
+    same([...anew], ['a', 'c'])
+    for (const each of [store, await again()]) {
+      same([each.documents.get('a'), each.documents.get('c')?.base?.seq, await each.piece('a', 1)], [base, 4, null])
+      same((await each.entries()).map(({ seq }) => seq), [2, 4, 6, 7, 8])
+    }
+  })
+
+  given('what settles on a base is taken up again down to it', async (store, again) => {
+    const base = standingAt('a', 5)
+    const all = entries(Array.from({ length: 6 }, (_, at) => new Author(`n${at}`).event('a')), 6)
+    await store.commit({ bases: [base] })
+    for (const part of [all.slice(0, 2), all.slice(3)]) {
+      await store.commit({ entries: part })
+      await settle(store, ['a'])
+    }
+    for (const each of [store, await again()]) same([each.documents.get('a')?.number, each.documents.get('a')?.base?.seq], [2, 5])
+    await commit(store, { entries: [all[2]] })
+    for (const each of [store, await again()]) same([each.documents.get('a')?.base?.seq, await each.entries()], [5, all])
+    await commit(store, { rewind: 5 })
+    for (const each of [store, await again()]) same([each.documents.get('a'), each.counts.orphan, each.log], [base, 6, []])
+  })
+
+  given('a snapshot takes the place of everything but local events', async (store, again) => {
+    const all = entries(new Author('far').events(9, 'a'))
+    const local = new Author('node').event('a')
+    await store.commit({ entries: all.slice(0, 8), outbox: [pending(local)] })
+    await settle(store, ['a'])
+    await store.commit({ entries: all.slice(8), state: { ...store.state, seq: 9 } })
+    const bases = Array.from({ length: 1_200 }, (_, at) => standingAt(`item.${at}`, 7))
+    const policy = entry(3, new Author('root').event('.policies'))
+    const change = { rewind: 7, forget: [EVERYTHING], bases, entries: [policy], state: { ...store.state, seq: 7, horizon: 7 } }
+    await commit(store, change)
+    for (const each of [store, await again()]) {
+      same([each.documents.size, each.log, await each.entries()], [1_200, [policy], [policy]])
+      same([each.counts.pending, each.counts.orphan, each.state.horizon], [1, 2, 7])
+      same(await each.piece('a', 1), null)
+    }
+  })
+
   given('the store does what the model does', async (store, again) => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const model = new Model(new Dice(seed))
@@ -326,6 +400,7 @@ const bodies = (store) => [...store.outbox.values()].map(({ event }) => event.bo
 const told = async (store) => ({
   entries: await store.entries(),
   outbox: [...store.outbox.values()].sort((a, b) => (a.event.id < b.event.id ? -1 : 1)),
+  bases: [...store.documents.values()].flatMap(({ item, base }) => (base ? [[item, base.seq]] : [])).sort(),
 })
 
 /** @param {Store} store @param {Change} change */
@@ -339,6 +414,9 @@ const settle = (store, items) =>
 
 /** @param {import('../../src/core/events.js').Event} event @param {number} seq @returns {Outboxed} */
 const acked = (event, seq) => ({ event, status: 'acked', seq, error: null })
+
+/** @param {import('../../src/core/events.js').Event} event @returns {Outboxed} */
+const heard = (event) => ({ event, status: 'heard', seq: null, error: null })
 
 /** @param {import('../../src/core/events.js').Event} event @returns {Outboxed} */
 const refused = (event) => ({ event, status: 'refused', seq: null, error: { code: 'forbidden', message: 'No.' } })

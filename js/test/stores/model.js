@@ -1,6 +1,7 @@
 // The simplest store: two maps. A seeded one makes changes that a real store has to carry out alike.
 
 import { EVERYTHING, pending } from '../../src/stores/index.js'
+import { NIL_ID } from '../../src/core/stamps.js'
 import { Author, entry } from '../author.js'
 
 /** @typedef {import('../../src/core/events.js').Entry} Entry */
@@ -22,9 +23,19 @@ export function settledBy(store, item) {
   const number = old?.number ?? 0
   const kept = {
     item, text: `${seq}`, seq, at, revision: 0, group: null, since: 0, number: number + 1,
-    count: (old?.count ?? 0) + entries.length,
+    count: (old?.count ?? 0) + entries.length, ...(old?.base && { base: old.base }),
   }
   return { kept, piece: { item, number, text: JSON.stringify(entries), base: number % 2 ? null : old } }
+}
+
+/**
+ * Where an item stands at a seq, without its history.
+ * @param {string} item @param {number} seq
+ * @returns {import('../../src/stores/index.js').Kept}
+ */
+export function standingAt(item, seq) {
+  const base = { seq, at: 1, revision: 3, clock: { far: 9 }, last: NIL_ID }
+  return { item, text: `base ${seq}`, seq, at: 1, revision: 3, group: null, count: 9, number: 0, since: 0, exists: true, base }
 }
 
 export class Model {
@@ -39,12 +50,15 @@ export class Model {
     /** Those that are not there, and may come late. @type {Entry[]} */
     this._missing = []
     this._seq = 0
+    /** The seqs of the bases. @type {Map<string, number>} */
+    this._bases = new Map()
   }
 
   get told() {
     return {
       entries: [...this._entries.values()].sort((a, b) => a.seq - b.seq),
       outbox: [...this._outbox.values()].sort((a, b) => (a.event.id < b.event.id ? -1 : 1)),
+      bases: [...this._bases].sort(),
     }
   }
 
@@ -60,7 +74,8 @@ export class Model {
       () => this._move(),
       () => ({ forget: [this._dice.choose([...ITEMS, 'unknown'])], entries: this._late() }),
       () => ({ entries: this._late() }),
-      () => ({ rewind: Math.max(0, this._seq - this._dice.below(12)) }),
+      () => ({ rewind: Math.max(0, ...this._bases.values(), this._seq - this._dice.below(12)) }),
+      () => this._stand(),
       () => (this._dice.below(4) ? {} : { forget: [EVERYTHING] }),
       () => this._settle(store, unsettled),
       () => this._settle(store, unsettled),
@@ -81,7 +96,16 @@ export class Model {
 
   /** What did not come, and some that came. */
   _late() {
-    return [...this._missing.splice(0), ...(this._entries.size ? this._dice.several([...this._entries.values()], 1) : [])]
+    const late = [...this._missing.splice(0), ...(this._entries.size ? this._dice.several([...this._entries.values()], 1) : [])]
+    return late.filter(({ seq, event }) => seq > (this._bases.get(event.item) ?? 0))
+  }
+
+  /** Some items become visible as they stand; or all of it begins from a snapshot. @returns {Change} */
+  _stand() {
+    const seq = this._seq - this._dice.below(6)
+    if (seq <= 0) return {}
+    const bases = ITEMS.filter(() => this._dice.below(2)).map((item) => standingAt(item, seq))
+    return this._dice.below(2) ? { bases } : { rewind: seq, forget: [EVERYTHING], bases }
   }
 
   /** @returns {Change} */
@@ -104,7 +128,7 @@ export class Model {
   }
 
   /** @param {Change} change */
-  _apply({ rewind = Infinity, forget = [], entries = [], drop = [], outbox = [] }) {
+  _apply({ rewind = Infinity, forget = [], bases = [], entries = [], drop = [], outbox = [] }) {
     for (const { seq, at, receipt, event } of [...this._entries.values()].filter(({ seq }) => seq > rewind)) {
       this._entries.delete(seq)
       const voucher = { epoch: '', seq, at, receipt }
@@ -112,6 +136,11 @@ export class Model {
     }
     const isGone = (/** @type {string} */ item) => forget.includes(EVERYTHING) || forget.includes(item)
     for (const { seq, event } of [...this._entries.values()]) if (isGone(event.item)) this._entries.delete(seq)
+    for (const item of [...this._bases.keys()]) if (isGone(item)) this._bases.delete(item)
+    for (const { item, seq } of bases) {
+      this._bases.set(item, seq)
+      for (const each of [...this._entries.values()]) if (each.event.item === item && each.seq <= seq) this._entries.delete(each.seq)
+    }
     for (const [id, { event, status }] of [...this._outbox]) {
       if (status === 'orphan' && event.user !== 'ann' && forget.includes(event.item)) this._outbox.delete(id)
     }
