@@ -15,6 +15,7 @@ export const MAX_POINTER_LENGTH = 1_024
 export const MAX_PUSH_EVENTS = 1_000
 export const MAX_BODY_BYTES = 1_048_576
 export const MAX_PAGE_ENTRIES = 10_000
+export const MAX_PAGE_BYTES = 4_194_304
 export const MAX_ITEM_PATTERNS = 100
 export const MAX_SUMMARIES = 512
 export const MAX_TREE_SUMMARIES = 1_024

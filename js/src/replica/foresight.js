@@ -8,6 +8,7 @@ import { matcher } from '../core/patterns.js'
 /** @typedef {import('../core/access/rules.js').Rule} Rule */
 
 export const READ = '.read'
+const GIVE = '.give'
 
 /** The rules of a state, which are replaced as a whole. @type {WeakMap<readonly Rule[], Rules>} */
 const compiled = new WeakMap()
@@ -25,4 +26,17 @@ export function may({ rules, user, actions = [], items = [] }, item, action) {
   const known = compiled.get(rules) ?? new Rules(rules)
   compiled.set(rules, known)
   return known.may(user, item, action)
+}
+
+/**
+ * Whether a replica's user might push an event that was heard: of another node of theirs, or by `.give`. Whose an event
+ * is that does not say it, only its author knows; administrators may by credentials made for that alone.
+ * @param {Pick<import('../stores/index.js').ReplicaState, 'rules' | 'user' | 'actions' | 'items'>} state
+ * @param {import('../core/events.js').Event} event
+ */
+export function mayPassOn(state, event) {
+  const { user, actions = [], items = [] } = state
+  if (event.user === undefined || user === null) return false
+  if (user[0] === '.') return actions.includes(GIVE) && matcher(items)(event.item)
+  return event.user === user || may(state, event.item, GIVE) === true
 }

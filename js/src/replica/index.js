@@ -12,6 +12,7 @@ import { newNode } from '../stores/index.js'
 import { changeFor, isBlank, remade, saw } from './effects.js'
 import { may } from './foresight.js'
 import { inBases, isInBases } from './horizon.js'
+import { outgoing } from './outgoing.js'
 import { Saving } from './saving.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -34,6 +35,7 @@ import { Saving } from './saving.js'
  * @property {number} pending events that no server has answered, and, while a conversation lasts, those whose entries
  *   have not come back yet
  * @property {number} refused events in the refused inbox
+ * @property {number} heard events that came from peers, and that no server has confirmed
  * @property {number} orphan entries that the server's log has lost, and that wait to be given back
  * @property {number} unvouched those of others that it did not take, see `unvouched()`
  * @property {number} unsaved events, and drops from the inbox, that are not on the disk yet
@@ -198,6 +200,13 @@ export class Replica extends Saving {
     return events
   }
 
+  /** These, and of what was heard that which this user may push, as far as a server can take it yet. @param {number} limit */
+  _toPush(limit) {
+    if (!limit || !this.store.counts.heard) return this._unanswered(limit)
+    const heard = this.heard().filter(({ id }) => !this._acked.has(id))
+    return outgoing(this._unanswered(Infinity), heard, this.store.state).slice(0, limit)
+  }
+
   /** @param {string} item */
   _seen(item) {
     let clock = this._clocks.get(item)
@@ -270,15 +279,43 @@ export class Replica extends Saving {
   }
 
   /**
-   * Forgets a refused event for good.
+   * Forgets a refused event for good, or one that was heard: which comes again with a peer that has it.
    * @param {string} id
    */
   drop(id) {
+    if (this.store.outbox.get(id)?.status === 'heard') return void this._unhear(id)
     this._findRefused(id)
     this._dropped.add(id)
     this._asked++
     void this._save()
     this._tell([])
+  }
+
+  /** @param {string} id */
+  _unhear(id) {
+    const make = () => (this.store.outbox.get(id)?.status === 'heard' ? { drop: [id] } : null)
+    return this._commit(make).catch((error) => this._failed(error))
+  }
+
+  // What was heard
+
+  /** The events that came from peers and that no server has confirmed yet. */
+  heard() {
+    const found = []
+    for (const { event, status } of this.store.counts.heard ? this.store.outbox.values() : []) {
+      if (status === 'heard') found.push(event)
+    }
+    return found
+  }
+
+  /** Of which log this is a replica, or what it heard is of; null if that is not known. */
+  get epoch() {
+    return this.store.state.epoch
+  }
+
+  /** Milliseconds since 1970. */
+  nowMs() {
+    return this._nowMs()
   }
 
   /** @param {string} id */
@@ -301,7 +338,7 @@ export class Replica extends Saving {
     await this._commit(() => {
       const unvouched = [...this.store.outbox.values()].filter(({ status }) => status === 'unvouched')
       count = unvouched.length
-      return count ? { outbox: unvouched.map((each) => ({ ...each, status: 'orphan', error: null })) } : null
+      return count ? { outbox: unvouched.map((each) => ({ ...each, status: each.voucher ? 'orphan' : 'heard', error: null })) } : null
     })
     this._tell([])
     return count
@@ -316,6 +353,7 @@ export class Replica extends Saving {
       state: /** @type {Status['state']} */ (this._connection.state),
       pending: counts.pending + this._fresh.length,
       refused: counts.refused - this._dropped.size,
+      heard: counts.heard,
       orphan: counts.orphan,
       unvouched: counts.unvouched,
       unsaved: this._asked - this._done,
@@ -385,7 +423,7 @@ export class Replica extends Saving {
    */
   local(limit = Infinity) {
     const { node, cursor, copied, epoch: known, user, horizon } = this.store.state
-    const pending = this._unanswered(limit)
+    const pending = this._toPush(limit)
     const epoch = isBlank(this.store) ? null : known
     return { node, cursor, copied, pending, offers: this.store.offers(), epoch, user, horizon, doubtful: () => this._doubtful() }
   }
@@ -441,7 +479,7 @@ export class Replica extends Saving {
       const outbox = []
       for (const [id, seq] of this._acked) {
         const each = this.store.outbox.get(id)
-        if (each?.status === 'pending') outbox.push({ ...each, status: 'acked', seq })
+        if (each?.status === 'pending' || each?.status === 'heard') outbox.push({ ...each, status: 'acked', seq })
       }
       return outbox.length ? { outbox } : null
     })

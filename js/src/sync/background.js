@@ -45,7 +45,8 @@ export class SyncedReplica extends DocumentReplica {
     tabs?.on('start', () => this._begin())
     tabs?.on('stop', () => this._end())
     tabs?.onLead(() => this._isStarted && this._begin())
-    tabs?.serve('sync', () => this._sync())
+    tabs?.serve('sync', () => this._sync((manager) => manager.sync()))
+    tabs?.serve('heal', () => this._sync((manager) => manager.heal()))
     tabs?.serve('sign in', (given) => this._served().signIn(given ?? this._token))
   }
 
@@ -62,17 +63,31 @@ export class SyncedReplica extends DocumentReplica {
    * Pushes what is pending and pulls what is new. Errors are in the result; nothing is lost by them.
    * @returns {Promise<SyncResult>}
    */
-  async sync() {
+  sync() {
+    return this._ask('sync', (manager) => manager.sync())
+  }
+
+  /**
+   * Syncs, and compares all that is here with the server: what either lacks, it gets. It finds what no sync would, such
+   * as what was lost from this browser's disk, or from the midst of the server's log.
+   * @returns {Promise<SyncResult>}
+   */
+  heal() {
+    return this._ask('heal', (manager) => manager.heal())
+  }
+
+  /** @param {string} kind @param {(manager: SyncManager) => Promise<SyncResult>} work @returns {Promise<SyncResult>} */
+  async _ask(kind, work) {
     this._served()
     await within(SAVE_SECONDS, this.saved()) // another tab may be the one that pushes
-    const { errors, failed, ...counts } = await (this.tabs ? this.tabs.ask('sync') : this._sync())
+    const { errors, failed, ...counts } = await (this.tabs ? this.tabs.ask(kind) : this._sync(work))
     const read = errors.map(fromWire)
     return { ...counts, errors: read, failure: failed ? read.at(-1) : null }
   }
 
-  /** In the tab that leads, in a form that other tabs can be sent. */
-  async _sync() {
-    const { errors, failure, ...counts } = await this._served().sync()
+  /** In the tab that leads, in a form that other tabs can be sent. @param {(manager: SyncManager) => Promise<SyncResult>} work */
+  async _sync(work) {
+    const { errors, failure, ...counts } = await work(this._served())
     return { ...counts, errors: errors.map((error) => error.toWire()), failed: Boolean(failure) }
   }
 

@@ -60,10 +60,45 @@ export class Conversation {
       }
       await this._receive(answer)
     }
+    if (this.session.peer) await this._agree(this.session.peer)
   }
 
-  /** Applies pages as they come. Resolves when the session has to begin anew; fails with what ends it. */
-  async follow() {
+  /** There is no server at the other end: both replicas compare what they hold. @param {import('../core/messages.js').Welcome} peer */
+  async _agree(peer) {
+    const { agree } = await import('./peers.js')
+    const { given, heard, errors } = await agree(/** @type {any} */ (this._replica), this._transport, peer, this._options.items)
+    this.result.pushed += given
+    this.result.pulled += heard
+    this.result.errors.push(...errors)
+  }
+
+  /**
+   * Once all is pulled: finds every other difference from the server's log, and mends it. What the log lacks makes the
+   * replica go back to before that, so that it is given back as after any loss. Peers compare all in any case.
+   */
+  async heal() {
+    if (this.session.peer) return
+    const { heal } = await import('./healing.js')
+    const { mended, doubtful } = await heal(/** @type {any} */ (this._replica), this._transport, this._options.items)
+    this.result.mended += mended
+    if (doubtful === null) return
+    const { pulled } = this.result
+    await this._replica.perform({ type: 'rewind', head: doubtful - 1 })
+    this.session.caughtUp = false
+    await this.run()
+    this.result.pulled = pulled // the rest of it has come before
+  }
+
+  /**
+   * Applies pages as they come. Resolves when the session has to begin anew; fails with what ends it. A peer sends none,
+   * but calls.
+   * @param {() => void} call
+   */
+  async follow(call) {
+    if (this.session.peer) {
+      const { follow } = await import('./peers.js')
+      return follow(/** @type {any} */ (this._replica), this._transport, call)
+    }
     const { cursor } = this._replica.local(0)
     try {
       for await (const page of this._transport.subscribe({ type: 'live', cursor, items: this._options.items })) {
@@ -162,4 +197,4 @@ export class Conversation {
 }
 
 /** What a sync did. @returns {import('./manager.js').SyncResult} */
-export const newResult = () => ({ pushed: 0, pulled: 0, given: 0, bases: 0, errors: [], failure: null })
+export const newResult = () => ({ pushed: 0, pulled: 0, given: 0, bases: 0, mended: 0, errors: [], failure: null })

@@ -26,9 +26,11 @@ import { Bell, Turns, pause, within } from './waiting.js'
 
 /**
  * What one sync did: events the server stored, or had already; entries that arrived; entries that its log had lost, and
- * took back; items that came as they stood, without their history; refusals of single events, and last what ended the sync if it did not end well, which is `failure`, too.
- * @typedef {{pushed: number, pulled: number, given: number, bases: number, errors: SynclineError[],
- *   failure: SynclineError | null}} SyncResult
+ * took back; items that came as they stood, without their history; entries that `heal` found to be missing here, or
+ * otherwise in the log; refusals of single events, and last what ended the sync if it did not end well, which is
+ * `failure`, too.
+ * @typedef {{pushed: number, pulled: number, given: number, bases: number, mended: number,
+ *   errors: SynclineError[], failure: SynclineError | null}} SyncResult
  */
 
 /**
@@ -88,11 +90,25 @@ export class SyncManager {
     return this._isLive ? this._nextRound() : this._busy.take(() => this._once())
   }
 
-  async _once() {
+  /**
+   * Syncs, and compares all that the replica holds with the server: what either lacks, it gets. It finds what no cursor
+   * tells of. Where both hold an event and differ, the server's stands. What was started is interrupted.
+   * @returns {Promise<SyncResult>}
+   */
+  async heal() {
+    await within(SAVE_SECONDS, this.replica.saved())
+    const isStarted = this._automatic !== null
+    await this.stop()
+    const result = await this._busy.take(() => this._once(true))
+    if (isStarted) this.start()
+    return result
+  }
+
+  async _once(heals = false) {
     const { attempts, maxBackoffSeconds } = this._options
     const { signal } = this._closing
     for (let attempt = 0; ; attempt++) {
-      const { conversation, error } = await this._converse(signal)
+      const { conversation, error } = await this._converse(signal, true, heals)
       const isLast = !error?.retryable || attempt === attempts - 1 || retrySeconds(error) > maxBackoffSeconds
       if (!isLast && !signal.aborted) {
         await pause(this._pauseSeconds(attempt, error), signal)
@@ -106,9 +122,9 @@ export class SyncManager {
 
   /**
    * One conversation, up to where there is nothing more to say, or another one with a fresh token.
-   * @param {AbortSignal} signal @param {boolean} [givesAll]
+   * @param {AbortSignal} signal @param {boolean} [givesAll] @param {boolean} [heals]
    */
-  async _converse(signal, givesAll = true) {
+  async _converse(signal, givesAll = true, heals = false) {
     const { space, items, history } = this._options
     for (;;) {
       this.replica.setConnection('connecting')
@@ -117,6 +133,7 @@ export class SyncManager {
       const error = await outcome(async () => {
         session.token = await this._credentials.ask()
         await conversation.run()
+        if (heals) await conversation.heal()
       })
       if (signal.aborted || !this._credentials.mayHelp(error)) return { conversation, error }
     }
@@ -253,7 +270,7 @@ export class SyncManager {
     session.live = true
     this.replica.setConnection('live')
     const unwatch = this.replica.watchStatus(({ pending }) => pending && this._bell.ring())
-    const following = outcome(() => conversation.follow()).then((error) => ({ error }))
+    const following = outcome(() => conversation.follow(() => this._bell.ring())).then((error) => ({ error }))
     keepValid(conversation, this._credentials, () => this._bell.ring(), ending.signal)
     const error = await outcome(() => this._exchange(conversation, following, ending.signal))
     session.live = false

@@ -1,0 +1,210 @@
+// Replicas that sync with each other, and then with a server: nothing is lost, nothing is there twice.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+
+import { Event } from '../../src/core/events.js'
+import { giveOf } from '../../src/core/peering.js'
+import { ChannelTransport, MemoryTransport, ReplicaPeer, serve, syncWith } from '../../src/peers.js'
+import { hear, holdingsOf } from '../../src/replica/exchange.js'
+import { DocumentReplica } from '../../src/replica/documents/index.js'
+import { MemoryStore } from '../../src/stores/memory.js'
+import { SyncManager } from '../../src/sync/manager.js'
+import { HttpTransport } from '../../src/transports/http.js'
+import { Author } from '../author.js'
+import { Server, eventually, token } from '../serving.js'
+
+/** @type {Server} */
+let server
+before(async () => void (server = await Server.start()))
+after(() => server.stop())
+
+/** @param {import('node:test').TestContext} t @param {import('../../src/replica/commits.js').Sources & {node?: string}} [sources] */
+function place(t, { node, ...sources } = {}) {
+  const replica = new DocumentReplica(new MemoryStore(node), sources)
+  t.after(() => replica.close())
+  return replica
+}
+
+/** @param {DocumentReplica} one @param {DocumentReplica} other */
+const meet = (one, other) => syncWith(one, new MemoryTransport(new ReplicaPeer(other))).sync()
+
+/** @param {DocumentReplica} replica @param {string} space @param {string} key */
+const sync = (replica, space, key) => new SyncManager(replica, new HttpTransport(server.url), { space, token: key }).sync()
+
+/** The ids of what people wrote in a space. @param {string} space @returns {Promise<string[]>} */
+const stored = async (space) =>
+  (await server.events(space)).filter((/** @type {any} */ { item }) => item[0] !== '.').map((/** @type {any} */ { id }) => id)
+
+/** @param {DocumentReplica} replica */
+const shown = (replica) => Object.fromEntries(replica.items().map((item) => [item, replica.get(item)?.plain]))
+
+/** @param {DocumentReplica} replica */
+const root = async (replica) => (await holdingsOf(replica)).tree().root
+
+/** @param {DocumentReplica[]} replicas */
+async function areAlike(replicas) {
+  for (const each of replicas) {
+    assert.deepEqual(shown(each), shown(replicas[0]))
+    assert.equal(await root(each), await root(replicas[0]))
+  }
+}
+
+test('two replicas agree with no server', async (t) => {
+  const [a, b] = [place(t), place(t)]
+  a.create('task.a', { title: 'Milk' })
+  b.create('task.b', { title: 'Bread' })
+  const { pushed, pulled, failure } = await meet(a, b)
+  assert.deepEqual([pushed, pulled, failure], [1, 1, null])
+  assert.deepEqual(shown(a), { 'task.a': { title: 'Milk' }, 'task.b': { title: 'Bread' } })
+  await areAlike([a, b])
+  for (const each of [a, b]) assert.deepEqual([each.status().pending, each.status().heard, each.heard().length], [1, 1, 1])
+  const again = await meet(b, a)
+  assert.deepEqual([again.pushed, again.pulled, again.failure], [0, 0, null])
+  assert.equal(a.status().state, 'offline')
+})
+
+test('both edit one document, and merge alike', async (t) => {
+  const [a, b] = [place(t), place(t)]
+  a.create('task.a', { title: 'Milk', n: 0 })
+  await meet(a, b)
+  for (let round = 0; round < 5; round++) {
+    a.document('task.a').put(`a${round}`, round)
+    b.document('task.a').put(`b${round}`, round)
+    a.document('task.a').put('n', round)
+    b.document('task.a').put('n', -round)
+  }
+  await meet(b, a)
+  await areAlike([a, b])
+  assert.equal(Object.keys(/** @type {any} */ (a.get('task.a')?.plain)).length, 12)
+})
+
+test('three in a ring, then a server: nothing is lost, and nothing is there twice', async (t) => {
+  const space = token()
+  const people = await Promise.all([0, 1, 2].map(() => server.user(space)))
+  const keys = await Promise.all(people.map((user) => server.keyOf(space, user)))
+  const ring = people.map((user) => place(t, { user }))
+  ring.forEach((each, place) => each.create(`task.${place}`, { by: place }))
+  for (let round = 0; round < 2; round++) for (const place of [0, 1, 2]) await meet(ring[place], ring[(place + 1) % 3])
+  ring[0].document('task.1').put('by', 0) // builds on what was heard
+  await meet(ring[2], ring[0])
+  await meet(ring[1], ring[2])
+  await areAlike(ring)
+
+  const first = await sync(ring[0], space, keys[0])
+  assert.deepEqual([first.pushed, first.failure], [1, null])
+  assert.equal(ring[0].status().pending, 1, 'what names something heard waits until that is in the log')
+  assert.equal((await sync(ring[1], space, keys[1])).pushed, 1)
+  assert.equal((await sync(ring[2], space, keys[2])).pushed, 1)
+  for (const place of [0, 1, 2, 0, 1, 2]) assert.equal((await sync(ring[place], space, keys[place])).failure, null)
+  const ids = await stored(space)
+  assert.deepEqual([ids.length, new Set(ids).size], [4, 4])
+  for (const each of ring) assert.deepEqual([each.status().pending, each.status().heard, each.status().refused], [0, 0, 0])
+  await areAlike(ring)
+  assert.deepEqual(ring[2].get('task.1')?.plain, { by: 0 })
+})
+
+test('what one user recorded elsewhere is pushed by whichever of the two gets there', async (t) => {
+  const space = token()
+  const user = await server.user(space)
+  const key = await server.keyOf(space, user)
+  const [laptop, phone] = [place(t, { user }), place(t, { user })]
+  phone.create('task.a', { n: 1 })
+  await meet(laptop, phone)
+  await sync(laptop, space, key) // whose user the server has said now
+  await sync(laptop, space, key)
+  assert.equal((await stored(space)).length, 1)
+  assert.equal((await sync(phone, space, key)).failure, null)
+  assert.deepEqual([phone.status().pending, laptop.status().heard], [0, 0])
+  assert.equal((await stored(space)).length, 1)
+})
+
+test('an author who met no server has no user yet; later the same event has one', async (t) => {
+  const space = token()
+  const user = await server.user(space)
+  const [author, friend] = [place(t), place(t)]
+  author.create('task.a', { n: 1 })
+  await meet(author, friend)
+  await sync(author, space, await server.keyOf(space, user))
+  await meet(author, friend)
+  assert.deepEqual(friend.heard().map((event) => event.user), [user])
+  await areAlike([author, friend])
+})
+
+test('replicas of two logs exchange nothing', async (t) => {
+  const [a, b] = [place(t), place(t)]
+  for (const [each, epoch] of /** @type {const} */ ([[a, '1'], [b, '2']])) {
+    each.create('task.a', { n: epoch })
+    await hear(each, [new Author(`friend${epoch}`).event('task.b')], epoch.repeat(32))
+  }
+  const { failure } = await meet(a, b)
+  assert.equal(failure?.code, 'epoch_changed')
+  assert.deepEqual(a.get('task.a')?.plain, { n: '1' })
+  const c = place(t)
+  await meet(c, a)
+  assert.equal(c.epoch, '1'.repeat(32), 'who knows no log learns which it is')
+})
+
+test('copies of one replica get a node each before they exchange anything', async (t) => {
+  const [a, b] = [place(t, { node: 'same' }), place(t, { node: 'same' })]
+  a.create('task.a', { n: 1 })
+  b.create('task.b', { n: 2 })
+  const { failure, pulled } = await meet(a, b)
+  assert.deepEqual([failure, pulled], [null, 1])
+  assert.notEqual(a.node, b.node)
+  await areAlike([a, b])
+})
+
+test('what no server could take, and what only a server tells, is left where it is', async (t) => {
+  const ahead = place(t, { nowMs: () => Date.now() + 3_600_000 })
+  const [here, peer] = [place(t), new ReplicaPeer(ahead)]
+  ahead.create('task.a', { n: 1 })
+  const result = await syncWith(here, new MemoryTransport(peer)).sync()
+  assert.deepEqual([result.pulled, result.errors.map(({ code }) => code)], [0, ['clock_drift']])
+  const system = Event.of({ ...new Author().event('.rules.a').value })
+  const { left, news } = await hear(here, [system], null)
+  assert.deepEqual([left.get(system.id)?.code, news], ['forbidden', []])
+})
+
+test('a peer answers who shows its token, and what it cannot read with an error', async (t) => {
+  const replica = place(t)
+  const peer = new ReplicaPeer(replica, { token: 'secret' })
+  const wrong = await syncWith(place(t), new MemoryTransport(peer), { token: 'guess' }).sync()
+  assert.equal(wrong.failure?.code, 'unauthorized')
+  const say = async (/** @type {any} */ message) => JSON.parse(await peer.answer(JSON.stringify(message)))
+  assert.equal((await say({ type: 'fetch', ref: 7, ids: [new Author().event().id] })).code, 'hello_required')
+  assert.equal((await syncWith(place(t), new MemoryTransport(peer), { token: 'secret' }).sync()).failure, null)
+  assert.deepEqual([(await say({ type: 'pull', ref: 8 })).code, (await say({ type: 'pull', ref: 8 })).ref], ['bad_request', 8])
+  assert.equal((await say({ ...giveOf(null, []), entries: [1] })).code, 'bad_request')
+  assert.equal((await say({ ...giveOf(null, []), entries: [{ event: { id: 'no' } }] })).results[0].error.code, 'invalid_event')
+  assert.deepEqual(await say({ type: 'ping', ref: 3 }), { type: 'pong', ref: 3 })
+})
+
+test('what was heard is dropped, and comes again', async (t) => {
+  const [a, b] = [place(t), place(t)]
+  const { id } = a.record('task.a', 'create', { n: 1 })
+  await meet(a, b)
+  b.drop(id)
+  await eventually(() => b.status().heard === 0)
+  assert.equal((await meet(b, a)).pulled, 1)
+})
+
+test('over a channel, once and live, and in long frames', async (t) => {
+  const [a, b, c] = [place(t), place(t), place(t)]
+  const channels = [new MessageChannel(), new MessageChannel()]
+  const ends = channels.map(({ port1 }) => serve(/** @type {any} */ (port1), new ReplicaPeer(b)))
+  const syncs = [a, c].map((each, at) => syncWith(each, new ChannelTransport(/** @type {any} */ (channels[at].port2))))
+  t.after(async () => {
+    for (const each of syncs) await each.close()
+    for (const end of ends) end()
+    for (const { port1 } of channels) port1.close()
+  })
+  a.recordMany(Array.from({ length: 300 }, (_, n) => ({ item: `note.${n}`, action: 'create', payload: 'x'.repeat(400) })))
+  assert.deepEqual([(await syncs[0].sync()).pushed, (await syncs[1].sync()).pulled], [300, 300])
+  for (const each of syncs) each.start()
+  a.create('task.a', { n: 1 })
+  await eventually(() => c.get('task.a') !== null) // told by the one between
+  c.document('task.a').put('n', 2)
+  await eventually(() => /** @type {any} */ (a.get('task.a')?.plain)?.n === 2)
+  await areAlike([a, b, c])
+})
