@@ -99,9 +99,9 @@ export class Holdings {
     }
   }
 
-  /** Where entries stand in the log, of those that do. @param {Iterable<string>} ids */
-  seqs(ids) {
-    return [...ids].map((id) => this._held?.get(id)?.seq ?? 0).filter(Boolean)
+  /** Where an event stands in the log; 0: it is local, or not here. @param {string} id */
+  seqOf(id) {
+    return this._held?.get(id)?.seq ?? 0
   }
 
   /** The entries of these ids. @param {readonly string[]} ids @returns {Promise<Entry[]>} */

@@ -79,11 +79,10 @@ export class Conversation {
   async heal() {
     if (this.session.peer) return
     const { heal } = await import('./healing.js')
-    const { mended, doubtful } = await heal(/** @type {any} */ (this._replica), this._transport, this._options.items)
+    const { mended, isBehind } = await heal(/** @type {any} */ (this._replica), this._transport, this._options.items)
     this.result.mended += mended
-    if (doubtful === null) return
+    if (!isBehind) return
     const { pulled } = this.result
-    await this._replica.perform({ type: 'rewind', head: doubtful - 1 })
     this.session.caughtUp = false
     await this.run()
     this.result.pulled = pulled // the rest of it has come before

@@ -5,36 +5,37 @@ import { Peering } from '../core/peering.js'
 import { holdingsOf, mend } from '../replica/exchange.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
-/** @typedef {import('../replica/holdings.js').Holdings} Holdings */
 /** @typedef {import('../replica/index.js').Replica} Replica */
 /** @typedef {import('../transports/memory.js').Transport} Transport */
 
 /**
  * Compares with a server that everything was pulled from before. What came there since comes with the next pull.
  *
- * `mended`: entries that this replica lacked or held otherwise, and has now; `doubtful`: the lowest seq of the entries
- * here that the server's log does not have where they were; null if there are none.
+ * `mended`: entries that this replica lacked or held otherwise, and has now. `isBehind`: the log does not have all where
+ * it stands here, so the replica went back to before that: it is to pull again, and to give what does not come.
  * @param {Replica} replica @param {Transport} transport @param {readonly string[]} items
  */
 export async function heal(replica, transport, items) {
-  const since = replica.horizon
+  const { healing, entries } = await compared(replica, transport, items)
   const holdings = await holdingsOf(replica)
-  const healing = new Peering(holdings.tree({ items, since, local: false }), { items, since })
-  /** @type {number[]} */
-  const doubtful = []
-  let mended = 0
-  for (let step; (step = healing.next()) && step.type !== 'share'; ) {
-    const entries = healing.receive(/** @type {any} */ (await transport.ask(step)))
-    const moved = entries.filter((entry) => hasMoved(holdings, entry))
-    doubtful.push(...holdings.seqs(moved.map(({ event }) => event.id)))
-    mended += await mend(replica, entries.filter((entry) => !moved.includes(entry)))
-  }
-  doubtful.push(...holdings.seqs(healing.lacked))
-  return { mended, doubtful: doubtful.length ? doubtful.reduce((a, b) => Math.min(a, b)) : null }
+  const places = new Map(entries.map(({ seq, event }) => [event.id, seq]))
+  const suspects = [...healing.lacked, ...healing.differing]
+  const doubtful = suspects.filter((id) => holdings.seqOf(id) !== (places.get(id) ?? -1)).map((id) => holdings.seqOf(id))
+  const first = doubtful.filter(Boolean).reduce((a, b) => Math.min(a, b), Infinity)
+  const isBehind = first < Infinity
+  if (isBehind) await replica.perform({ type: 'rewind', head: first - 1 }) // before another entry takes its place
+  return { mended: await mend(replica, entries), isBehind }
 }
 
-/** Whether an entry is here, but at another seq. @param {Holdings} holdings @param {Entry} entry */
-function hasMoved(holdings, { seq, event }) {
-  const [here] = holdings.seqs([event.id])
-  return here !== undefined && here !== seq
+/** What a walk finds, and the entries that this replica lacks or holds otherwise. @param {Replica} replica @param {Transport} transport @param {readonly string[]} items */
+async function compared(replica, transport, items) {
+  const since = replica.horizon
+  const tree = (await holdingsOf(replica)).tree({ items, since, local: false })
+  const healing = new Peering(tree, { items, since })
+  /** @type {Entry[]} */
+  const entries = []
+  for (let step; (step = healing.next()) && step.type !== 'share'; ) {
+    entries.push(...healing.receive(/** @type {any} */ (await transport.ask(step))))
+  }
+  return { healing, entries }
 }
