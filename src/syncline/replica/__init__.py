@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from operator import attrgetter
 from threading import RLock
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -23,52 +20,31 @@ from syncline.core import effects as steps
 from syncline.core.beginning import Take
 from syncline.core.erasure import salted
 from syncline.core.events import Entry, Event
-from syncline.core.gifts import Offer
-from syncline.core.limits import KEPT_CLOCK_NODES, MAX_PUSH_EVENTS
+from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.merkle import Read, Tree
 from syncline.core.messages import Page
 from syncline.core.patterns import matcher
 from syncline.core.session import Local
 from syncline.core.stamps import StampClock
 from syncline.errors import InvalidEvent, SynclineError, UnknownEvent
+from syncline.replica.acks import Acks
+from syncline.replica.clocks import Clocks, saw
 from syncline.replica.conflicts import Conflict, Verdict, conflicts_of, withdrawals
 from syncline.replica.drafts import Draft, Refused
-from syncline.replica.effects import Surroundings, change_for, is_blank, saw
+from syncline.replica.effects import Surroundings, change_for, is_blank
+from syncline.replica.exchange import given, mending, sharing
 from syncline.replica.foresight import doomed, may
-from syncline.replica.hearing import Hearing, hearing, is_between_peers
+from syncline.replica.hearing import Hearing, hearing
 from syncline.replica.holdings import Holdings
-from syncline.replica.horizon import in_bases, is_in_bases
-from syncline.replica.outgoing import Heard, outgoing
-from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore
+from syncline.replica.listeners import Listeners
+from syncline.replica.outgoing import NOTHING_HEARD, Waiting, outgoing
+from syncline.replica.status import Status
+from syncline.stores import ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore
 
 __all__ = ["Conflict", "Draft", "Refused", "Replica", "Status", "Verdict", "new_node"]
 
-CACHED_CLOCKS = 1_000
 NOTHING = Change()
-NOTHING_HEARD = Heard([], {})
 COUNTED = ("pending", "refused", "orphan", "unvouched")
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How a replica stands to its server."""
-
-    state: str = "offline"
-    """``offline``, ``connecting``, ``syncing``, ``live`` or ``needs_auth``."""
-    pending: int = 0
-    """Events that no server has answered, and, while a conversation lasts, those whose entries have not come back yet.
-
-    ``Replica.pending`` gives the former alone.
-    """
-    refused: int = 0
-    """Events in the refused inbox."""
-    orphan: int = 0
-    """Entries that the server's log has lost, and that are to be given back."""
-    unvouched: int = 0
-    """Such of others that the log did not take."""
-    last_synced: int | None = None
-    """When both last agreed, in milliseconds of the local clock."""
-    error: Mapping[str, Any] | None = None
-    """Why the last attempt failed, if it did."""
 
 
 def new_node() -> str:
@@ -95,17 +71,13 @@ class Replica:
         self._store = store
         self._now_ms, self._entropy, self._make_node = now_ms, entropy, make_node
         self._lock = RLock()
-        self._clocks: OrderedDict[str, dict[str, int]] = OrderedDict()
-        self._watchers: list[tuple[Callable[[str], bool], Callable[[list[Event]], Any]]] = []
-        self._status_watchers: list[Callable[[Status], Any]] = []
+        self._clocks = Clocks(self._read_clock)
+        self._listeners = Listeners()
         self._connection = "offline"
         self._error: Mapping[str, Any] | None = None
-        self._acked: dict[str, int] = {}
-        self._early: set[str] = set()
+        self._acks = Acks(store)
         self._holdings = Holdings(store)
-        self._lost: list[Offer] | None = None
-        self._heard: Heard | None = None
-        self._heard_for: Any = None
+        self._waiting = Waiting(store)
         self._counts = {status: len(store.outbox(status)) for status in COUNTED}
 
     # Writing
@@ -140,13 +112,13 @@ class Replica:
     def check(self, draft: Draft, after: Iterable[Event] = ()) -> None:
         """Raises an EventError if a draft could not be recorded, be it only once the events ``after`` have arrived."""
         with self._lock:
-            seen = dict(self._seen(draft.item))
+            seen = dict(self._clocks[draft.item])
             for event in after:
                 saw(seen, event)
             self._made(draft, seen, StampClock(self._state.node, self._state.stamp), self._state.n + 1)
 
     def _event(self, draft: Draft, clock: StampClock, n: int, tx: str | None = None) -> Event:
-        seen = self._seen(draft.item)
+        seen = self._clocks[draft.item]
         event = self._made(draft, seen, clock, n, tx)
         saw(seen, event)
         return event
@@ -155,18 +127,7 @@ class Replica:
         meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
         if (erasable := self._state.erasable) and matcher(erasable)(draft.item):
             meta = salted(meta, self._entropy)
-        counters = {**dict(list(seen.items())[-KEPT_CLOCK_NODES + 1 :]), self.node: n}
-        members = {"meta": meta or UNSET, "ops": draft.ops, "payload": draft.payload, "user": self._state.user or UNSET}
-        return Event.of(
-            {
-                "id": self._id(draft, clock),
-                "item": draft.item,
-                "action": draft.action,
-                "node": self.node,
-                "clock": counters,
-                **{name: value for name, value in members.items() if value is not UNSET},
-            }
-        )
+        return draft.event(self._state, seen, id=self._id(draft, clock), n=n, meta=meta)
 
     def _id(self, draft: Draft, clock: StampClock) -> str:
         if draft.id is None:
@@ -206,7 +167,7 @@ class Replica:
 
     def pending(self, limit: int | None = None) -> list[Event]:
         """The events no server has answered, in the order they were recorded."""
-        acked = self._acked
+        acked = self._acks
         limit = None if limit is None else limit + len(acked)
         return [each.event for each in self._store.outbox("pending", limit=limit) if each.event.id not in acked]
 
@@ -292,21 +253,14 @@ class Replica:
 
     def watch_events(self, callback: Callable[[list[Event]], Any], *, items: Sequence[str] = ()) -> Callable[[], None]:
         """Calls back with events as they are recorded or arrive, in whose thread that is; returns the way to stop."""
-        watcher = (matcher(items), callback)
-        self._watchers.append(watcher)
-        return lambda: _remove(self._watchers, watcher)
+        return self._listeners.on_events(callback, items)
 
     def watch_status(self, callback: Callable[[Status], Any]) -> Callable[[], None]:
         """Calls back whenever ``status`` may have changed; returns the way to stop."""
-        self._status_watchers.append(callback)
-        return lambda: _remove(self._status_watchers, callback)
+        return self._listeners.on_status(callback)
 
     def _tell(self, events: Sequence[Event]) -> None:
-        for wanted, callback in tuple(self._watchers):
-            if found := [event for event in events if wanted(event.item)]:
-                callback(found)
-        for watcher in tuple(self._status_watchers):
-            watcher(self.status)
+        self._listeners.tell(events, lambda: self.status)
 
     # Syncing: what a session asks and says
 
@@ -319,40 +273,20 @@ class Replica:
             state.cursor,
             state.copied,
             self._to_push(limit),
-            self._offers(),
+            self._waiting.offers(),
             epoch,
             state.user,
             state.horizon,
-            doubtful=self._doubtful,
+            doubtful=self._waiting.doubtful,
         )
 
     def _to_push(self, limit: int | None) -> list[Event]:
         """What is pending, and of what was heard that which this user may push, as far as a server can take it yet."""
-        heard = self._waiting() if limit != 0 else NOTHING_HEARD
+        heard = self._waiting.heard() if limit != 0 else NOTHING_HEARD
         if heard == NOTHING_HEARD:
             return self.pending(limit)
-        free = heard._replace(ours=[event for event in heard.ours if event.id not in self._acked])
+        free = heard._replace(ours=[event for event in heard.ours if event.id not in self._acks])
         return outgoing(self.pending(), free)[:limit]
-
-    def _waiting(self) -> Heard:
-        """What was heard; read when it grows, or when other rules are known."""
-        state = self._state
-        known = state.user, state.rules, state.actions, state.items
-        if self._heard is None or self._heard_for != known:
-            self._heard, self._heard_for = Heard.of(self.heard(), state), known
-        return self._heard
-
-    def _offers(self) -> list[Offer]:
-        """What the log has lost, in the order in which it is to be given back; read once, while it only shrinks."""
-        if self._lost is None:
-            orphans = self._store.outbox("orphan")
-            offers = (Offer(each.event, each.voucher) for each in orphans if each.voucher is not None)
-            self._lost = sorted(offers, key=attrgetter("order"))
-        return self._lost
-
-    def _doubtful(self) -> list[Event]:
-        pending = [each.event for each in self._store.outbox("pending") if each.seq is None]
-        return in_bases(self._store, pending)
 
     def perform(self, effect: steps.Effect) -> None:
         """Carries out what a session said."""
@@ -373,16 +307,11 @@ class Replica:
     def mend(self, entries: Sequence[Entry]) -> int:
         """Keeps entries that were missing below, or stand otherwise in the log; how many, as some may be in a base."""
         with self._lock:
-            state = self._state
-            known = {event.id for event in in_bases(self._store, [entry.event for entry in entries])}
-            lacking = [each for each in entries if each.seq <= state.seq and each.event.id not in known]
-            events = [entry.event for entry in lacking]
-            mine = [event.n for event in events if event.node == state.node]
-            stamp = max([state.stamp, *(event.id for event in events)])
-            self._commit(Change(entries=lacking, state=replace(state, stamp=stamp, n=max([state.n, *mine]))))
+            change = mending(self._store, entries)
+            self._commit(change)
             self._clocks.clear()
-        self._tell(events)
-        return len(lacking)
+        self._tell([entry.event for entry in change.entries])
+        return len(change.entries)
 
     def kept(self, ids: Sequence[str]) -> list[Entry]:
         """The entries of these ids, in order of their seqs."""
@@ -391,17 +320,11 @@ class Replica:
     def give(self, ids: Sequence[str], chosen: Callable[[Event], bool] | None = None) -> list[Entry]:
         """What there is of these ids (and is chosen), for a peer. What is pending keeps its id from then on."""
         with self._lock:
-            found = [entry for entry in self._store.find(ids) if is_between_peers(entry.event.item)]
-            found = [each for each in found if not each.event.is_erased and (chosen is None or chosen(each.event))]
-            self._share({entry.event.id: entry.event.item for entry in found if not entry.seq})
+            found = given(self._store, ids, chosen)
+            shared = sharing(self._store, found)
+            if shared.outbox:
+                self._commit(shared)
         return [Entry.of(0, 0, "", entry.event) for entry in found]
-
-    def _share(self, local: Mapping[str, str]) -> None:
-        """Writes down that others know these local events."""
-        pending = self._store.outbox("pending", items=sorted(set(local.values()))) if local else []
-        shared = [each._replace(seq=0) for each in pending if each.event.id in local and each.seq is None]
-        if shared:
-            self._commit(Change(outbox=shared))
 
     def hear(self, events: Sequence[Event], epoch: str | None = None) -> Hearing:
         """Keeps what a peer gives, which knows the log of this epoch, on top of what is here; see ``hearing``."""
@@ -409,7 +332,7 @@ class Replica:
             heard = hearing(self._store, events, epoch, self._now_ms())
             if heard.change.outbox:
                 self._commit(heard.change)
-                self._saw(heard.news)
+                self._clocks.note(heard.news)
             if heard.is_strange:
                 self.leave_node()
         if heard.news:
@@ -467,7 +390,7 @@ class Replica:
         """Commits what an effect means; returns what there is to tell the watchers."""
         news: list[Event] = []
         if isinstance(effect, steps.Settle):
-            self._note_acks(effect.answers)
+            self._acks.note(effect.answers)
         if isinstance(effect, steps.Rewind | steps.Restamp | Take):
             self.keep_acks()
             self._clocks.clear()
@@ -497,7 +420,7 @@ class Replica:
         items = {draft.item for draft in drafts}
         for event in arriving:
             if event.item in items:
-                saw(self._seen(event.item), event)
+                saw(self._clocks[event.item], event)
         settled = {event.id for event in arriving}
         gone = withdrawals(refused, [event for event in self._unshared() if event.id not in settled])
         state = change.state or self._state
@@ -510,7 +433,7 @@ class Replica:
     def _unshared(self) -> list[Event]:
         """The pending events that no log has held."""
         pending = self._store.outbox("pending")
-        return [each.event for each in pending if each.seq is None and each.event.id not in self._acked]
+        return [each.event for each in pending if each.seq is None and each.event.id not in self._acks]
 
     def keep_acks(self) -> None:
         """Writes down which pending events are acknowledged but have not come back as entries yet.
@@ -519,35 +442,14 @@ class Replica:
         one that a crash forgets costs another push, which changes nothing.
         """
         with self._lock:
-            if self._acked:
-                local = self._store.outbox("pending", "heard")
-                waiting = [each.event for each in local if each.event.id in self._acked]
-                self._commit(Change(outbox=[Outboxed(event, "acked", self._acked[event.id]) for event in waiting]))
-            self._acked.clear()
-            self._early.clear()
-
-    def _note_acks(self, answers: Sequence[tuple[Event, int | SynclineError]]) -> None:
-        for event, answer in answers:
-            if event.id in self._early:
-                self._early.discard(event.id)
-            elif isinstance(answer, int) and not is_in_bases(self._state, answer):
-                self._acked[event.id] = answer
+            if len(self._acks):
+                self._commit(self._acks.written())
+            self._acks.clear()
 
     def _saw_page(self, page: Page, events: Sequence[Event]) -> None:
-        node = self.node
-        self._saw(events)
-        for event in events:
-            if event.node == node and self._acked.pop(event.id, None) is None:
-                self._early.add(event.id)  # live, an entry may arrive before the answer to its push
-        changed = [*page.forget, *(base.item for base in page.bases)]
-        for item in list(self._clocks) if EVERYTHING in page.forget else changed:
-            self._clocks.pop(item, None)
-
-    def _saw(self, events: Sequence[Event]) -> None:
-        """Notes events in the clocks of their items, where these are at hand."""
-        for event in events:
-            if event.item in self._clocks:
-                saw(self._clocks[event.item], event)
+        self._clocks.note(events)
+        self._acks.arrived(event.id for event in events if event.node == self.node)
+        self._clocks.forget([*page.forget, *(base.item for base in page.bases)])
 
     # Small things
 
@@ -555,16 +457,8 @@ class Replica:
     def _state(self) -> ReplicaState:
         return self._store.state()
 
-    def _seen(self, item: str) -> dict[str, int]:
-        """The item's vector clock as this replica knows it; the nodes in the order in which they last wrote."""
-        if item not in self._clocks:
-            self._clocks[item] = self._read_clock(item)
-            if len(self._clocks) > CACHED_CLOCKS:
-                self._clocks.popitem(last=False)
-        self._clocks.move_to_end(item)
-        return self._clocks[item]
-
     def _read_clock(self, item: str) -> dict[str, int]:
+        """The item's vector clock as this replica knows it; the nodes in the order in which they last wrote."""
         seen = {node: n for base in self._store.bases([item]) for node, n in base.clock.items()}
         for event in self.events(items=[item]):
             saw(seen, event)
@@ -575,25 +469,9 @@ class Replica:
             moved = self._store.commit(change)
         finally:  # a commit that failed may have been carried out after all
             self._holdings.note(change)
-        if moved.get("heard"):
-            only_shrank = moved["heard"] < 0 and not change.forget
-            self._heard = self._heard.after(change) if self._heard is not None and only_shrank else None
-        if moved.get("orphan"):
-            self._lost = None if moved["orphan"] > 0 or change.forget else _without(self._lost, change)
+        self._waiting.note(change, moved)
         self._counts.update({status: self._counts[status] + moved.get(status, 0) for status in self._counts})
 
     def close(self) -> None:
         """Closes the store."""
         self._store.close()
-
-
-def _without(offers: list[Offer] | None, change: Change) -> list[Offer] | None:
-    """Offers without those that a change settles."""
-    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
-    settled.update(each.event.id for each in change.outbox if each.status != "orphan")
-    return None if offers is None else [offer for offer in offers if offer.event.id not in settled]
-
-
-def _remove(listeners: list[Any], listener: Any) -> None:
-    with suppress(ValueError):
-        listeners.remove(listener)

@@ -9,6 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from syncline.core.events import Event
+from syncline.core.limits import KEPT_CLOCK_NODES
+from syncline.stores import ReplicaState
 
 
 class Draft(NamedTuple):
@@ -27,6 +29,21 @@ class Draft(NamedTuple):
         text = msgspec.json.encode([self.ops or None, self.meta]).decode()
         ops, meta = msgspec.json.decode(text.replace(self.id, id) if self.id else text)
         return self._replace(id=id, ops=self.ops and ops, meta=meta)
+
+    def event(self, state: ReplicaState, seen: Mapping[str, int], *, id: str, n: int, meta: Mapping[str, Any]) -> Event:
+        """The n-th event of a replica, which has seen so much of the item. Raises an EventError if it is none."""
+        counters = {**dict(list(seen.items())[-KEPT_CLOCK_NODES + 1 :]), state.node: n}
+        members = {"meta": meta or UNSET, "ops": self.ops, "payload": self.payload, "user": state.user or UNSET}
+        return Event.of(
+            {
+                "id": id,
+                "item": self.item,
+                "action": self.action,
+                "node": state.node,
+                "clock": counters,
+                **{name: value for name, value in members.items() if value is not UNSET},
+            }
+        )
 
 
 class Refused(NamedTuple):

@@ -280,8 +280,3 @@ def _renamed(event: Event, renamed: Mapping[str, str], node: str, clock: dict[st
             text = text.replace(old, new)
         value[field] = msgspec.json.decode(text)
     return Event.of(value)
-
-
-def saw(clock: dict[str, int], event: Event) -> None:
-    """Notes an event in an item's clock, whose nodes stand in the order in which they last wrote."""
-    clock[event.node] = max(clock.pop(event.node, 0), event.n)

@@ -1,4 +1,4 @@
-"""What a replica may push now: its own pending events, and of what it heard that which is for it to push.
+"""What a replica may push now: its own pending events, and of what it heard that which is for it to push; or give back.
 
 What a pending event names may have been heard from a peer, and a server that does not hold it yet would refuse what
 names it. So such events wait until it is in the log, and with them whatever comes after them on the same item (a node's
@@ -8,15 +8,17 @@ n only rises there) and the rest of their transactions.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from syncline.core.events import Event
+from syncline.core.gifts import Offer
 from syncline.replica.foresight import may_pass_on
-from syncline.stores import Change, ReplicaState
+from syncline.replica.horizon import in_bases
+from syncline.stores import Change, ReplicaState, ReplicaStore
 
-__all__ = ["Heard", "outgoing"]
+__all__ = ["Heard", "NOTHING_HEARD", "Waiting", "outgoing"]
 
 _ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -44,6 +46,56 @@ class Heard(NamedTuple):
         settled.update(each.event.id for each in change.outbox if each.status != "heard")
         theirs = {id: item for id, item in self.theirs.items() if id not in settled}
         return Heard([event for event in self.ours if event.id not in settled], theirs)
+
+
+NOTHING_HEARD = Heard([], {})
+
+
+class Waiting:
+    """What waits at a replica beside its own pending events, read once while it only shrinks."""
+
+    def __init__(self, store: ReplicaStore) -> None:
+        self._store = store
+        self._offers: list[Offer] | None = None
+        self._heard: Heard | None = None
+        self._heard_for: Any = None
+
+    def heard(self) -> Heard:
+        """What was heard; read when it grows, or when other rules are known."""
+        state = self._store.state()
+        known = state.user, state.rules, state.actions, state.items
+        if self._heard is None or self._heard_for != known:
+            events = (each.event for each in self._store.outbox("heard"))
+            self._heard, self._heard_for = Heard.of(events, state), known
+        return self._heard
+
+    def offers(self) -> list[Offer]:
+        """What the log has lost, in the order in which it is to be given back."""
+        if self._offers is None:
+            orphans = self._store.outbox("orphan")
+            offers = (Offer(each.event, each.voucher) for each in orphans if each.voucher is not None)
+            self._offers = sorted(offers, key=attrgetter("order"))
+        return self._offers
+
+    def doubtful(self) -> list[Event]:
+        """The pending events that the log may have had before the horizon: no entry will tell."""
+        pending = [each.event for each in self._store.outbox("pending") if each.seq is None]
+        return in_bases(self._store, pending)
+
+    def note(self, change: Change, moved: Mapping[str, int]) -> None:
+        """Something was committed, by which so many events got a status, or lost it."""
+        if moved.get("heard"):
+            only_shrank = moved["heard"] < 0 and not change.forget
+            self._heard = self._heard.after(change) if self._heard is not None and only_shrank else None
+        if moved.get("orphan"):
+            self._offers = None if moved["orphan"] > 0 or change.forget else _without(self._offers, change)
+
+
+def _without(offers: list[Offer] | None, change: Change) -> list[Offer] | None:
+    """Offers without those that a change settles."""
+    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
+    settled.update(each.event.id for each in change.outbox if each.status != "orphan")
+    return None if offers is None else [offer for offer in offers if offer.event.id not in settled]
 
 
 def outgoing(pending: Sequence[Event], heard: Heard) -> list[Event]:

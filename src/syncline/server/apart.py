@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from syncline.core.events import Event
 from syncline.replica import Conflict
+from syncline.replica.clocks import saw
 from syncline.replica.conflicts import are_concurrent
-from syncline.replica.effects import saw
 
 KEPT_EVENTS = 1_000
 """Events of an item that wait for an answer together; if nobody answers, the older ones are left as they are."""

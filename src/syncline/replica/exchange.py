@@ -1,0 +1,37 @@
+"""What a replica gives to a peer, and takes from one, or from a server that heals it, into its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from syncline.core.events import Entry, Event
+from syncline.replica.hearing import is_between_peers
+from syncline.replica.horizon import in_bases
+from syncline.stores import Change, ReplicaStore
+
+__all__ = ["given", "mending", "sharing"]
+
+
+def mending(store: ReplicaStore, entries: Sequence[Entry]) -> Change:
+    """What keeps entries that were missing, or stand otherwise in the log; not those that may be in a base."""
+    state = store.state()
+    known = {event.id for event in in_bases(store, [entry.event for entry in entries])}
+    lacking = [each for each in entries if each.seq <= state.seq and each.event.id not in known]
+    mine = [entry.event.n for entry in lacking if entry.event.node == state.node]
+    stamp = max([state.stamp, *(entry.event.id for entry in lacking)])
+    return Change(entries=lacking, state=replace(state, stamp=stamp, n=max([state.n, *mine])))
+
+
+def given(store: ReplicaStore, ids: Sequence[str], chosen: Callable[[Event], bool] | None) -> list[Entry]:
+    """What there is of these ids (and is chosen) for a peer; local events with seq 0."""
+    found = [entry for entry in store.find(ids) if is_between_peers(entry.event.item)]
+    return [each for each in found if not each.event.is_erased and (chosen is None or chosen(each.event))]
+
+
+def sharing(store: ReplicaStore, found: Sequence[Entry]) -> Change:
+    """What writes down that others know the local events among these: they keep their ids from then on."""
+    local = {entry.event.id: entry.event.item for entry in found if not entry.seq}
+    pending = store.outbox("pending", items=sorted(set(local.values()))) if local else []
+    return Change(outbox=[each._replace(seq=0) for each in pending if each.event.id in local and each.seq is None])
