@@ -1,5 +1,6 @@
 // Peers: replicas that sync with each other, without a server between them. A page that meets none does not load this.
 
+import './sync/peers.js' // at hand, should there be no network when it is needed
 import { SyncManager } from './sync/manager.js'
 
 export { ReplicaPeer } from './sync/replica_peer.js'
