@@ -7,7 +7,7 @@ import WebSocket from 'ws'
 
 import { encode } from '../../src/core/documents/snapshots.js'
 import { openIndexedDB } from '../../src/stores/indexeddb.js'
-import { Counter, ORSet, SyncedReplica, Text, open } from '../../src/syncline.js'
+import { Counter, ORSet, SynclineError, SyncedReplica, Text, open } from '../../src/syncline.js'
 import { Server, eventually, token } from '../serving.js'
 
 /** @typedef {import('node:test').TestContext} T */
@@ -299,4 +299,160 @@ test('while live, too: who learns that its place has gone begins again', async (
   assert.equal(away.document('task.milk').plain?.n, 12)
   ann.document('task.milk').put('title', 'Soy')
   await eventually(() => away.get('task.milk')?.plain.title === 'Soy')
+})
+
+test('items that become visible come as they stand, with what came after', async (t) => {
+  const closed = await Server.start()
+  t.after(() => closed.stop())
+  const [ann] = [await place(t, 'default', { server: closed.url, token: closed.key })]
+  await synced(ann)
+  const bob = await place(t, 'default', { server: closed.url, token: await closed.keyOf('default', await closed.user('default')) })
+  const deny = { user: '*', item: 'task.milk', action: '.read', type: 'deny' }
+  const { rules: [{ id }] } = await closed.ask('spaces/default/acl', { rules: [deny] })
+  const milk = ann.create('task.milk', MILK)
+  for (let n = 0; n < 6; n++) milk.counter('n').increment(1)
+  await synced(ann)
+  await closed.ask('spaces/default', { retention: { revisions: 2 } }, 'PATCH')
+  await closed.ask('spaces/default/history', {})
+  await synced(bob)
+  assert.deepEqual([bob.items(), bob.plain('task.milk')], [[], null]) // it is looked at before there is anything
+  /** @type {string[]} */
+  const told = []
+  bob.watch('task.*', (documents) => told.push(...documents.map(({ item }) => item)))
+  await closed.ask(`spaces/default/acl/${id}`, undefined, 'DELETE')
+  assert.deepEqual((await synced(bob)).bases, 0) // none of a snapshot
+  assert.equal(stateOf(bob), stateOf(ann))
+  const there = bob.document('task.milk')
+  assert.deepEqual([told, there.firstRevision, numbers(await there.history())], [['task.milk'], 6, [6, 7]])
+  assert.ok(bob.horizon > 0)
+  there.counter('n').increment(100)
+  await synced(bob)
+  await synced(ann)
+  assert.equal(milk.plain?.n, 108)
+})
+
+test('policies come with a snapshot, and hold', async (t) => {
+  const space = token()
+  const ann = await author(t, space)
+  await server.ask(`spaces/${space}/policies`, { 'task.*': 'server_wins' }, 'PUT')
+  await snapshot(space)
+  const bob = await place(t, space, { history: false })
+  await synced(bob)
+  const overruled = /** @type {string[]} */ ([])
+  bob.watchOverruled((_, { id }) => overruled.push(id))
+  bob.document('task.milk').put('title', 'Soy')
+  const [{ id }] = bob.pending()
+  await synced(ann)
+  ann.document('task.milk').put('title', 'Rice milk')
+  await synced(ann)
+  await synced(bob)
+  await eventually(() => overruled.length)
+  assert.deepEqual([overruled, bob.plain('task.milk')], [[id], { ...bob.plain('task.milk'), title: 'Rice milk' }])
+  await synced(ann)
+  assert.equal(stateOf(bob), stateOf(ann))
+})
+
+test('what was erased leaves the bases, too', async (t) => {
+  const space = token()
+  const ann = await author(t, space)
+  ann.document('task.milk').put('title', 'correct horse')
+  const { id } = ann.pending()[0]
+  await synced(ann)
+  await snapshot(space)
+  const name = `erased ${space}`
+  const bob = new SyncedReplica(await openIndexedDB(name), null, { server: server.url, space, WebSocket: socket, history: false })
+  t.after(() => bob.close())
+  await synced(bob)
+  bob.document('task.milk').counter('n').increment(1)
+  await synced(bob)
+  await bob.settle() // the base is in its history now
+  await server.ask(`spaces/${space}/erase`, { events: [id] })
+  assert.equal((await synced(bob)).bases, 2)
+  const rows = await /** @type {any} */ (bob.store)._disk.run(
+    async (/** @type {any} */ tx) => [await tx.all('documents'), await tx.all('history'), await tx.all('log')],
+    'read',
+  )
+  assert.ok(!JSON.stringify(rows).includes('correct horse'))
+  assert.deepEqual(bob.plain('task.milk'), { ...bob.plain('task.milk'), title: null, n: 6 })
+  await synced(ann)
+  assert.equal(stateOf(bob), stateOf(ann))
+})
+
+test('a connection that breaks amid a snapshot leaves all as it was', async (t) => {
+  const space = token()
+  const ann = await author(t, space)
+  await snapshot(space)
+  const bob = await place(t, space, { history: false })
+  bob.create('task.own', { n: 1 })
+  bob.document('task.milk').edit('update', (edit) => edit.put('mine', true))
+  const perform = bob.perform.bind(bob)
+  let breaks = true
+  bob.perform = async (effect) => {
+    if (effect.type !== 'take' || !breaks) return perform(effect)
+    await perform({ ...effect, isLast: false, part: { ...effect.part, after: 'z' } }) // the last part does not come
+    breaks = false
+    throw new SynclineError('connection_lost')
+  }
+  await synced(bob)
+  assert.deepEqual([bob.items(), bob.horizon], [['task.milk', 'task.own'], 5])
+  assert.deepEqual([bob.get('task.milk')?.plain.mine, bob.get('task.milk')?.plain.title], [true, 'Oat milk'])
+  await synced(ann)
+  for (const item of bob.items()) assert.equal(stateOf(bob, item), stateOf(ann, item))
+})
+
+test('a log that is restored from before the snapshot is begun from again', async (t) => {
+  const own = await Server.start({ open: true })
+  t.after(() => own.stop())
+  const settings = { server: own.url }
+  const ann = await place(t, 'default', settings)
+  const milk = ann.create('task.milk', MILK)
+  await synced(ann)
+  await own.halt()
+  const putBack = own.backUp()
+  await own.begin()
+  milk.put('title', 'Oat milk')
+  await synced(ann)
+  await own.ask('spaces/default/history', {})
+  const bob = await place(t, 'default', { ...settings, history: false })
+  await synced(bob)
+  bob.document('task.milk').counter('n').increment(1)
+  await synced(bob)
+  await own.halt()
+  putBack()
+  await own.begin()
+  assert.equal((await bob.sync()).failure, null)
+  for (let left = true; left; left = [ann, bob].some((each) => each.status().pending || each.status().orphan)) {
+    for (const each of [ann, bob]) await each.sync()
+  }
+  await synced(ann)
+  await synced(bob)
+  assert.deepEqual(ann.plain('task.milk'), { ...milk.plain, title: 'Oat milk', n: 3 })
+  assert.equal(stateOf(bob), stateOf(ann))
+})
+
+test('a copy that has to take new ids asks for what a base may hold first', async (t) => {
+  const space = token()
+  await author(t, space)
+  const settings = { server: server.url, space, WebSocket: socket }
+  const old = new SyncedReplica(await openIndexedDB(`one ${space}`), null, settings)
+  await synced(old)
+  old.document('task.milk').counter('n').increment(50)
+  await old.saved()
+  await copy(`one ${space}`, `two ${space}`)
+  await synced(old)
+  old.document('task.milk').counter('n').increment(5) // the copy knows nothing of this
+  await synced(old)
+  await old.close()
+  await forget(space)
+  const again = new SyncedReplica(await openIndexedDB(`two ${space}`), null, settings)
+  t.after(() => again.close())
+  const { node } = again
+  again.document('task.milk').counter('n').increment(500)
+  await synced(again)
+  assert.notEqual(again.node, node)
+  assert.equal(again.get('task.milk')?.plain.n, 5 + 50 + 5 + 500)
+  assert.deepEqual([again.status().pending, again.status().refused], [0, 0])
+  const bob = await place(t, space)
+  await synced(bob)
+  assert.equal(bob.get('task.milk')?.plain.n, 560)
 })
