@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from syncline.cli.failures import REFUSED, misused
-from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.flags import Config, Data, Store, config_file
 from syncline.cli.terminal import Json, complain, count, emit, facts, local_time, note, out, progress, say, table
 from syncline.cli.times import moment
 from syncline.server.settings import Settings, gather
@@ -39,10 +39,6 @@ Key = Annotated[
         show_default=False,
         help="The file with the key, for backups that are encrypted; -: a line of standard input.",
     ),
-]
-Store = Annotated[
-    str | None,
-    typer.Option("--store", metavar="STORE", show_default=False, help="sqlite, lmdb, jsonl, or postgresql://…."),
 ]
 Name = Annotated[
     str, typer.Option("--name", metavar="NAME", show_default=False, help="Another backup than the newest.")

@@ -14,6 +14,7 @@ import typer
 from syncline.errors import ForeignFile, StoreDamaged
 from syncline.stores.sqlite import SqliteReplicaStore
 
+File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
 ReplicaFile = Annotated[
     Path | None, typer.Argument(metavar="[REPLICA.db]", show_default=False, help="A replica's file; else the server.")
 ]

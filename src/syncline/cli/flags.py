@@ -22,6 +22,10 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", show_default=False, help=f"Settings in TOML; ./{CONFIG} if it is there."),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="STORE", show_default=False, help="sqlite, lmdb, jsonl, or postgresql://…."),
+]
 Data = Annotated[
     str | None, typer.Option("--data", metavar="DIR", show_default=False, help="The server's data directory.")
 ]

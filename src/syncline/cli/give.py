@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from syncline.cli.failures import REFUSED, UNREACHABLE, misused
-from syncline.cli.files import looking_at
+from syncline.cli.files import File, looking_at
 from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, Space, Token, insist
 from syncline.cli.terminal import Json, complain, count, emit, note, progress, say
 from syncline.core import gifts
@@ -22,8 +21,6 @@ from syncline.core.messages import Ack, Give, Result
 from syncline.errors import SynclineError, from_wire
 from syncline.stores import ReplicaStore
 from syncline.transports import Transport
-
-File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
 
 SYSTEM = (".*",)
 ADVICE = {

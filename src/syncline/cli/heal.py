@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials
 from syncline.cli.databases import Server
 from syncline.cli.failures import REFUSED, misused
-from syncline.cli.files import looking_at
+from syncline.cli.files import File, looking_at
 from syncline.cli.terminal import Json, complain, count, emit, say
-
-File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
 
 
 def heal(

@@ -13,7 +13,7 @@ import typer
 from syncline.cli.chosen import DEFAULT_SPACE, Space, Token
 from syncline.cli.chosen import check_url as checked
 from syncline.cli.failures import REFUSED, misused
-from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.flags import Config, Data, Store, config_file
 from syncline.cli.remote import Remote
 from syncline.cli.terminal import Json, complain, emit, note, say, write
 from syncline.server.settings import gather
@@ -29,10 +29,6 @@ Log = Annotated[
 Address = Annotated[
     str | None,
     typer.Option("--server", "-s", metavar="URL", callback=checked, show_default=False, help="Ask this server."),
-]
-Store = Annotated[
-    str | None,
-    typer.Option("--store", metavar="STORE", show_default=False, help="sqlite, lmdb, jsonl, or postgresql://…."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the proof to a file.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from syncline.cli.failures import misused
+from syncline.cli.files import File
 from syncline.cli.terminal import Json, emit, out, say
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8090
 
-File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
 Host = Annotated[str, typer.Option("--host", help="Where to listen; elsewhere than on this machine a token is needed.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any that is free.")]
 GrpcPort = Annotated[

@@ -13,6 +13,7 @@ import typer
 from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials
 from syncline.cli.databases import Server
 from syncline.cli.failures import REFUSED, misused
+from syncline.cli.files import File
 from syncline.cli.terminal import Json, complain, count, emit, say
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 URLS = ("http://", "https://", "ws://", "wss://", "grpc://", "grpcs://", "nats://", "tls://")
 
-File = Annotated[Path, typer.Argument(metavar="REPLICA.db", show_default=False, help="A replica's file.")]
 Other = Annotated[
     str | None,
     typer.Argument(

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from syncline.cli.failures import REFUSED
-from syncline.cli.flags import Config, Data, config_file
+from syncline.cli.flags import Config, Data, Store, config_file
 from syncline.cli.terminal import Json, complain, count, emit, note, progress, say
 from syncline.errors import StoreDamaged
 from syncline.server.settings import gather
@@ -28,10 +28,6 @@ SHOWN = 20
 Place = Annotated[
     str | None,
     typer.Argument(metavar="[LOG]", show_default=False, help="One log, or a replica's file."),
-]
-Store = Annotated[
-    str | None,
-    typer.Option("--store", metavar="STORE", show_default=False, help="sqlite, lmdb, jsonl, or postgresql://…."),
 ]
 Spaces = Annotated[list[str] | None, typer.Option("--space", metavar="SPACE", help="Only this space.")]
 

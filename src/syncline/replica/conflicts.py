@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -10,9 +9,8 @@ from typing import Any, NamedTuple
 from syncline.core.events import Event
 from syncline.errors import TxRefused
 from syncline.replica.drafts import Draft
+from syncline.replica.naming import named_by
 from syncline.stores import Outboxed
-
-_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Conflict(NamedTuple):
@@ -80,7 +78,7 @@ def withdrawals(refused: Mapping[str, Mapping[str, Any]], pending: Sequence[Even
     No server would take an event without those it names, and of a transaction it takes all or nothing.
     """
     gone = {event.id: refused[event.id] for event in pending if event.id in refused}
-    names = {event.id: _names(event) for event in pending} if gone else {}
+    names = {event.id: named_by(event) for event in pending} if gone else {}
     while gone and (more := _following(gone, pending, names)):
         gone |= more
     return [Outboxed(event, "refused", None, gone[event.id]) for event in pending if event.id in gone]
@@ -100,7 +98,3 @@ def _following(
         elif event.tx in broken:
             found[event.id] = TxRefused("Another event of the same transaction was withdrawn.").to_wire()
     return found
-
-
-def _names(event: Event) -> set[str]:
-    return {id.decode() for id in _ID.findall(event.body)} - {event.id}

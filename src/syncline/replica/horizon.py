@@ -14,10 +14,8 @@ from syncline.core.beginning import Take
 from syncline.core.events import Event
 from syncline.core.messages import Page
 from syncline.core.stamps import NIL_ID, from_key, key, maker, node_hash
-from syncline.stores import EVERYTHING, Change, Part, ReplicaState, ReplicaStore
+from syncline.stores import EVERYTHING, OF_OTHERS, Change, Part, ReplicaState, ReplicaStore
 from syncline.stores.digests import PIECE, Digested
-
-OF_OTHERS = ("heard", "orphan", "unvouched")
 
 
 def taken(store: ReplicaStore, take: Take) -> Change:

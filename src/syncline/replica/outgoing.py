@@ -7,8 +7,7 @@ n only rises there) and the rest of their transactions.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -16,11 +15,10 @@ from syncline.core.events import Event
 from syncline.core.gifts import Offer
 from syncline.replica.foresight import may_pass_on
 from syncline.replica.horizon import in_bases
+from syncline.replica.naming import named_by
 from syncline.stores import Change, ReplicaState, ReplicaStore
 
 __all__ = ["Heard", "NOTHING_HEARD", "Waiting", "outgoing"]
-
-_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Heard(NamedTuple):
@@ -104,7 +102,7 @@ def outgoing(pending: Sequence[Event], heard: Heard) -> list[Event]:
     if not heard.theirs:
         return candidates
     items = set(heard.theirs.values())  # what an event names is of its item
-    waiting = {event.id for event in candidates if event.item in items and _names(event, heard.theirs)}
+    waiting = {event.id for event in candidates if event.item in items and named_by(event) & heard.theirs.keys()}
     while more := _held_with(candidates, waiting) - waiting:
         waiting |= more
     return [event for event in candidates if event.id not in waiting]
@@ -118,8 +116,3 @@ def _held_with(candidates: Sequence[Event], waiting: set[str]) -> set[str]:
             first.setdefault(event.item, event.id)
     groups = {event.tx for event in candidates if event.tx and event.id in waiting}
     return {event.id for event in candidates if event.tx in groups or event.id >= first.get(event.item, "~")}
-
-
-def _names(event: Event, ids: Container[str]) -> bool:
-    """Whether an event's ops or meta name one of these."""
-    return any(name.decode() in ids for name in _ID.findall(event.body))

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-import msgspec
-
 from syncline.core.events import Entry
 from syncline.core.log import Head, Row, chain
 from syncline.stores import EventStore
@@ -15,8 +13,6 @@ from syncline.stores import EventStore
 __all__ = ["Piece", "read"]
 
 PAGE_ENTRIES = 1_000
-
-_entries = msgspec.json.Decoder(list[Entry])
 
 
 class Piece(NamedTuple):
@@ -29,7 +25,7 @@ class Piece(NamedTuple):
 def read(store: EventStore, head: Head, until: int) -> list[Piece] | None:
     """The first page of what comes after a head, up to a seq; None if the log does not go on from that head."""
     part = store.slice(head.seq, until=until, limit=PAGE_ENTRIES)
-    pieces = list(_pieces(head, _entries.decode(b"[" + part.encoded + b"]")))
+    pieces = list(_pieces(head, part.entries))
     if pieces and (pieces[-1].head.seq, pieces[-1].head.tail) == (part.seq, part.tail):
         return pieces
     return None

@@ -10,12 +10,9 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-import msgspec
-
 from syncline.core.bases import Base
 from syncline.core.documents.folded import Folded
 from syncline.core.documents.revisions import Placed
-from syncline.core.events import Entry
 from syncline.core.retention import DAY_MS, LABELS_ITEM, Retention, labels_of
 from syncline.server.archives import ENTRIES, Archives, Writing
 from syncline.server.taking import LOOKED_AT, Steps, Taking, fold_on
@@ -24,8 +21,6 @@ from syncline.stores.bases import Point
 
 WORTH = 1_000
 """Entries by which the horizon moves at least, unless somebody has just asked for it."""
-
-_entries = msgspec.json.Decoder(list[Entry])
 
 
 def retain(store: LogStore, archives: Archives, retention: Retention, now_ms: int, *, is_asked: bool) -> Steps:
@@ -84,7 +79,7 @@ def _archive(store: LogStore, archives: Archives, target: Point) -> Steps:
 def _fill(writing: Writing, store: LogStore, until: int) -> Steps:
     while writing.last < until:
         part = store.slice(writing.last, until=until, limit=LOOKED_AT)
-        writing.add(_entries.decode(b"[" + part.encoded + b"]"))
+        writing.add(part.entries)
         yield
 
 

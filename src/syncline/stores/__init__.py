@@ -61,6 +61,9 @@ class Appended(NamedTuple):
     access: Access
 
 
+_entries = msgspec.json.Decoder(list[Entry])
+
+
 class Slice(NamedTuple):
     """A stretch of a log: encoded entries joined by commas, how many, and the place (seq, tail) where it ends.
 
@@ -72,6 +75,11 @@ class Slice(NamedTuple):
     seq: int
     tail: bytes
     more: bool
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries, decoded. Raises ``msgspec.MsgspecError`` if one does not read."""
+        return _entries.decode(b"[" + self.encoded + b"]")
 
 
 class EventStore(Protocol):
@@ -195,15 +203,12 @@ class SharedLogs(Logs, Protocol):
         """The last seqs of those of these logs that are there, as they are committed now: one journey for all."""
 
 
-_entries = msgspec.json.Decoder(list[Entry])
-
-
 def load(store: EventStore, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:
     """The entries after seq ``since``, in order, read slice by slice; ``items`` are item patterns, none means all."""
     view, more = View.everything(items), True
     while more and (limit is None or limit > 0):
         part = store.slice(since, view=view, limit=1_000 if limit is None else min(limit, 1_000))
-        yield from _entries.decode(b"[" + part.encoded + b"]")
+        yield from part.entries
         since, more = part.seq, part.more
         limit = None if limit is None else limit - part.length
 

@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from syncline.core.bases import Base
 from syncline.errors import SnapshotGone
 
 DROPPED_ROWS = 2_000
 """Rows that are looked at in one step of ``drop``."""
+
+encode_base = msgspec.json.Encoder().encode
+decode_base = msgspec.json.Decoder(Base).decode
+"""How stores keep a base."""
 
 
 class Point(NamedTuple):

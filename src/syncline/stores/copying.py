@@ -26,7 +26,6 @@ TIDIED_BYTES = 16 * 1024 * 1024
 Note = Callable[[int], None]
 """Hears up to which seq something is done."""
 
-_entries = msgspec.json.Decoder(list[Entry])
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -98,7 +97,7 @@ def _parts(store: LogStore, since: int, until: int, *others: LogStore) -> Iterat
 
 def _decoded(part: Slice) -> list[Entry]:
     try:
-        return _entries.decode(b"[" + part.encoded + b"]")
+        return part.entries
     except msgspec.MsgspecError as error:
         raise _unreadable(part, error) from error
 

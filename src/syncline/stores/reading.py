@@ -47,6 +47,10 @@ class Fact(NamedTuple):
     digest: bytes
 
 
+KEPT_BESIDE = ("time", "id", "item", "node", "counter", "digest")
+"""What a fact says of its seq, in words."""
+
+
 class Damage(NamedTuple):
     """What is wrong, and at which seq; 0: not with one entry alone."""
 

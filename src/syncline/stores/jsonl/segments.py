@@ -6,7 +6,6 @@ comes into being with its first line, or not at all.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from bisect import bisect_right
@@ -21,13 +20,13 @@ from syncline.core.log import Head
 from syncline.errors import ForeignFile, NewerSchema, StorageFull, StoreDamaged
 from syncline.stores.folders import sync_folder
 from syncline.stores.jsonl import lines
+from syncline.stores.writing import FULL
 
 NAME = re.compile(r"(\d{16})\.jsonl")
 NEW = "segment.new"
 LOCK, INDEX, STALE = "lock", "index.db", "index.stale"
 OWN = re.compile(rf"{LOCK}(-journal)?|{INDEX}(-wal|-shm|-journal)?|{re.escape(NEW)}|{STALE}")
 """What may be in a folder that has no segment yet."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BINARY = getattr(os, "O_BINARY", 0)
 """Windows would write each end of a line as two bytes."""
 GAP_BYTES = 65_536

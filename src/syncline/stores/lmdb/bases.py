@@ -12,14 +12,11 @@ import msgspec
 
 from syncline.core.bases import Base
 from syncline.core.events import Entry
-from syncline.stores.bases import DROPPED_ROWS, Point, Points, gone
+from syncline.stores.bases import DROPPED_ROWS, Point, Points, decode_base, encode_base, gone
 from syncline.stores.lmdb.layout import BASES_KEY, pack, unpack
 from syncline.stores.lmdb.transaction import Transaction
 
 CLEARED_ROWS = 1_000
-
-_encode = msgspec.json.Encoder().encode
-_base = msgspec.json.Decoder(Base)
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -61,7 +58,7 @@ def stage(txn: Transaction, bases: Sequence[Base], *, is_first: bool) -> None:
         _keep(txn, found)
     _clear(txn, {found.newest, found.floor, found.staged})
     prefix = pack(found.staged)
-    txn.put_many("bases", [(prefix + base.item.encode(), _encode(base)) for base in bases])
+    txn.put_many("bases", [(prefix + base.item.encode(), encode_base(base)) for base in bases])
 
 
 def _clear(txn: Transaction, used: set[int]) -> None:
@@ -94,13 +91,13 @@ def bases(txn: Transaction, point: Point, after: str, limit: int, *, is_floor: b
         raise gone(point)
     prefix = pack(ref)
     rows = islice(txn.rows("bases", prefix + after.encode() + b"\0"), limit)
-    return [_base.decode(base) for key, base in rows if key[:8] == prefix]
+    return [decode_base(base) for key, base in rows if key[:8] == prefix]
 
 
 def base(txn: Transaction, item: str) -> Base | None:
     """What the floor says of an item."""
     found = txn.get("bases", pack(kept(txn).floor) + item.encode())
-    return _base.decode(found) if found else None
+    return decode_base(found) if found else None
 
 
 def drop(txn: Transaction) -> tuple[int, bool]:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from syncline.core.bases import Base
 from syncline.core.events import Entry
 from syncline.errors import SnapshotGone
-from syncline.stores.bases import DROPPED_ROWS, Point, Points, gone
+from syncline.stores.bases import DROPPED_ROWS, Point, Points, decode_base, encode_base, gone
 
 TABLES = """
     CREATE TABLE snapshots (
@@ -85,9 +83,6 @@ DELETE = (
 
 CLEARED_ROWS = 1_000
 
-_encode = msgspec.json.Encoder().encode
-_base = msgspec.json.Decoder(Base)
-
 
 def points(cursor: Any, key: int) -> Points:
     """Where the newest snapshot and the floor stand."""
@@ -108,7 +103,7 @@ def stage(cursor: Any, key: int, bases: Sequence[Base], own: int | None) -> int:
     _check_own(cursor, key, own)
     _clear(cursor, key, [*used, own])
     if bases:
-        columns = [base.item for base in bases], [base.seq for base in bases], [_encode(base) for base in bases]
+        columns = [base.item for base in bases], [base.seq for base in bases], [encode_base(base) for base in bases]
         cursor.execute(PUT, (key, own, *columns))
     return own
 
@@ -141,13 +136,13 @@ def bases(cursor: Any, key: int, point: Point, after: str, limit: int, *, is_flo
     if (there.floor if is_floor else there.newest) != point:
         raise gone(point)
     rows = cursor.execute(PART.format(which="floor" if is_floor else "newest"), (key, after, limit), binary=True)
-    return [_base.decode(base) for (base,) in rows]
+    return [decode_base(base) for (base,) in rows]
 
 
 def base(cursor: Any, key: int, item: str) -> Base | None:
     """What the floor says of an item."""
     row = cursor.execute(OF_ITEM, (key, item), binary=True).fetchone()
-    return _base.decode(row[0]) if row else None
+    return decode_base(row[0]) if row else None
 
 
 def drop(cursor: Any, key: int) -> bool:

@@ -11,7 +11,7 @@ from syncline.errors import UnknownSpace
 from syncline.stores.postgres import ends
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.schema import SCHEMA
-from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
+from syncline.stores.reading import KEPT_BESIDE, ROWS, Damage, Fact, Kept, within
 
 NAMES = "SELECT name FROM logs WHERE name IS NOT NULL ORDER BY name"
 STRETCH = """
@@ -22,8 +22,6 @@ TAIL = "SELECT tail FROM entries WHERE log = %s AND seq = %s"
 BESIDE = "SELECT seq, at, id::text, item, node, n, digest FROM entries WHERE log = %s AND seq = ANY(%s)"
 BY_ID = "SELECT id::text, seq FROM entries WHERE log = %s AND id = ANY(%s::uuid[])"
 BY_ITEM = "SELECT 1 FROM entries WHERE log = %s AND (item, seq) >= (%s, %s) AND (item, seq) <= (%s, %s)"
-
-COLUMNS = ("time", "id", "item", "node", "counter", "digest")
 
 
 class PostgresReaders:
@@ -102,7 +100,7 @@ def _differing(fact: Fact, id: str, kept: dict[int, tuple[object, ...]], by_id: 
     said = (fact.at, id, fact.item, fact.node, fact.n, fact.digest)
     found = [
         Damage(fact.seq, f"the {name} kept beside the entry is not the entry's")
-        for name, column, each in zip(COLUMNS, kept.get(fact.seq, (None,) * 6), said, strict=True)
+        for name, column, each in zip(KEPT_BESIDE, kept.get(fact.seq, (None,) * 6), said, strict=True)
         if column != each
     ]
     return found if by_id.get(id) == fact.seq else [*found, Damage(fact.seq, "by its id it is not found")]

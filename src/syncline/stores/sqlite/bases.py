@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from syncline.core.bases import Base
-from syncline.stores.bases import DROPPED_ROWS, Point, Points, gone
+from syncline.stores.bases import DROPPED_ROWS, Point, Points, decode_base, encode_base, gone
 from syncline.stores.sqlite.sizes import PREFIX
 from syncline.stores.tables.database import array, insert
 
@@ -57,9 +55,6 @@ DROPPED = "UPDATE log SET dropped = ?, bytes = bytes - ?"
 WHICH: Mapping[bool, str] = {False: "newest", True: "floor"}
 CLEARED_ROWS = 1_000
 
-_encode = msgspec.json.Encoder().encode
-_base = msgspec.json.Decoder(Base)
-
 
 def points(cursor: Any) -> Points:
     """Where the newest snapshot and the floor stand."""
@@ -76,7 +71,7 @@ def stage(cursor: Any, bases: Sequence[Base], *, is_first: bool) -> None:
     stale = cursor.execute(STALE, (*cursor.execute(USED).fetchall()[0], ref)).get
     if stale is not None and not cursor.execute(CLEAR, (stale, CLEARED_ROWS)).fetchall():
         cursor.execute(FORGET, (stale,))
-    insert(cursor, PUT, [(ref, base.item, base.seq, _encode(base)) for base in bases])
+    insert(cursor, PUT, [(ref, base.item, base.seq, encode_base(base)) for base in bases])
 
 
 def keep_staged(cursor: Any, point: Point, *, is_floor: bool) -> None:
@@ -93,13 +88,13 @@ def bases(cursor: Any, point: Point, after: str, limit: int, *, is_floor: bool) 
     ref = cursor.execute(AT.format(which=WHICH[is_floor]), point).get
     if ref is None:
         raise gone(point)
-    return [_base.decode(base) for (base,) in cursor.execute(PART, (ref, after, limit))]
+    return [decode_base(base) for (base,) in cursor.execute(PART, (ref, after, limit))]
 
 
 def base(cursor: Any, item: str) -> Base | None:
     """What the floor says of an item."""
     found = cursor.execute(OF_ITEM, (item,)).get
-    return _base.decode(found) if found else None
+    return decode_base(found) if found else None
 
 
 def drop(cursor: Any, rows: int = DROPPED_ROWS) -> tuple[int, bool]:

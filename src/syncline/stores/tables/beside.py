@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from syncline.stores.reading import Damage, Fact
+from syncline.stores.reading import KEPT_BESIDE, Damage, Fact
 from syncline.stores.tables.database import array
+from syncline.stores.tables.item_index import INDEXED
 
 COLUMNS = "id, item, (SELECT nodes.node FROM nodes WHERE ref = entries.node), n, digest"
 ROWS = "SELECT seq, {columns} FROM entries WHERE seq IN carray(?)"
 WITH_TIME = ROWS.format(columns=f"at, {COLUMNS}")
 WITHOUT_TIME = ROWS.format(columns=f"NULL, {COLUMNS}")
 BY_ID = "SELECT id, seq FROM entries WHERE id IN carray(?)"
-INDEXED = "SELECT max(run) FROM item_runs"
 RUN_OF = "SELECT min(run) FROM item_runs WHERE run >= ?"
 IN_RUN = "SELECT count(*) FROM item_index WHERE run = ? AND item = ? AND seq = ?"
 COUNTED = "SELECT count(*) FROM item_index"
 COUNTED_ENTRIES = "SELECT count(*) FROM entries WHERE seq <= ?"
 INTEGRITY = "PRAGMA integrity_check(100)"
-
-NAMES = ("time", "id", "item", "node", "counter", "digest")
 
 
 def rows(cursor: Any, facts: Sequence[Fact], statement: str) -> Iterator[Damage]:
@@ -28,7 +26,7 @@ def rows(cursor: Any, facts: Sequence[Fact], statement: str) -> Iterator[Damage]
     kept = {row[0]: row[1:] for row in cursor.execute(statement, (array(fact.seq for fact in facts),))}
     by_id = dict(cursor.execute(BY_ID, (array(fact.key for fact in facts),)))
     for fact in facts:
-        for name, column, said in zip(NAMES, kept.get(fact.seq, (None,) * 6), fact[1:], strict=True):
+        for name, column, said in zip(KEPT_BESIDE, kept.get(fact.seq, (None,) * 6), fact[1:], strict=True):
             if column != said and not (column is None and name == "time" and statement == WITHOUT_TIME):
                 yield Damage(fact.seq, f"the {name} kept beside the entry is not the entry's")
         if by_id.get(fact.key) != fact.seq:

@@ -7,22 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from syncline.core import canonical
 from syncline.core.documents.revisions import Placed, Revision, replay
-from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.replica.documents.library import Library
 from syncline.server.member import Member
 from syncline.server.space import Space
+from syncline.stores import Slice
 
 REMEMBERED = 32
 REMEMBERED_BYTES = 1024 * 1024
 """Changes that come to more are made for each subscriber anew."""
-
-_entries = msgspec.json.Decoder(list[Entry])
 
 
 class Changed(NamedTuple):
@@ -63,7 +60,7 @@ async def changes_after(member: Member, since: int, items: Sequence[str], limit:
     """The changes that the entries after a seq made, at most ``limit`` of these items; none means all items."""
     part = await member.slice(since, items, limit)
     by_item: dict[str, list[Placed]] = {}
-    for placed in await member.space.run(_decode, part.encoded):
+    for placed in await member.space.run(_placed, part):
         if not placed.event.item.startswith("."):
             by_item.setdefault(placed.event.item, []).append(placed)
     found: list[Changed] = []
@@ -72,8 +69,8 @@ async def changes_after(member: Member, since: int, items: Sequence[str], limit:
     return _bounded(Stretch(sorted(found), part.seq, part.more))
 
 
-def _decode(encoded: bytes) -> list[Placed]:
-    return [Placed.of(entry) for entry in _entries.decode(b"[" + encoded + b"]")]
+def _placed(part: Slice) -> list[Placed]:
+    return [Placed.of(entry) for entry in part.entries]
 
 
 def _changes(space: Space, item: str, since: int, several: Sequence[Placed], library: Library) -> list[Changed]:
