@@ -10,6 +10,7 @@ from msgspec import UNSET
 import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.snapshots import encode
+from syncline.replica.documents import library as libraries
 from syncline.server.archives import Archives
 from syncline.server.registry import open_registry
 from tests.server.rest import Client
@@ -107,6 +108,44 @@ def test_those_who_follow_live_hear_of_it(root, device):
     eventually(lambda: bob.get("task.milk").plain == {"title": None})
     agree(ann)
     assert milk.plain == {"title": None}
+
+
+def asked_much(replica):
+    """A replica whose index of documents and snapshots are on the disk."""
+    replica.index("task.*", "title")
+    assert replica.query("task.*", text="told*")
+    for item in replica.items():
+        assert replica.get(item).plain
+        replica.library.let_go(item)
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_no_file_of_a_replica_tells_it_once_it_has_synced(
+    home, root, device, tmp_path, monkeypatch, is_closed, is_kept
+):
+    """What is derived goes with the entries, whether or not anybody asks for documents; history may be gone, too."""
+    monkeypatch.setattr(libraries, "STRETCH", 2)  # so that there are snapshots
+    ann, bob = device("ann"), device("bob")
+    for n in range(9):
+        milk = ann.create(f"task.{n}", {"title": SECRET, "body": Text(SECRET)})
+        milk["title"] = f"{SECRET} {n}"
+        milk["body"].append(SECRET)
+    agree(ann, bob)
+    asked_much(bob)
+    assert set(told(tmp_path / "bob.db")) & {"bob.db-wal", "bob.db.documents", "bob.db.documents-wal"}
+    if is_closed:
+        bob.close()
+        bob = device("bob", "bob")
+    if not is_kept:
+        assert shorten(home)["horizon"] > 0
+    erase(root, items=["task.*"])
+    assert bob.sync().ok
+    assert told(tmp_path / "bob.db") == []
+    assert bob.query("task.*", text="told*") == []
+    assert bob.get("task.3").plain["title"] is None
+    bob.close()
+    assert told(tmp_path / "bob.db") == []
 
 
 def test_all_of_a_user_goes_and_what_others_wrote_stays(root, device):

@@ -20,6 +20,7 @@ from tests.server.tenants import bearer, key
 RIGHTS = [".read", ".give"]
 ROOT = ".root"
 SECONDS = 60.0
+SECRET = "told-to-nobody-ever"
 
 
 def free_port():
@@ -130,6 +131,45 @@ def test_what_either_took_is_at_both_and_documents_agree(centre, edge, join):
     assert shown(ann) == shown(bob) == shown(carl)
     assert ann.get("task.bread").plain == {"title": "Bread", "n": 7, "text": "rye"}
     assert {json.loads(event)["user"] for event in events(centre).values()} == {"ann", "bob", "carl"}
+
+
+def root(server):
+    return server.request("GET", "/v1/spaces/default?root=1&items=task.*", headers=server.bearer()).json["root"]
+
+
+def erase(server, *items):
+    answer = server.request("POST", "/v1/erase", json.dumps({"items": items}).encode(), server.bearer())
+    assert answer.status == 200, answer
+
+
+def test_what_the_centre_erases_is_erased_at_the_edge(centre, edge, serve, join):
+    """Also what lies before the edge's horizon; and an edge that comes later gets no more than is left."""
+    ann, carl = join(edge, "ann"), join(centre, "carl")
+    ann.create("task.milk", {"title": SECRET})
+    carl.create("task.bread", {"title": SECRET})
+    assert ann.sync().ok
+    assert carl.sync().ok
+    agree(edge, centre)
+    assert ann.sync().ok
+    body = json.dumps({"retention": {"revisions": 1}}).encode()
+    assert edge.request("PATCH", "/v1/spaces/default", body, edge.bearer()).status == 200
+    kept = edge.request("POST", "/v1/spaces/default/history", b"{}", edge.bearer()).json
+    assert kept["horizon"] == 2
+    assert isinstance(push(edge, [Author().event("task.milk", payload=SECRET)])[0], int)
+    eventually(lambda: len(entries(centre)) == 3)
+    erase(centre, "task.*")
+    eventually(lambda: edge.head("default") == centre.head("default") == 4)
+    assert SECRET not in json.dumps(edge.request("GET", "/v1/pull?items=task.*", headers=edge.bearer()).json)
+    eventually(lambda: ann.sync().ok and ann.get("task.milk").plain == {"title": None})
+    assert ann.get("task.bread").plain == {"title": None}
+    late = serve("late", upstream=centre.url, upstream_token=key_for_the_edge(centre))
+    eventually(lambda: late.head("default") == 4)
+    assert events(late) == events(centre)
+    assert root(late) == root(centre) == root(edge)
+    for server in (edge, centre, late):
+        server.stop()
+        logs = [path for path in server.data.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+        assert logs == []
 
 
 def test_weeks_without_a_line_are_made_up_for(centre, edge, join):

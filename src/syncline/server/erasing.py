@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from syncline.core import stamps
 from syncline.core.access.scope import TRUSTED
 from syncline.core.access.state import ROOT
-from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry
-from syncline.core.events import Entry
+from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry, events_of
+from syncline.core.events import Entry, Event
 from syncline.server import targets
 from syncline.server.administration import Act, write
 from syncline.server.archives import Archives
@@ -90,15 +90,32 @@ async def make_up(space: Space, table: ErasureTable) -> None:
     known = space.erasures.keys
     missing = [payload for payload in payloads if not known.issuperset(map(stamps.key, payload["events"]))]
     for payload in missing:
-        held = await space.run(_again, space.store, space.keeping.archives, payload["events"])
-        await carry_out(space, held)
+        await _again(space, payload["events"])
         await write(space, ROOT, [Act(ERASURES, ERASE, payload)], TRUSTED)
+    await renew(space)
+
+
+async def erase_too(space: Space, acts: Sequence[Event], table: ErasureTable) -> None:
+    """Erases what acts of another server name, which are about to be stored here."""
+    for act in acts:
+        ids = events_of(act)
+        if not space.erasures.keys.issuperset(map(stamps.key, ids)):
+            await asyncio.to_thread(table.add, space.name, act.payload)
+            await _again(space, ids)
+
+
+async def renew(space: Space) -> None:
+    """Has a snapshot made if nobody goes on from the one there is, because of what was erased."""
     newest = (await space.run(space.keeping.points)).newest
     if space.erasures.deep > (newest.seq if newest else 0):
         space.keeping.look(is_asked=True)
 
 
-def _again(store: LogStore, archives: Archives | None, ids: Sequence[str]) -> Found:
+async def _again(space: Space, ids: Sequence[str]) -> None:
+    await carry_out(space, await space.run(_held, space.store, space.keeping.archives, ids))
+
+
+def _held(store: LogStore, archives: Archives | None, ids: Sequence[str]) -> Found:
     """What there is of some events, erased or not. Those that the log has lost are erased when they are given back."""
     held = store.find(ids)
     missing = set(ids) - {entry.event.id for entry in held}

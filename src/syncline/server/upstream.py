@@ -16,9 +16,12 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from syncline.core.admission import Outcome
+from syncline.core.erasure import ERASE, ERASURES
 from syncline.core.events import Event
 from syncline.errors import ShuttingDown, SpaceDeleted, StoreClosed, SynclineError
 from syncline.replica import Refused, Status
+from syncline.server.erasing import erase_too, renew
+from syncline.server.register.erasures import ErasureTable
 from syncline.server.service import Service
 from syncline.server.settings import Settings
 from syncline.server.space import Space
@@ -41,7 +44,7 @@ SUFFIX = ".upstream"
 def start(service: Service) -> None:
     """Begins to follow the centre, if there is one."""
     if service.settings.upstream:
-        service.upstream = Upstream(service.settings)
+        service.upstream = Upstream(service.settings, service.registry.erasures)
         service.upstream.start(service.spaces)
         service.links["upstream"] = service.upstream.__str__
 
@@ -49,8 +52,8 @@ def start(service: Service) -> None:
 class Upstream:
     """The spaces that have a centre. Start and stop it in the server's event loop, when the service has started."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, erasures: ErasureTable) -> None:
+        self._settings, self._erasures = settings, erasures
         self._relays: dict[str, Relay] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
@@ -111,7 +114,7 @@ class Upstream:
         path, home = self._path(space.name), asyncio.get_running_loop()
 
         def bring(events: Sequence[Event]) -> Sequence[Outcome]:
-            return asyncio.run_coroutine_threadsafe(_bring(space, events), home).result()
+            return asyncio.run_coroutine_threadsafe(_bring(space, events, self._erasures), home).result()
 
         link = _Link(await asyncio.to_thread(lambda: Relay(EdgeStore(space.store, bring, path))), self._settings, space)
         self._relays[space.name] = link.relay
@@ -181,8 +184,13 @@ class _Link:
         self.relay.close()
 
 
-async def _bring(space: Space, events: Sequence[Event]) -> Sequence[Outcome]:
-    """Puts events of the centre into a log of this server, as the system. Raises SpaceSuspended."""
+async def _bring(space: Space, events: Sequence[Event], erasures: ErasureTable) -> Sequence[Outcome]:
+    """Puts events of the centre into a log of this server, as the system; what it has erased is erased here, before
+    the log tells of it. Raises SpaceSuspended."""
     space.check_resumed("")
+    acts = [event for event in events if event.item == ERASURES and event.action == ERASE]
+    await erase_too(space, acts, erasures)
     outcomes, _ = await space.submit(vouched(events))
+    if acts:
+        await renew(space)
     return outcomes

@@ -27,6 +27,7 @@ from syncline.replica.documents.library import Library
 from syncline.replica.documents.live import Edit, LiveDocument
 from syncline.replica.documents.upcasts import UPCAST
 from syncline.replica.drafts import Draft
+from syncline.replica.traces import spoiled
 from syncline.stores import ON_ITS_WAY, Change, ReplicaStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 
@@ -255,7 +256,7 @@ class DocumentReplica(FindingReplica):
 
     def _commit(self, change: Change) -> None:
         rewritten = self._state.rewritten
-        if change.forget:  # none of them holds after that
+        if spoiled(change, self._store):  # none of them holds after that
             self._snapshots.forget()
         super()._commit(change)
         if self._state.rewritten != rewritten:

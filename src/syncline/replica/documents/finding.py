@@ -29,6 +29,7 @@ from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, s
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
 from syncline.replica.drafts import Draft
 from syncline.replica.horizon import held
+from syncline.replica.traces import spoiled
 from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, ReplicaStore, is_on_its_way
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
@@ -209,8 +210,8 @@ class FindingReplica(Replica):
     def _commit(self, change: Change) -> None:
         touched = self._touched(change)
         changed = self._changed(change, touched) if self._watched else ()
-        if change.forget:  # first, so that a crash leaves nothing of what the log has forgotten
-            self._catalog.forget(change.forget, more=change.more)
+        if gone := spoiled(change, self._store):  # first, so that a crash leaves nothing of what the log has forgotten
+            self._catalog.forget(gone, more=change.more)
         try:
             super()._commit(change)
         finally:  # a commit that failed may have been carried out after all

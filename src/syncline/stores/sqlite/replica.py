@@ -173,6 +173,7 @@ class SqliteReplicaStore:
     def _carry_out(self, change: Change, moved: Counter[str]) -> tuple[int, ReplicaState]:
         with self._db.writing() as cursor:
             reach, rewrites = self._indexed, change.rewind is not None
+            traces = self._state.traces or _leaves_traces(cursor, change)
             if change.rewind is not None:
                 reach = _rewind(cursor, change.rewind, self._state.epoch, moved)
             if change.forget:
@@ -189,9 +190,9 @@ class SqliteReplicaStore:
             rewrites |= bool(_take_out(cursor, [stamps.key(id) for id in change.drop], moved))
             rewrites |= _come_between(cursor, [each.event for each in change.outbox if each.status == "heard"])
             rewrites |= _put(cursor, change.outbox, moved)
-            rewritten, traces = self._state.rewritten + rewrites, self._state.traces or bool(change.forget)
+            rewritten = self._state.rewritten + rewrites
             state = replace(change.state or self._state, rewritten=rewritten, traces=traces)
-            if change.state is not None or rewrites or change.forget:
+            if change.state is not None or rewrites or traces:
                 cursor.execute(KEEP_STATE, (msgspec.json.encode(state).decode(),))
         return reach, state
 
@@ -287,6 +288,16 @@ def _condition(statuses: Sequence[str], items: Sequence[str]) -> tuple[str, list
     # The plus keeps SQLite from going through all events of a status instead.
     status = f" AND +status IN ({', '.join('?' * len(statuses))})" if statuses else ""
     return f"id IN ({' UNION ALL '.join(parts)}){status}", values
+
+
+def _leaves_traces(cursor: Any, change: Change) -> bool:
+    """Whether something that is held goes for good: forgotten, replaced by its erased form, or by bases."""
+    if change.part is not None and change.part.is_last:
+        return bool(change.drop) or replica_bases.has_any(cursor) or cursor.execute(LAST).get is not None
+    erased = [entry.event.key for entry in change.entries if entry.event.is_erased]
+    is_held = erased and cursor.execute(HELD, (array(erased),)).fetchone() is not None
+    items = [base.item for base in change.bases]
+    return bool(change.forget or is_held or (items and replica_bases.has_any(cursor, items)))
 
 
 def _are_late(cursor: Any, entries: Sequence[Entry], seq: int) -> bool:

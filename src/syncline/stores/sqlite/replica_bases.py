@@ -22,6 +22,7 @@ CLEAR = "DELETE FROM bases WHERE is_aside = ?"
 PUT = "INSERT OR REPLACE INTO bases"
 RAISE = "UPDATE bases SET is_aside = 0"
 FORGET = "DELETE FROM bases WHERE is_aside = 0 AND item IN carray(?) RETURNING item"
+ANY_OF = "SELECT EXISTS (SELECT * FROM bases WHERE is_aside = 0 AND item IN carray(?))"
 ANY = "SELECT EXISTS (SELECT * FROM bases WHERE is_aside = 0)"
 OF_ITEMS = "SELECT base FROM bases WHERE is_aside = 0 AND item IN carray(?) ORDER BY item"
 BEYOND = "SELECT base FROM bases WHERE is_aside = 0 AND item > ? ORDER BY item LIMIT ?"
@@ -49,6 +50,11 @@ def put(cursor: Any, bases: Sequence[Base]) -> None:
     insert(cursor, PUT, [(0, base.item, _encode(base)) for base in bases])
 
 
+def has_any(cursor: Any, items: Sequence[str] = ()) -> bool:
+    """Whether bases stand: any at all, or of these items."""
+    return bool(cursor.execute(ANY_OF, (array(items),)).get if items else cursor.execute(ANY).get)
+
+
 def forget(cursor: Any, items: Sequence[str]) -> bool:
     """Deletes the bases of items; whether there were any."""
     return bool(cursor.execute(FORGET, (array(items),)).fetchall())
@@ -56,7 +62,7 @@ def forget(cursor: Any, items: Sequence[str]) -> bool:
 
 def forget_all(cursor: Any) -> bool:
     """Deletes all bases that stand; whether there were any."""
-    had_any = bool(cursor.execute(ANY).get)
+    had_any = has_any(cursor)
     cursor.execute(CLEAR, (0,))
     return had_any
 
