@@ -1,6 +1,20 @@
 """Replicas in pages that sync with each other: over channels, without a network, and with a server afterwards."""
 
+import re
+
 import pytest
+
+from tests.browser.chromium import ROOT
+
+DOCS = ROOT / "docs" / "peers.md"
+EXAMPLE = """import { open } from '/sdk/syncline.js'
+%s
+const [notes, tablet] = await Promise.all(['notes', 'tablet'].map((name) => open(name)))
+notes.create('task.a')
+tablet.create('task.b')
+tablet.create('task.c')
+%s
+globalThis.ended = [pushed, pulled, notes.status().heard, tablet.heard().length]"""
 
 OPEN = """async (name) => {
   const { open } = await import('/sdk/syncline.js')
@@ -81,6 +95,15 @@ def test_two_tabs_agree_without_a_network_then_with_a_server(two, open_server, s
         assert page.evaluate(TITLES) == ["Milk", "Bread", "Coffee"]
         stored = page.evaluate("async () => (await notes.store.entries()).map(({ event }) => event.id)")
         assert len(stored) == len(set(stored)) == 4
+
+
+def test_the_documented_example_runs(pages, open_server):
+    page = pages.open(f"{open_server.url}/livez")
+    [example] = re.findall(r"```js\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    imports, _, rest = example.partition("\n\n")
+    page.add_script_tag(content=EXAMPLE % (imports, rest), type="module")
+    page.wait_for_function("() => globalThis.ended")
+    assert page.evaluate("ended") == [1, 2, 2, 1]
 
 
 def test_what_was_heard_is_there_after_a_reload(two):

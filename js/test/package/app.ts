@@ -4,6 +4,7 @@ import { Counter, Edit, LiveDocument, ORSet, SynclineError, Text, open, signedIn
 import type { Conflicts, Peer, Refused, Revision, Settings, SignIn, Status, SyncResult } from 'syncline'
 import { useDocument, usePresence, useQuery, useStatus, useUndo } from 'syncline/react'
 import { ServerSession } from 'syncline/peer'
+import { ChannelTransport, MemoryTransport, ReplicaPeer, serve, syncWith } from 'syncline/peers'
 
 type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false
 const is = <T extends true>(): T | void => {}
@@ -101,3 +102,17 @@ is<Same<ReturnType<typeof undo>, Promise<boolean>>>()
 const others: Peer[] = usePresence(notes, { name: 'Ann' }, 'task.milk')
 
 export { ServerSession, done, isSynclines, others, overruled, pending, redo, state, stop, undone, peers, values }
+
+// Peers
+
+const meeting = syncWith(notes, new ChannelTransport(new MessageChannel().port2), { token: 'secret' })
+const met: SyncResult = await meeting.sync()
+is<Same<typeof met.mended, number>>()
+const stopServing: () => void = serve(new RTCPeerConnection().createDataChannel('notes'), new ReplicaPeer(notes))
+serve(new BroadcastChannel('notes'), new ReplicaPeer(notes, { token: 'secret' }))
+syncWith(notes, new MemoryTransport(new ReplicaPeer(notes))).start()
+stopServing()
+const healed: number = (await notes.heal()).mended
+// @ts-expect-error it carries no texts
+serve(new EventTarget(), new ReplicaPeer(notes))
+void healed
