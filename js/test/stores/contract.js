@@ -338,6 +338,9 @@ export function contract(test, open) {
     for (const each of [store, await again()]) same([each.documents.get('a')?.number, each.documents.get('a')?.base?.seq], [2, 5])
     await commit(store, { entries: [all[2]] })
     for (const each of [store, await again()]) same([each.documents.get('a')?.base?.seq, await each.entries()], [5, all])
+    await settle(store, ['a'])
+    same((await store.commit({ rewind: 3, forget: [EVERYTHING] }))?.isPartial, true) // whatever breaks off now, the base is there
+    for (const each of [store, await again()]) same([each.documents.get('a'), await each.entries()], [base, all])
     await commit(store, { rewind: 5 })
     for (const each of [store, await again()]) same([each.documents.get('a'), each.counts.orphan, each.log], [base, 6, []])
   })

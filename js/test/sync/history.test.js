@@ -222,7 +222,7 @@ test('who pushes again what it pushed a year ago changes nothing, a copy of it n
   assert.deepEqual([again.status().pending, again.document('task.milk').plain?.n, again.node], [0, 55, node])
   assert.equal((await server.ask(`spaces/${space}`)).head, head)
   again.document('task.milk').counter('n').increment(1)
-  await synced(again)
+  assert.deepEqual([(await synced(again)).pushed, again.status().pending], [1, 0])
   await synced(ann)
   assert.equal(ann.document('task.milk').plain?.n, 56)
   assert.equal(stateOf(again), stateOf(ann))
@@ -389,7 +389,8 @@ test('a connection that breaks amid a snapshot leaves all as it was', async (t) 
   let breaks = true
   bob.perform = async (effect) => {
     if (effect.type !== 'take' || !breaks) return perform(effect)
-    await perform({ ...effect, isLast: false, part: { ...effect.part, after: 'z' } }) // the last part does not come
+    const bases = effect.part.bases.concat({ ...effect.part.bases[1], item: 'task.gone' })
+    await perform({ ...effect, isLast: false, part: { ...effect.part, bases, after: 'z' } }) // the last part does not come
     breaks = false
     throw new SynclineError('connection_lost')
   }
