@@ -111,6 +111,14 @@ def test_missing_entries_are_told_as_a_stretch(terminal, home):
     ]
 
 
+def test_content_that_is_gone_without_a_horizon_is_missed(terminal, home):
+    """A stub is where history was let go of, and nowhere else."""
+    change(home, "UPDATE entries SET entry = NULL WHERE seq = 1200")
+    assert verified(terminal, home) == [
+        (1_200, "its content is gone, though the history that is kept begins before it")
+    ]
+
+
 def test_time_does_not_go_back(terminal, home):
     rewritten(home, 900, b'"at":17', b'"at":16')
     found = verified(terminal, home)

@@ -46,7 +46,7 @@ class Checking:
         self._reader, self._receipts, self._note = reader, receipts, note
         self._damages: list[Damage] = []
         self._kept_tail = self._true_tail = NO_TAIL
-        self._seq = self._last_at = self._entries = self._empty = 0
+        self._seq = self._last_at = self._entries = self._empty = self._horizon = 0
         self._unvouched: list[int] = []
         self._has_tails = True
         self._vouched_since = 0
@@ -113,6 +113,10 @@ class Checking:
     def _check_empty(self, row: Kept, digest: bytes) -> None:
         """Of an entry without content there are the id and the digest: the tail is to follow from that."""
         self._empty += 1
+        if row.seq > self._horizon:
+            self._horizon = self._reader.horizon()  # it may have moved since
+        if row.seq > self._horizon:
+            self._damage(row.seq, "its content is gone, though the history that is kept begins before it")
         self._follow(row, digest)
         self._leaves.append((row.key or b"") + digest)
 

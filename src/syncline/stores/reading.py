@@ -79,6 +79,9 @@ class LogReader(Protocol):
         ``facts`` are in order of seq.
         """
 
+    def horizon(self) -> int:
+        """Up to which seq content may be gone."""
+
     def check(self) -> list[str]:
         """What the store itself finds wrong with its files; it looks at all of them."""
 

@@ -92,6 +92,10 @@ class JsonLinesReader:
         with self._db.reading() as cursor:
             return [*beside.rows(cursor, facts, beside.WITHOUT_TIME), *beside.index(cursor, facts)]
 
+    def horizon(self) -> int:
+        """See ``LogReader.horizon``. Nothing goes from JSON Lines."""
+        return 0
+
     def check(self) -> list[str]:
         """See ``LogReader.check``: of the index; a line's sum is looked at when it is read."""
         with self._db.reading() as cursor:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from syncline.core.log import NO_TAIL, Head
-from syncline.stores.lmdb import item_index
+from syncline.stores.lmdb import bases, item_index
 from syncline.stores.lmdb.environment import Looking
 from syncline.stores.lmdb.layout import END_KEY, EPOCH_KEY, pack, unpack
 from syncline.stores.lmdb.transaction import Transaction
@@ -49,6 +49,12 @@ class LmdbReader:
         """See ``LogReader.differing``."""
         with self._env.reading() as txn:
             return [damage for fact in facts for damage in _differing(txn, fact)]
+
+    def horizon(self) -> int:
+        """See ``LogReader.horizon``."""
+        with self._env.reading() as txn:
+            floor = bases.points(txn).floor
+        return floor.seq if floor else 0
 
     def check(self) -> list[str]:
         """See ``LogReader.check``."""

@@ -8,7 +8,7 @@ from typing import Any
 from syncline.core import stamps
 from syncline.core.log import NO_TAIL, Head
 from syncline.errors import UnknownSpace
-from syncline.stores.postgres import ends
+from syncline.stores.postgres import bases, ends
 from syncline.stores.postgres.database import PostgresDatabase
 from syncline.stores.postgres.schema import SCHEMA
 from syncline.stores.reading import KEPT_BESIDE, ROWS, Damage, Fact, Kept, within
@@ -83,6 +83,12 @@ class PostgresReader:
             lost = [fact for fact in facts if not _is_indexed(cursor, self._key, fact)]
         found = [damage for fact, id in zip(facts, ids, strict=True) for damage in _differing(fact, id, kept, by_id)]
         return found + [Damage(fact.seq, f"the index by item does not find it under {fact.item}") for fact in lost]
+
+    def horizon(self) -> int:
+        """See ``LogReader.horizon``."""
+        with self._db.at_once() as cursor:
+            floor = bases.points(cursor, self._key).floor
+        return floor.seq if floor else 0
 
     def check(self) -> list[str]:
         """See ``LogReader.check``: PostgreSQL looks after its files itself (``pg_amcheck``)."""

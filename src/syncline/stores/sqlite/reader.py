@@ -7,6 +7,7 @@ from pathlib import Path
 
 from syncline.core.log import NO_TAIL, Head
 from syncline.stores.reading import ROWS, Damage, Fact, Kept, within
+from syncline.stores.sqlite import bases
 from syncline.stores.sqlite.events import LAST, SCHEMA
 from syncline.stores.tables import beside
 from syncline.stores.tables.database import Database
@@ -50,6 +51,12 @@ class SqliteReader:
         """See ``LogReader.differing``."""
         with self._db.reading() as cursor:
             return [*beside.rows(cursor, facts, beside.WITH_TIME), *beside.index(cursor, facts)]
+
+    def horizon(self) -> int:
+        """See ``LogReader.horizon``."""
+        with self._db.reading() as cursor:
+            floor = bases.points(cursor).floor
+        return floor.seq if floor else 0
 
     def check(self) -> list[str]:
         """See ``LogReader.check``."""

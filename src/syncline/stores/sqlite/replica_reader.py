@@ -47,6 +47,10 @@ class ReplicaReader:
         with self._db.reading() as cursor:
             return [*beside.rows(cursor, facts, beside.WITH_TIME), *beside.index(cursor, facts)]
 
+    def horizon(self) -> int:
+        """See ``LogReader.horizon``. A replica deletes entries as a whole."""
+        return 0
+
     def check(self) -> list[str]:
         """See ``LogReader.check``; also whether the local events can be read."""
         with self._db.reading() as cursor:
