@@ -106,6 +106,7 @@ export class Peering {
  * @param {string} entries a JSON array, as it came
  */
 export function eventsOf(entries) {
+  if (!entries.trimStart().startsWith('[')) fail('bad_request', 'give: the entries must be a list.')
   try {
     return decodeEvents(`[${split(entries).map(eventIn).join()}]`)
   } catch (error) {

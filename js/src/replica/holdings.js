@@ -13,6 +13,9 @@ import { isOnItsWay } from '../stores/index.js'
 /** What is known of an event; `seq` 0: it is local. @typedef {{ item: string, seq: number, digest: string }} Holding */
 
 const AT_ONCE = 500 // digests that are made in one task
+const TASK_MS = 10 // what is hashed in one task takes no longer
+const KEPT_TREES = 4
+const FOLLOWED = 1_000 // changes of a tree; if there are more it is made anew
 
 /** @type {WeakMap<Replica['store'], Holdings>} */
 const known = new WeakMap()
@@ -37,8 +40,8 @@ export class Holdings {
     this._meanwhile = null
     /** @type {Promise<void> | null} */
     this._reading = null
-    /** The tree that was asked for last. @type {{ of: string, tree: Tree } | null} */
-    this._last = null
+    /** The trees that were asked for last, with the ids that changed since. @type {Map<string, { tree: Tree, touched: Set<string> }>} */
+    this._trees = new Map()
     replica.onCommit = (change, isKnown) => this._note(change, isKnown)
   }
 
@@ -60,7 +63,7 @@ export class Holdings {
     const local = [...this._store.outbox.values()].filter(isOnItsWay)
     for (const [place, each] of [...local, ...entries].entries()) {
       hold(held, each.event, 'receipt' in each ? each.seq : 0)
-      if (place % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve))
+      if (place % AT_ONCE === 0) await nextTask()
     }
     for (const change of this._meanwhile ?? []) follow(held, change)
     if (this._meanwhile) this._held = held
@@ -69,11 +72,20 @@ export class Holdings {
 
   /** Something was committed. @param {Change} change @param {boolean} isKnown whether the change tells all of it */
   _note(change, isKnown) {
-    const { entries = [], drop = [], outbox = [] } = change
-    if (!isKnown || entries.length || drop.length || outbox.length) this._last = null
+    this._touch(change)
     if (!isKnown || change.rewind !== undefined || change.forget?.length || change.bases?.length) this._held = this._meanwhile = null
     else if (this._held) follow(this._held, change)
     else this._meanwhile?.push(change)
+    if (!this._held) this._trees.clear()
+  }
+
+  /** @param {Change} change */
+  _touch({ entries = [], drop = [], outbox = [] }) {
+    const ids = [...entries.map(({ event }) => event.id), ...drop, ...outbox.map(({ event }) => event.id)]
+    for (const [of, { touched }] of this._trees) {
+      for (const id of ids) touched.add(id)
+      if (touched.size > FOLLOWED) this._trees.delete(of)
+    }
   }
 
   /** Whether an event is here, be it refused. @param {string} id */
@@ -82,21 +94,36 @@ export class Holdings {
   }
 
   /**
-   * The tree of these items' entries after a seq. `local`: with the local events, and of all that only what goes
-   * between peers. Call `read` before.
+   * The tree of these items' entries after a seq, as they are now. `local`: with the local events, and of all that only
+   * what goes between peers.
    * @param {{ items?: readonly string[], since?: number, local?: boolean }} [asked]
    */
-  tree({ items = [], since = 0, local = true } = {}) {
+  async tree({ items = [], since = 0, local = true } = {}) {
+    await this.read()
     const of = JSON.stringify([items, since, local])
-    if (this._last?.of !== of) this._last = { of, tree: new Tree(this._leaves(matcher(items), since, local)) }
-    return this._last.tree
+    const isIn = wanted(matcher(items), since, local)
+    const known = this._trees.get(of)
+    const tree = known ? this._followed(known, isIn) : new Tree(this._leaves(isIn))
+    this._trees.delete(of)
+    this._trees.set(of, { tree, touched: new Set() })
+    if (this._trees.size > KEPT_TREES) this._trees.delete([...this._trees.keys()][0])
+    await inTasks(tree.hashing())
+    return tree
   }
 
-  /** @param {(item: string) => boolean} fits @param {number} since @param {boolean} local @returns {Iterable<[string, string]>} */
-  *_leaves(fits, since, local) {
-    for (const [id, { item, seq, digest }] of this._held ?? []) {
-      if (fits(item) && (local ? (!seq || seq > since) && isBetweenPeers(item) : seq > since)) yield [id, digest]
-    }
+  /** @param {{ tree: Tree, touched: Set<string> }} known @param {(holding: Holding) => boolean} isIn */
+  _followed({ tree, touched }, isIn) {
+    if (!touched.size) return tree
+    const changes = [...touched].map((id) => {
+      const holding = this._held?.get(id)
+      return /** @type {const} */ ([id, holding && isIn(holding) ? holding.digest : null])
+    })
+    return tree.with(new Map(changes))
+  }
+
+  /** @param {(holding: Holding) => boolean} isIn @returns {Iterable<[string, string]>} */
+  *_leaves(isIn) {
+    for (const [id, holding] of this._held ?? []) if (isIn(holding)) yield [id, holding.digest]
   }
 
   /** Where an event stands in the log; 0: it is local, or not here. @param {string} id */
@@ -112,6 +139,25 @@ export class Holdings {
     return found.filter(({ event }) => wanted.has(event.id))
   }
 }
+
+/**
+ * Tells what is in a tree, see `Holdings.tree`.
+ * @param {(item: string) => boolean} fits @param {number} since @param {boolean} local
+ * @returns {(holding: Holding) => boolean}
+ */
+const wanted = (fits, since, local) => ({ item, seq }) =>
+  fits(item) && (local ? (!seq || seq > since) && isBetweenPeers(item) : seq > since)
+
+/** Goes through steps, some in each task. @param {Iterator<void>} steps */
+async function inTasks(steps) {
+  for (let began = performance.now(); !steps.next().done; ) {
+    if (performance.now() - began < TASK_MS) continue
+    await nextTask()
+    began = performance.now()
+  }
+}
+
+const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
 /** @param {Map<string, Holding>} held @param {Event} event @param {number} seq */
 const hold = (held, event, seq) => void held.set(event.id, { item: event.item, seq, digest: event.digest })

@@ -30,7 +30,7 @@ export async function heal(replica, transport, items) {
 /** What a walk finds, and the entries that this replica lacks or holds otherwise. @param {Replica} replica @param {Transport} transport @param {readonly string[]} items */
 async function compared(replica, transport, items) {
   const since = replica.horizon
-  const tree = (await holdingsOf(replica)).tree({ items, since, local: false })
+  const tree = await (await holdingsOf(replica)).tree({ items, since, local: false })
   const healing = new Peering(tree, { items, since })
   /** @type {Entry[]} */
   const entries = []

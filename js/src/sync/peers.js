@@ -48,7 +48,7 @@ export async function agree(replica, transport, peer, items) {
 
 /** A course that begins; of what is in logs, both compare what came after the horizon of either. @param {Replica} replica @param {readonly string[]} items @param {number} since */
 async function begun(replica, items, since) {
-  return new Peering((await holdingsOf(replica)).tree({ items, since }), { items, since })
+  return new Peering(await (await holdingsOf(replica)).tree({ items, since }), { items, since })
 }
 
 /**

@@ -94,7 +94,7 @@ export class ReplicaPeer {
   /** @param {import('../core/messages.js').Merkle} asked @returns {Promise<Answer>} */
   async _compare({ ref, items, since, summaries }) {
     const seq = this._replica.horizon
-    const tree = (await holdingsOf(this._replica)).tree({ items, since: Math.max(since, seq) })
+    const tree = await (await holdingsOf(this._replica)).tree({ items, since: Math.max(since, seq) })
     const found = tree.describe(summaries.map(nodeOf)).map(summaryOf)
     return { type: 'tree', ref, seq, root: tree.root, count: tree.count, summaries: found }
   }

@@ -53,7 +53,7 @@ async function damaged(t, { replica, as }, change, settled = false) {
 }
 
 /** @param {DocumentReplica} replica */
-const root = async (replica) => (await holdingsOf(replica)).tree({ local: false }).root
+const root = async (replica) => (await (await holdingsOf(replica)).tree({ local: false })).root
 
 for (const settled of [false, true]) {
   test(`what a replica lacks or holds otherwise it gets, ${settled ? 'also below what has settled' : 'at once'}`, async (t) => {

@@ -40,7 +40,7 @@ const stored = async (space) =>
 const shown = (replica) => Object.fromEntries(replica.items().map((item) => [item, replica.get(item)?.plain]))
 
 /** @param {DocumentReplica} replica */
-const root = async (replica) => (await holdingsOf(replica)).tree().root
+const root = async (replica) => (await (await holdingsOf(replica)).tree()).root
 
 /** @param {DocumentReplica[]} replicas */
 async function areAlike(replicas) {

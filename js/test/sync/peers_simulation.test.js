@@ -138,7 +138,7 @@ class World {
   async areAlike(local) {
     const told = await Promise.all(this.places.map(async ({ replica }) => {
       const shown = replica.items().map((item) => [item, replica.get(item)?.plain])
-      return [(await holdingsOf(replica)).tree({ local }).root, encode(shown)]
+      return [(await (await holdingsOf(replica)).tree({ local })).root, encode(shown)]
     }))
     for (const each of told) assert.deepEqual(each, told[0])
   }

@@ -79,7 +79,7 @@ for (const [name, socket] of Object.entries({ websocket: WebSocket, http: undefi
     assert.deepEqual([again.pushed, again.pulled, again.failure], [0, 0, null])
     await end()
     const [root, heard, documents] = JSON.parse(python(READ, path))
-    assert.equal(root, (await holdingsOf(notes)).tree().root)
+    assert.equal(root, (await (await holdingsOf(notes)).tree()).root)
     assert.equal(heard, 2)
     assert.deepEqual(documents, Object.fromEntries(notes.items().map((item) => [item, notes.get(item)?.plain])))
     assert.equal(documents['task.p7'].by, 'javascript')

@@ -11,8 +11,41 @@ export class Tree {
     const sorted = [...entries].map(([id, digest]) => /** @type {const} */ ([keyOf(id), digest])).sort(byKey)
     this._keys = sorted.map(([key]) => key)
     this._digests = sorted.map(([, digest]) => digest)
-    /** By where they begin and end. @type {Map<string, string>} */
+    /** Of subtrees, by the longest prefix of all their keys. @type {Map<string, string>} */
     this._hashes = new Map()
+  }
+
+  /**
+   * The tree of the same set with some changes, by id: another digest, or null for what has gone. It knows every hash
+   * that has not changed.
+   * @param {ReadonlyMap<string, string | null>} changes
+   */
+  with(changes) {
+    const tree = new Tree()
+    tree._keys = this._keys.slice()
+    tree._digests = this._digests.slice()
+    tree._hashes = new Map(this._hashes)
+    for (const [id, digest] of changes) tree._set(keyOf(id), digest)
+    return tree
+  }
+
+  /** @param {string} key @param {string | null} digest */
+  _set(key, digest) {
+    const place = this._first(key)
+    const isHere = this._keys[place] === key
+    const fresh = digest === null ? [] : [digest]
+    this._keys.splice(place, Number(isHere), ...(digest === null ? [] : [key]))
+    this._digests.splice(place, Number(isHere), ...fresh)
+    for (let depth = 0; depth <= key.length; depth++) this._hashes.delete(key.slice(0, depth))
+  }
+
+  /** Makes all hashes that are not known yet, step by step. @returns {Generator<void, void>} */
+  *hashing(start = 0, end = this._keys.length) {
+    if (end - start > LEAF_ENTRIES && !this._hashes.has(this._within(start, end))) {
+      for (const span of this._children(start, end)) yield* this.hashing(...span)
+    }
+    this._hash(start, end)
+    yield
   }
 
   /** The hash of all of it, 64 hex digits. */
@@ -79,7 +112,8 @@ export class Tree {
 
   /** @param {number} start @param {number} end @returns {string} */
   _hash(start, end) {
-    const place = `${start} ${end}`
+    if (start === end) return leafHash([])
+    const place = this._within(start, end)
     const known = this._hashes.get(place)
     if (known !== undefined) return known
     const hash =
