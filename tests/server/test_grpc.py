@@ -303,7 +303,7 @@ def test_a_reader_that_does_not_read_holds_up_no_stop(serve):
 def test_a_reader_that_does_not_read(serve):
     server: ServerProcess = serve(grpc_port=0)
     with calling(server, "s", server.key) as call:
-        for _ in range(10):  # caches and threads are there
+        for _ in range(60):  # caches and threads are there, and a snapshot was made
             put(call, 200, payload="x" * 4_000)
         cursor = server.request("GET", "/v1/spaces/s", headers=server.bearer()).json["cursor"]
         readers = [call("Live", cursor=cursor) for _ in range(4)]
@@ -314,6 +314,6 @@ def test_a_reader_that_does_not_read(serve):
         assert server.memory("VmHWM") - before < 40 * MIB  # of 320 MiB that wait for them
         for pages in readers:
             seqs = []
-            while not seqs or seqs[-1] < 110 * 200:
+            while not seqs or seqs[-1] < 160 * 200:
                 seqs += [entry["seq"] for entry in json.loads(next(pages).entries)]
-            assert seqs == list(range(10 * 200 + 1, 110 * 200 + 1))
+            assert seqs == list(range(60 * 200 + 1, 160 * 200 + 1))
