@@ -35,6 +35,7 @@ def test_a_proof_holds_for_whoever_reads_it(events, content):
     read = Attestation.read(msgspec.json.encode(made))
     assert read == made
     assert read.wrong() is None
+    assert read.id == (events[500].id if content else None)
     assert read.wrong(made.root.upper()) is None
     assert len(read.steps) > 1
 

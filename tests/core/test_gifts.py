@@ -403,6 +403,14 @@ def test_what_else_is_said_about_it_ends_the_session(error):
         client.receive(ErrorMessage.of(error))
 
 
+def test_who_began_from_a_snapshot_offers_no_epoch():
+    """It has not all of what an empty log would become, and would lose how items stood."""
+    client = ClientSession(space="default")
+    client.next(lost(epoch=OTHER)._replace(horizon=7))
+    (greet,) = client.receive(WELCOME)
+    assert greet == Greet(WELCOME)
+
+
 def test_who_holds_no_entries_offers_no_epoch():
     client = ClientSession(space="home")
     client.next(lost(epoch=None))

@@ -295,6 +295,29 @@ def test_a_server_that_was_lost_is_seeded_by_who_may_give_everything(serve, at, 
         assert unsettled[:3] == (0, 0, 0)
 
 
+def test_who_began_from_a_snapshot_keeps_what_it_shows_and_seeds_nothing(serve, tmp_path):
+    """Only who holds every entry makes an empty log the lost one; the others wait for that, and lose nothing."""
+    server, fresh = serve("lost"), serve("fresh")
+    with closing(syncline.open(tmp_path / "all.db", server=server.url, token=server.key)) as whole:
+        milk = whole.create("task.milk", {"title": "Milk", "n": syncline.Counter(1)})
+        assert whole.sync().ok
+        assert administer(server, "POST", "/v1/spaces/default/history", {}).status == 200
+        part = syncline.open(tmp_path / "part.db", server=server.url, token=server.key, history=False)
+        with closing(part):
+            assert part.sync().bases == 1
+        milk["n"] += 1
+        assert whole.sync().ok
+    server.stop()
+    with closing(syncline.open(tmp_path / "part.db", server=fresh.url, token=a_key_to_give(fresh))) as part:
+        assert [error.code for error in part.sync().errors] == ["epoch_changed"]
+        assert part.get("task.milk").plain == {"title": "Milk", "n": 1}
+        with closing(syncline.open(tmp_path / "all.db", server=fresh.url, token=a_key_to_give(fresh))) as whole:
+            assert whole.sync().given == 2
+            assert whole.get("task.milk").plain == {"title": "Milk", "n": 2}
+        assert part.sync().ok
+        assert part.get("task.milk").plain == {"title": "Milk", "n": 2}
+
+
 def test_a_log_that_holds_something_keeps_its_epoch(serve, at):
     server = serve("first")
     assert at(server, "ann", writes("x", 1)).ok

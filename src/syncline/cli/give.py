@@ -83,6 +83,8 @@ async def _give(path: Path, remote: Remote, *, json: bool) -> None:
         epoch = store.state().epoch
         if epoch is None:
             misused(f"{path} has met no log yet: there is nothing to give.")
+        if horizon := store.state().horizon:
+            note(f"{path} began from a snapshot: it has no entries up to seq {horizon:,}, and gives none of these.")
         await insist(lambda: _agree_on_epoch(remote, epoch))
         async with remote.talk() as (transport, welcome):
             report = Report(welcome.head)

@@ -95,15 +95,21 @@ def _check(file: Path, root: str | None, *, json: bool) -> None:
     read = Attestation.read(file.read_bytes())
     wrong = read.wrong(root)
     if json:
-        emit({"holds": wrong is None, "wrong": wrong, "root": read.root, "epoch": read.epoch, "seq": read.seq})
+        id = read.id if wrong is None else None
+        emit({"holds": wrong is None, "wrong": wrong, "root": read.root, "digest": read.digest, "id": id})
     elif wrong is None:
-        say(f"The event is in the log of epoch {read.epoch}, which had {read.count:,} events at seq {read.seq:,}.")
+        say(f"{_named(read)} is in the tree with this root.")
+        note(f"By its own word it is of the log {read.epoch}, {read.count:,} events at seq {read.seq:,}.")
         if root is None:
             note(f"If its root was {read.root}: --root compares it with one that you know from elsewhere.")
     else:
         complain(wrong)
     if wrong is not None:
         raise typer.Exit(REFUSED)
+
+
+def _named(read: Attestation) -> str:
+    return f"An event with the digest {read.digest}" if read.id is None else f"Event {read.id}"
 
 
 def _give(made: Attestation, out: Path | None) -> None:

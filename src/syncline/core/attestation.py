@@ -71,6 +71,11 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             raise BadRequest(f"The proof is of format {read.syncline_proof}, which this version does not read.")
         return read
 
+    @property
+    def id(self) -> str | None:
+        """Which event it is about, of one that holds; None if the event is left out, and its digest alone tells."""
+        return None if self.event is UNSET else str(msgspec.json.decode(self.event)["id"])
+
     def wrong(self, root: str | None = None) -> str | None:
         """Why it proves nothing, in words; None if it holds. ``root``: one that is known from elsewhere."""
         if root is not None and root.lower() != self.root:

@@ -294,14 +294,18 @@ class ClientSession:
         return is_spoiled
 
     def _welcomed(self, welcome: Welcome) -> list[Effect]:
-        """An empty log may take the epoch of what this replica holds, if its user may give that; the server decides."""
+        """An empty log may take the epoch of what this replica holds, if its user may give that; the server decides.
+
+        Not of one that knows only how items stood: it cannot give them, and would lose them to a log without them.
+        """
         self._limits, self._user, self._head = welcome.limits, welcome.user, welcome.head
         self._take_expiry(welcome)
         if welcome.peer:
             self.peer, self._server_ms = welcome, welcome.time
             return []
         local = self._local
-        if local and local.epoch not in (None, welcome.epoch) and local.user == welcome.user and self._may_push:
+        is_foreign = local and local.epoch not in (None, welcome.epoch) and not local.horizon
+        if local and is_foreign and local.user == welcome.user and self._may_push:
             self._foreign = welcome
             return []
         self._server_ms, self._is_just_told = welcome.time, True
