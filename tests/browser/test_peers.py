@@ -97,6 +97,24 @@ def test_two_tabs_agree_without_a_network_then_with_a_server(two, open_server, s
         assert len(stored) == len(set(stored)) == 4
 
 
+def test_any_tab_may_meet_a_peer_and_what_it_hears_is_in_all(two):
+    leader, friend = two
+    tab = leader.context.new_page()
+    tab.goto(leader.url)
+    tab.evaluate(OPEN, "first")
+    assert [page.evaluate("() => notes.status().isLeader") for page in (leader, tab)] == [True, False]
+    leader.evaluate("() => void notes.create('task.a', { title: 'Milk' })")
+    friend.evaluate("() => void notes.create('task.b', { title: 'Bread' })")
+    friend.evaluate(ANSWER, "meeting")
+    tab.wait_for_function("() => notes.items().length === 1")
+    assert tab.evaluate(ASK, "meeting") == [1, 1, None]
+    leader.wait_for_function("() => notes.get('task.b')?.plain.title === 'Bread' && notes.status().heard === 1")
+    leader.evaluate("() => void notes.get('task.b').put('title', 'Rye bread')")
+    tab.wait_for_function("() => notes.get('task.b').plain.title === 'Rye bread'")
+    assert tab.evaluate("async () => (await sync.sync()).pushed") == 1
+    assert friend.evaluate(TITLES) == ["Milk", "Rye bread"]
+
+
 def test_the_documented_example_runs(pages, open_server):
     page = pages.open(f"{open_server.url}/livez")
     [example] = re.findall(r"```js\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
