@@ -15,7 +15,9 @@ from bench.plan import Skipped
 ESBUILD = NODE_MODULES / ".bin" / "esbuild"
 PAGES = BENCH / "browser" / "pages"
 SDK = ROOT / "js" / "src"
-SDK_OPTIONS = ["--minify", "--mangle-props=^_", "--external:react"]
+LOADED_LATER = [f"--external:./{module}.js" for module in ("healing", "peers")]
+"""What a page loads when it heals or meets a peer, and not before."""
+SDK_OPTIONS = ["--minify", "--mangle-props=^_", "--external:react", *LOADED_LATER]
 AUTOMERGE_WASM = NODE_MODULES / "@automerge" / "automerge" / "dist" / "automerge.wasm"
 
 
