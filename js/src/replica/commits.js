@@ -46,7 +46,7 @@ const PATIENCE_MS = 100 // for a message that is on its way from another tab
  * - `snapshot(item, entries)`: the next `{ kept, piece }` of an item: of its entries in `store.log` (given, in order)
  *   on top of `store.documents.get(item)`, without pending events. Called in the tab that leads, when the log settles.
  * - `clockIn(kept)`: the item's vector clock in a snapshot, as a JSON object.
- * - `standing(base)`: what a base comes to: the `Kept` of its item, with nothing before it. Asynchronous.
+ * - `standing(base)`: what a base comes to: the `Kept` of its item, with nothing before it.
  * - `readClock(item)` (of `Replica`): the item's vector clock with all events on their way, as a new Map.
  *
  * For a change they are called in this order: `rewritten`, `noted`, `recorded`, `settled`.
@@ -114,7 +114,7 @@ export class Commits {
   /**
    * @abstract
    * @param {import('../core/messages.js').Base} _base
-   * @returns {Promise<Kept>}
+   * @returns {Kept}
    */
   standing(_base) {
     throw new TypeError()

@@ -4,6 +4,7 @@
 // a server answers with a seq up to there is in the bases, so nothing more comes of it.
 
 import { covers } from '../core/bases.js'
+import { inflate } from '../core/inflate.js'
 import { fail } from '../errors.js'
 import { EVERYTHING, isForgotten } from '../stores/index.js'
 
@@ -27,26 +28,13 @@ const OF_OTHERS = ['heard', 'orphan', 'unvouched']
  * The text of a base's document (base64 of zlib, RFC 1950); empty if its item has none. Fails with store_damaged.
  * @param {Base} base
  */
-export async function unpacked({ item, state }) {
+export function unpacked({ item, state }) {
   if (!state) return ''
   try {
     const bytes = Uint8Array.from(atob(state), (char) => char.charCodeAt(0))
-    return await textOf(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate')))
+    return new TextDecoder('utf-8', { fatal: true }).decode(inflate(bytes, MAX_SNAPSHOT_BYTES))
   } catch (error) {
     return fail('store_damaged', `The base of ${item} is damaged: ${error}`)
-  }
-}
-
-/** @param {ReadableStream<Uint8Array>} stream */
-async function textOf(stream) {
-  const reader = stream.getReader()
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let text = ''
-  for (let bytes = 0; ; ) {
-    const { done, value } = await reader.read()
-    if (done) return text + decoder.decode()
-    if ((bytes += value.length) > MAX_SNAPSHOT_BYTES) throw new RangeError(`more than ${MAX_SNAPSHOT_BYTES} bytes`)
-    text += decoder.decode(value, { stream: true })
   }
 }
 

@@ -47,6 +47,7 @@ import { Saving } from './saving.js'
 
 const SETTLE_ABOVE = 2_000 // entries in memory that have not settled
 const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
+const UNPACKING_MS = 15 // in one task
 const CACHED_CLOCKS = 1_000
 const SALT_BYTES = 16
 
@@ -454,13 +455,19 @@ export class Replica extends Saving {
 
   /**
    * What the bases of a page come to, or those of a whole snapshot: a part of it waits aside until the last one is here.
-   * Unpacking is asynchronous in browsers, and no transaction of a disk waits for that.
    * @param {Effect} effect
    * @param {readonly Base[]} sent
    * @returns {Promise<Kept[]>}
    */
   async _arrived(effect, sent) {
-    const kepts = await Promise.all(sent.map((base) => this.standing(base)))
+    const kepts = []
+    let endMs = this._nowMs() + UNPACKING_MS
+    for (const base of sent) {
+      kepts.push(this.standing(base))
+      if (this._nowMs() <= endMs) continue
+      await this.store.head() // so that no task is long; a timer would be slow where nobody looks at the page
+      endMs = this._nowMs() + UNPACKING_MS
+    }
     if (effect.type !== 'take') return kepts
     const all = effect.isFirst ? kepts : this._aside.concat(kepts)
     this._aside = effect.isLast ? [] : all

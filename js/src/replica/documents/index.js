@@ -216,8 +216,8 @@ export class DocumentReplica extends Replica {
   }
 
   /** @param {import('../../core/messages.js').Base} base */
-  async standing(base) {
-    return standing(base, await unpacked(base))
+  standing(base) {
+    return standing(base, unpacked(base))
   }
 
   /** @param {Kept} kept */
