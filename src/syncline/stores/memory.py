@@ -408,6 +408,8 @@ class MemoryReplicaStore:
     def _are_late(self, entries: Sequence[Entry]) -> bool:
         held = {self._seqs[entry.event.id] for entry in entries if entry.event.id in self._seqs}
         last = max(self._entries, default=0)
+        if any(entry.event.is_erased and entry.event.id in self._outbox for entry in entries):
+            return True  # what was said is not, any more
         return are_late(entries, {seq: self._entries[seq].encoded for seq in held}, max(self._state.seq, last))
 
     def _keep(self, entry: Entry, moved: Counter[str]) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from syncline.core.access.rules import Rule
 from syncline.core.bases import Base
+from syncline.core.erasure import erased_entry
 from syncline.core.events import Entry, Event
 from syncline.core.gifts import Voucher
 from syncline.core.patterns import matcher
@@ -236,6 +237,15 @@ class ReplicaStoreContract(ReplicaDigestsContract):
         assert (len(store.outbox()), store.state().rewritten) == (5, 0)
         assert _moved(store, Change(forget=["milk", "unknown"])) == {"orphan": -1}
         assert store.outbox() == sorted([*waiting[:3], other], key=lambda each: each.event.id)
+        assert store.state().rewritten == 1
+
+    def test_what_comes_back_erased_takes_the_place_of_a_local_event(self, store: ReplicaStore) -> None:
+        """What was made of its content has to be made again."""
+        mine, other = _entries(Author("node").events(2))
+        store.commit(Change(outbox=[Outboxed(mine.event), Outboxed(other.event)]))
+        assert _moved(store, Change(entries=[other])) == {"pending": -1}
+        assert store.state().rewritten == 0
+        assert _moved(store, Change(entries=[erased_entry(mine)])) == {"pending": -1}
         assert store.state().rewritten == 1
 
     def test_traces_are_gone_when_no_more_follows(self, store: ReplicaStore, tmp_path: Path) -> None:

@@ -301,6 +301,9 @@ def _leaves_traces(cursor: Any, change: Change) -> bool:
 
 
 def _are_late(cursor: Any, entries: Sequence[Entry], seq: int) -> bool:
+    erased = [entry.event.key for entry in entries if entry.event.is_erased]
+    if erased and cursor.execute(KNOWN, (array(erased),)).fetchone() is not None:
+        return True  # what was said is not, any more
     held = dict(cursor.execute(HELD_AS, (array(entry.event.key for entry in entries),)).fetchall())
     return are_late(entries, held, max(seq, cursor.execute(LAST).get or 0))
 
