@@ -22,8 +22,9 @@ class ForgettingServer(LogServer):
         super().__init__(*arguments, **sources)
         self.horizon, self.newest = 0, Snapshot(seq=0, at=0, cursor="", bases=[])
 
-    def take(self):
-        log = list(load(self.store))
+    def take(self, until=None):
+        """Makes a snapshot, as things stood at a seq (None: stand now)."""
+        log = [entry for entry in load(self.store) if until is None or entry.seq <= until]
         if not log:
             return
         policies = Policies(entry for entry in log if entry.event.item == POLICIES_ITEM)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec import UNSET
+
 from syncline.core.documents.settings import POLICIES_ITEM
+from syncline.core.erasure import ERASURES
 from syncline.stores import load
 from tests.simulation import documents, writing
 
@@ -25,20 +28,20 @@ def check_world(world):
         check_agreement(world, phone, log)
     documents.check_documents(world, writing.ITEMS)
     check_resets(world)
-    made = [entry for entry in log if entry.event.item != POLICIES_ITEM]
-    check_log(log, made, world.twofold)
+    made = [entry for entry in log if entry.event.item not in (POLICIES_ITEM, ERASURES)]
+    check_log(world, log, made)
     documents.check_meanings(world, made)
     documents.check_transactions(world, made)
     check_nothing_is_lost(world, made)
 
 
-def check_log(log, made, twofold):
+def check_log(world, log, made):
     assert [entry.seq for entry in log] == list(range(1, len(log) + 1)), "the log's seqs have gaps"
     ids = Counter(entry.event.id for entry in log)
     assert max(ids.values(), default=1) == 1, "an id is in the log twice"
-    payloads = Counter(entry.event.payload for entry in made)
-    twice = {payload for payload, count in payloads.items() if count > 1}
-    stored = [(e.event.payload, e.event.id) for e in made if e.event.payload in twice - twofold]
+    names = [(world.writing.name_of(entry.event), entry.event.id) for entry in made]
+    count = Counter(name for name, _ in names)
+    stored = [(name, id) for name, id in names if count[name] > 1 and name not in world.twofold]
     assert not stored, f"stored twice: {stored}"
 
 
@@ -54,14 +57,14 @@ def check_agreement(world, phone, log):
 
 
 def check_nothing_is_lost(world, log):
-    stored = {entry.event.payload: entry for entry in log}
+    stored = {world.writing.name_of(entry.event): entry for entry in log}
     inbox = world.inboxes
     unexpected = inbox - world.refused - documents.excused(world)
     assert world.refused <= inbox, f"not refused: {sorted(world.refused - inbox)}"
     assert not unexpected, f"refused: {world.why(unexpected)}"
     lost = world.recorded.keys() - stored.keys() - inbox
     assert not lost, f"lost: {sorted(lost)}"
-    assert all(stored[payload].event.user == world.recorded[payload] for payload in stored)
+    assert all(entry.event.user in (world.recorded[payload], UNSET) for payload, entry in stored.items())
     for payload, (id, seq) in world.acked.items():
         is_gone = world.restores and payload in inbox - stored.keys()
         if payload not in world.twofold and not is_gone:

@@ -9,6 +9,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.revisions import Placed, replay
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.snapshots import encode
+from syncline.core.erasure import ERASURES
 from syncline.stores import ON_ITS_WAY, load
 
 
@@ -110,13 +111,13 @@ def check_meanings(world, log):
     writing = world.writing
     events = [entry.event for entry in log] + [each.event for phone in world.phones for each in phone.store.outbox()]
     for event in events:
-        if event.item != POLICIES_ITEM:
+        if event.item not in (POLICIES_ITEM, ERASURES) and not event.is_erased:
             assert writing.meaning(event) == writing.meanings[event.payload], f"{event.payload} names something else"
 
 
 def check_transactions(world, log):
     """What was recorded together is stored together, as neighbours, or not at all."""
-    places = {entry.event.payload: entry.seq for entry in log}
+    places = {world.writing.name_of(entry.event): entry.seq for entry in log}
     for payloads in world.together:
         seqs = [places.get(payload) for payload in payloads]
         is_whole = None not in seqs and (world.restores or seqs == list(range(seqs[0], seqs[0] + len(seqs))))

@@ -64,8 +64,11 @@ class PeerWorld(World):
         self.check_phone(one)
         self.check_phone(other)
         if not agreed.errors:
-            one_tree, other_tree = one.replica.tree()[0], other.replica.tree()[0]
-            assert one_tree.root == other_tree.root, f"{one.name} and {other.name} met, and differ"
+            self.check_same(one, other)
+
+    def check_same(self, one, other):
+        one_tree, other_tree = one.replica.tree()[0], other.replica.tree()[0]
+        assert one_tree.root == other_tree.root, f"{one.name} and {other.name} met, and differ"
 
 
 async def _meet(replica, peer):

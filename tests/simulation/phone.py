@@ -89,6 +89,8 @@ class Phone:
     def crash(self, *, loses=True):
         if self.line is not None:
             self.line.leave(loses=loses)
+        answered = {each.event.payload for each in self.store.outbox("pending")}
+        self.world.forgotten |= answered - {event.payload for event in self.replica.pending()}
         self.reopen(keeps_snapshots=self.world.chance.random() < 0.7)
 
     def act(self):

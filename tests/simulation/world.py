@@ -7,7 +7,6 @@ from uuid import UUID
 
 from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Submission
-from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.limits import Limits
 from syncline.core.log import Receipts
 from syncline.core.session import ClientSession
@@ -45,6 +44,8 @@ class World:
         self.twofold, self.unanswered = set(), set()
         """What may be stored twice, see ``copy_file``; and what may be once its author gives it another id, because a
         log has held and lost it, and its author was never answered."""
+        self.forgotten = set()
+        """Of what answers came, but a crash came before they were written down."""
         self.server_clock = ManualClock()
         self.server = self.Server(MemoryEventStore(EPOCH, RECEIPTS), now_ms=self.server_clock, receipts=RECEIPTS)
         page, push = self.chance.choice(((2, 2), (3, 1_000), (1_000, 1_000)))
@@ -105,8 +106,8 @@ class World:
             self.note(phone.name, "is refused", event.id, outcome.code)
         else:
             self.note(phone.name, "has its answer", event.id, outcome)
-            if event.item != POLICIES_ITEM:
-                self.acked[event.payload] = event.id, outcome
+            if event.item[0] != ".":
+                self.acked[self.writing.name_of(event)] = event.id, outcome
 
     def may_keep(self, outboxed):
         """Whether a replica may keep what the log does not take, in the end."""
@@ -114,7 +115,7 @@ class World:
 
     def restamped(self, phone):
         """What is pending gets other ids: others may know it by those that it had."""
-        self.twofold |= self.unanswered & {event.payload for event in phone.replica.pending()}
+        self.twofold |= (self.unanswered | self.forgotten) & {event.payload for event in phone.replica.pending()}
 
     def check_phone(self, phone):
         checks.check_phone(self, phone)
@@ -126,7 +127,7 @@ class World:
     @property
     def inboxes(self):
         """What is refused, on all replicas, by its payload."""
-        return {each.event.payload for phone in self.phones for each in phone.replica.refused()}
+        return {self.writing.name_of(each.event) for phone in self.phones for each in phone.replica.refused()}
 
     def why(self, payloads):
         """The errors with which these were refused."""
@@ -261,8 +262,8 @@ class World:
         if len(self.phones) < 6:
             phone = self.chance.choice(self.phones)
             other = phone.copy(f"{phone.name}+{len(self.phones)}", self._wrong_clock())
-            waiting = [each.event for each in phone.store.outbox() if each.event.item != POLICIES_ITEM]
-            self.twofold |= {event.payload for event in waiting}  # both may rename it
+            waiting = [each.event for each in phone.store.outbox() if each.event.item[0] != "."]
+            self.twofold |= {self.writing.name_of(event) for event in waiting}  # both may rename it
             self.note(phone.name, "is copied to", other.name)
             self._add(other)
 
@@ -280,7 +281,7 @@ class World:
         self.lose_lines()
         lost = [entry.event for entry in load(self.server.store, len(self.backup))]
         self.lost.update(event.id for event in lost)
-        self.unanswered |= {event.payload for event in lost if event.item != POLICIES_ITEM} - self.acked.keys()
+        self.unanswered |= {self.writing.name_of(each) for each in lost if each.item[0] != "."} - self.acked.keys()
         for phone in self.phones:
             text = phone.store.state().cursor
             cursor = self.server.codec.decode(text) if text else None

@@ -150,6 +150,10 @@ class Writing:
         self.note_names(events)
         self.meanings.update((event.payload, self.meaning(event)) for event in events)
 
+    def name_of(self, event):
+        """Its payload, also when that was erased."""
+        return event.payload if not event.is_erased else self._names[event.id]
+
     def meaning(self, event):
         """An event's ops and meta, told without ids."""
         return ID.sub(lambda found: self._names.get(found[0], found[0]), _said(event))

@@ -7,7 +7,7 @@ takes the epoch, and all who use it begin anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from syncline.core import gifts
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EPOCH = re.compile(r"[0-9a-f]{32}")
 INLINE_BYTES = 4 * 1024
 """Larger gifts are read and verified in a thread, so that they hold up nobody."""
+NONE = frozenset[bytes]()
 
 
 async def give(member: Member, message: Give) -> bytes:
@@ -68,6 +69,21 @@ def read(array: bytes, epoch: str, receipts: Receipts, erasures: Erasures) -> tu
     """The entries of a gift, and the digests of those that receipts vouch for. What was erased comes erased."""
     given = [each._replace(event=_as_erased(each.event, erasures)) for each in gifts.decode(array)]
     return given, gifts.vouched(receipts, epoch, given)
+
+
+def pushed(
+    events: Sequence[Event | EventError], user: str, may: Callable[[str, str], bool], erasures: Erasures
+) -> tuple[Sequence[Event | EventError], frozenset[bytes]]:
+    """The events of a push, what was erased in its erased form; and the digests of those that were lawfully here.
+
+    That is what their author, whom nobody had answered, pushes once more to a log that was put back. ``may``: an
+    action on an item.
+    """
+    gone = [event for event in events if isinstance(event, Event) and erasures.has(event)] if erasures.keys else []
+    if not gone:
+        return events, NONE
+    mine = frozenset(event.digest for event in gone if event.user == user and may(event.item, event.action))
+    return [erased(event) if isinstance(event, Event) and erasures.has(event) else event for event in events], mine
 
 
 def _as_erased(event: Event | EventError, erasures: Erasures) -> Event | EventError:

@@ -16,7 +16,7 @@ from syncline.core.events import Event
 from syncline.core.messages import Inquiry, Welcome, encode_ack
 from syncline.errors import EventError, Forbidden, HistoryExpired, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
-from syncline.server import healing
+from syncline.server import giving, healing
 from syncline.server.desk import Change, Written
 from syncline.server.reader import Reader
 from syncline.stores import LogStore, Slice
@@ -64,7 +64,9 @@ class Member(Reader):
         if not any(isinstance(event, Event) for event in events):
             refused = [event for event in events if isinstance(event, EventError)]
             return encode_ack(events, refused, self.space.hub.head.seq)
-        outcomes, head = await self.space.submit(Submission(events, self.user, rights=self.rights))
+        stored, vouched = giving.pushed(events, self.user, self.may, self.space.erasures)
+        submission = Submission(stored, self.user, rights=self.rights, vouched=vouched)
+        outcomes, head = await self.space.submit(submission)
         for outcome in outcomes[:1]:
             if isinstance(outcome, Unauthorized):
                 raise outcome

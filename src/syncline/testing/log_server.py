@@ -7,7 +7,7 @@ await. Credentials are the user's name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID
 
 from syncline.core import gifts, patterns
@@ -16,6 +16,7 @@ from syncline.core.admission import Submission
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.events import Event
+from syncline.core.gifts import Given
 from syncline.core.limits import Limits
 from syncline.core.log import NO_TAIL, Receipts
 from syncline.core.merkle import Leaf, Tree, held_in
@@ -90,9 +91,13 @@ class LogServer:
     def commit(self, commit: Commit, user: str) -> bytes:
         """Stores what may be stored, and the encoded ``ack``."""
         events = [_named(event, user) for event in decode_events(bytes(commit.events))]
-        appended = self.store.append([Submission(events, user)], now_ms=self.now_ms())
+        appended = self.store.append([self.pushed(events, user)], now_ms=self.now_ms())
         self._tell()
         return b'{"type":"ack","ref":%d,%b}' % (commit.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
+
+    def pushed(self, events: Sequence[Event | EventError], user: str) -> Submission:
+        """What the log is asked to store of what somebody pushes."""
+        return Submission(events, user)
 
     def reply(self, inquiry: Inquiry, user: str) -> bytes:
         """The encoded reply to what heals. Raises NotFound for what this server does not do."""
@@ -126,12 +131,17 @@ class LogServer:
         """
         if gift.epoch != self.store.head().epoch:
             raise EpochChanged("What is given was in another log.")
-        given = gifts.decode(bytes(gift.entries))
-        events, vouched = [each.event for each in given], gifts.vouched(self.receipts, gift.epoch, given)
+        given, vouched = self.read_gift(gift)
+        events = [each.event for each in given]
         submission = Submission(events, user, is_gift=True, vouched=vouched)
         appended = self.store.append([submission], now_ms=self.now_ms())
         self._tell()
         return b'{"type":"ack","ref":%d,%b}' % (gift.ref, encode_ack(events, appended.outcomes[0], appended.head.seq))
+
+    def read_gift(self, gift: Give) -> tuple[Sequence[Given], frozenset[bytes]]:
+        """The entries of a gift, and the digests of those that receipts vouch for."""
+        given = gifts.decode(bytes(gift.entries))
+        return given, gifts.vouched(self.receipts, gift.epoch, given)
 
     def _tell(self) -> None:
         news, self.news = self.news, asyncio.Event()

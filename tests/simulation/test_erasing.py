@@ -1,0 +1,50 @@
+"""Worlds that erase: what is gone is gone everywhere, and everybody has the same, byte for byte."""
+
+import pytest
+
+from syncline.core.admission import Submission
+from tests.simulation.erasing import ErasingPeerWorld, ErasingWorld
+from tests.simulation.test_simulation import CHUNK, ENOUGH, TOLD
+
+SEEDS = {ErasingWorld: 200, ErasingPeerWorld: 100}
+CHUNKS = [(kind, first) for kind, seeds in SEEDS.items() for first in range(0, seeds, CHUNK)]
+
+
+@pytest.mark.parametrize(("kind", "first"), CHUNKS)
+def test_what_is_erased_is_gone_from_everybody(kind, first):
+    erased = 0
+    for seed in range(first, first + CHUNK):
+        world = kind(seed)
+        try:
+            world.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
+            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
+            pytest.fail(f"{kind.__name__}({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+        erased += len(world.server.gone)
+    assert erased > CHUNK, "hardly anything was erased"
+
+
+class WorldOfForgottenErasures(ErasingWorld):
+    """A log that was put back takes from its authors what was erased, as they had said it."""
+
+    class Server(ErasingWorld.Server):
+        def pushed(self, events, user):
+            return Submission(events, user)
+
+
+class WorldOfSilentErasures(ErasingWorld):
+    """The log is erased, and nobody is told."""
+
+    class Server(ErasingWorld.Server):
+        def _tell_of(self, payload):
+            """Nothing."""
+
+
+@pytest.mark.parametrize("kind", [WorldOfForgottenErasures, WorldOfSilentErasures])
+def test_what_is_broken_is_found(kind):
+    for seed in range(ENOUGH):
+        try:
+            kind(seed).run()
+        except Exception:  # noqa: BLE001  (whatever shows it)
+            return
+    pytest.fail(f"{kind.__name__} went unnoticed")
