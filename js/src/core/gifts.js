@@ -32,11 +32,47 @@ export const voucherOf = (epoch, { seq, at, receipt, digest }) =>
   ({ epoch: epoch ?? '', seq, at, receipt, ...(digest === undefined ? {} : { digest }) })
 
 /**
- * Orders offers: what the system wrote first, then as they stood in the log.
- * @param {Offer} a
- * @param {Offer} b
+ * Offers in the order of giving them: what the system wrote first, then as they stood in the log. If that was put back
+ * twice, some stood there before the first time and some after it, so what an event has seen goes before it.
+ * @param {Offer[]} offers
  */
-export const byOrder = (a, b) => Number(isOfSystem(b)) - Number(isOfSystem(a)) || a.voucher.seq - b.voucher.seq
+export function inOrder(offers) {
+  const unseen = queuesOf(offers)
+  /** @type {Set<Offer>} */
+  const given = new Set()
+  for (const offer of offers.sort(byOrder)) {
+    for (const each of given.has(offer) ? [] : seenBy(offer.event, unseen)) given.add(each)
+    given.add(offer)
+  }
+  return [...given]
+}
+
+/** By item and node, the last first. @param {readonly Offer[]} offers */
+function queuesOf(offers) {
+  /** @type {Map<string, Offer[]>} */
+  const queues = new Map()
+  for (const offer of offers) {
+    const name = `${offer.event.item} ${offer.event.node}`
+    const queue = queues.get(name)
+    if (queue) queue.push(offer)
+    else queues.set(name, [offer])
+  }
+  for (const queue of queues.values()) queue.sort((a, b) => b.event.n - a.event.n)
+  return queues
+}
+
+/** Takes out of queues what an event has seen, and itself, by ids: they rise. @param {Event} event @param {Map<string, Offer[]>} queues */
+function seenBy({ item, clock }, queues) {
+  const seen = []
+  for (const node in clock) {
+    const queue = queues.get(`${item} ${node}`) ?? []
+    while (queue.length && queue[queue.length - 1].event.n <= clock[node]) seen.push(/** @type {Offer} */ (queue.pop()))
+  }
+  return seen.sort((a, b) => (a.event.id < b.event.id ? -1 : 1))
+}
+
+/** @param {Offer} a @param {Offer} b */
+const byOrder = (a, b) => Number(isOfSystem(b)) - Number(isOfSystem(a)) || a.voucher.seq - b.voucher.seq
 
 /** @param {Offer} offer */
 const isOfSystem = ({ event }) => event.item[0] === '.'

@@ -1,6 +1,6 @@
 // What is in memory of a replica's data, and what a change makes of it.
 
-import { byOrder } from '../core/gifts.js'
+import { inOrder } from '../core/gifts.js'
 import { EVERYTHING, goesWith, isForgotten, isOnItsWay, orphaned } from './index.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -60,7 +60,7 @@ export class Contents {
   /** What the log has lost, in the order in which it is to be given back. */
   offers() {
     const isOrphan = (/** @type {Offer} */ { event }) => this.outbox.get(event.id)?.status === 'orphan'
-    if (!this._offers) this._offers = this._orphans().sort(byOrder)
+    if (!this._offers) this._offers = inOrder(this._orphans())
     else if (this._offers.length !== this.counts.orphan) this._offers = this._offers.filter(isOrphan)
     return this._offers
   }

@@ -1,10 +1,11 @@
-// The simplest server: a list of entries that answers like a real one, and may be put back to an older copy.
+// The simplest server: a list of entries that answers like a real one. It may be put back to an older copy, with other
+// keys, and it erases.
 
 import { SynclineError } from '../../src/errors.js'
 import { DEFAULT_LIMITS, errorMessage } from '../../src/core/messages.js'
 import { decodeEntries } from '../../src/core/events.js'
 import { driftLimit } from '../../src/core/stamps.js'
-import { entry } from '../author.js'
+import { Author, entry, erasedEntry } from '../author.js'
 
 /** @typedef {import('../../src/core/events.js').Entry} Entry */
 /** @typedef {import('../../src/core/events.js').Event} Event */
@@ -21,8 +22,15 @@ export class Server {
     this.log = []
     /** The ends of the copies it was put back to: cursors of before are not known if they are beyond. */
     this._restores = [0]
-    /** Where what stood, ever. @type {Set<string>} */
+    /** Where what stood, as far as its keys tell. @type {Set<string>} */
     this._receipts = new Set()
+    this._key = 0
+    this._bob = new Author('far', 'bob')
+    /** @type {Event[]} */
+    this._theirs = []
+    this._root = new Author('root', '.server')
+    /** What was erased, ever, by id. @type {Map<string, Event>} */
+    this.erased = new Map()
   }
 
   /**
@@ -38,11 +46,17 @@ export class Server {
     return { type: 'ack', ref: 0, results, head: this.log.length }
   }
 
-  /** What comes back was in the log before, so nothing is asked but what it names. @param {import('../../src/core/messages.js').Give} give @returns {Answer} */
+  /**
+   * What was in the log before is believed, and nothing is asked but what it names; the rest is as if it was pushed.
+   * @param {import('../../src/core/messages.js').Give} give
+   * @returns {Answer}
+   */
   _take({ epoch, entries }) {
     const results = decodeEntries(entries).map(({ seq, receipt, event }) => {
-      if (epoch !== 'e' || !this._receipts.has(`${seq} ${receipt} ${event.digest}`)) broken('unvouched', event)
-      return { id: event.id, seq: null, error: null, ...this._result(event, true) }
+      const isKnown = epoch === 'e' && this._receipts.has(`${seq} ${receipt} ${event.digest}`)
+      const isHeld = this.log.some((each) => each.event.id === event.id)
+      const error = new SynclineError('unvouched').toWire()
+      return { id: event.id, seq: null, error, ...(isKnown || isHeld || event.user === 'ann' ? { error: null, ...this._result(event, isKnown) } : {}) }
     })
     return { type: 'ack', ref: 0, results, head: this.log.length }
   }
@@ -56,12 +70,15 @@ export class Server {
 
   /** @param {string | null} cursor @returns {Answer} */
   _page(cursor) {
-    const [since, known] = (cursor ?? '0/0').split('/').map(Number)
+    const [since, known, key] = (cursor ?? `0/0/${this._key}`).split('/').map(Number)
+    if (key !== this._key) return errorMessage(new SynclineError('bad_cursor'))
     if (this._restores.slice(known + 1).some((seq) => since > seq)) return errorMessage(new SynclineError('cursor_reset'))
     const entries = this.log.slice(since, since + this._chances.pageEntries())
     const seq = since + entries.length
-    const at = `${seq}/${this._restores.length - 1}`
-    return { type: 'page', ref: null, entries, late: [], forget: [], cursor: at, more: seq < this.log.length }
+    const at = `${seq}/${this._restores.length - 1}/${this._key}`
+    const gone = new Set(entries.filter(({ event }) => event.action === '.erase').flatMap(({ event }) => event.payload.events))
+    const late = this.log.filter(({ event }) => gone.has(event.id))
+    return { type: 'page', ref: null, entries, late, forget: [], cursor: at, more: seq < this.log.length }
   }
 
   /** @param {Event} event @param {boolean} [isKnown] whether it was in the log before */
@@ -73,7 +90,7 @@ export class Server {
   /** @param {Event} event @param {boolean} isKnown */
   _store(event, isKnown) {
     const held = this.log.find((each) => each.event.id === event.id)
-    if (held) return held.event.body === event.body ? held.seq : broken('event_id_conflict', event)
+    if (held) return held.event.digest === event.digest ? held.seq : broken('event_id_conflict', event)
     const time = this._chances.now()
     if (!isKnown && event.id >= driftLimit(time)) return new SynclineError('clock_drift', '', { time })
     if (!isKnown && this._chances.refuses(event)) return new SynclineError('forbidden')
@@ -84,15 +101,43 @@ export class Server {
       if (id >= event.id) return broken('bad_op', event)
       if (!this.log.some((each) => each.event.id === id)) return new SynclineError('missing_dependency')
     }
-    const made = entry(this.log.length + 1, event)
-    this._receipts.add(`${made.seq} ${made.receipt} ${event.digest}`)
-    return this.log.push(made)
+    return this._append(event)
   }
 
-  /** Puts the log back to an older copy. @param {number} seq */
-  restore(seq) {
+  /** @param {Event} event */
+  _append(event) {
+    const made = entry(this.log.length + 1, event)
+    this._receipts.add(`${made.seq} ${made.receipt} ${event.digest}`)
+    return this.log.push(this.erased.has(event.id) ? erasedEntry(made) : made)
+  }
+
+  /** Somebody else's event, after those of before that the log has lost. @param {string} item @param {any} payload */
+  hear(item, payload) {
+    this._theirs.push(this._bob.event(item, { payload }))
+    const held = new Set(this.log.map(({ event }) => event.id))
+    for (const event of this._theirs) if (!held.has(event.id)) this._append(event)
+  }
+
+  /** Erases events of people. @param {Event[]} events */
+  erase(events) {
+    for (const event of events) this.erased.set(event.id, this.erased.get(event.id) ?? event)
+    const ids = events.map(({ id }) => id)
+    this.log = this.log.map((each) => (ids.includes(each.event.id) && !each.event.isErased ? erasedEntry(each) : each))
+    this._append(this._root.event('.erasures', { action: '.erase', payload: { events: ids } }))
+  }
+
+  /** Puts the log back to an older copy, in which is erased again what was. @param {number} seq @param {boolean} losesKeys */
+  restore(seq, losesKeys) {
     this.log.length = seq
     this._restores.push(seq)
+    this._root = new Author(`root${this._restores.length}`, '.server') // what it wrote before may come back
+    if (losesKeys) {
+      this._receipts.clear()
+      this._key++
+    }
+    const said = new Set(this.log.flatMap(({ event }) => (event.action === '.erase' ? event.payload.events : [])))
+    const unsaid = this.log.map(({ event }) => event).filter(({ id }) => this.erased.has(id) && !said.has(id))
+    if (unsaid.length) this.erase(unsaid)
   }
 }
 

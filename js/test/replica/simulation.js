@@ -41,6 +41,9 @@ export class Simulation {
     this.loss = this.dice.below(3) ? 0 : 0.3
     this.browser.breaks = this.dice.below(3) ? 0 : 0.1
     this.restores = this.dice.below(2)
+    this.losesKeys = !this.dice.below(3)
+    /** Whether there is room, and time: more comes to a server then, for it to lose. */
+    this.isCalm = !this.dice.below(2)
   }
 
   async open() {
@@ -120,22 +123,27 @@ export class Simulation {
     const tab = this.tabs.length ? this.dice.choose(this.tabs) : null
     if (!tab || (die < 4 && this.tabs.length < 4)) await this.open()
     else if (die < 6) this.kill(tab)
-    else if (die < 9) this.browser.isFull = !this.dice.below(3)
+    else if (die < 9) this.browser.isFull = !this.isCalm && !this.dice.below(3)
     else if (die < 11) mock.timers.tick(200)
     else if (die < 12) mock.timers.tick(11_000)
     else if (die < 13 && this.restores && this.server.log.length) this.restore()
     else if (die < 14) this.isAhead = !this.dice.below(4)
     else if (die < 15) this.drop(tab)
-    else if (die < 28) this.edit(tab)
+    else if (die < 27) this.edit(tab)
+    else if (die < 30) this.others()
     else if (die < 50) this.lead()
     else await this.browser.happen({ loss: this.loss })
+    for (let more = this.isCalm ? 4 : 0; more--; ) await this.browser.happen({ loss: this.loss })
     await new Promise(setImmediate)
     this.check()
   }
 
+  /** Somebody else does something. */
+  others() {}
+
   /** The server comes back with an older copy of its log; so all conversations end. */
   restore() {
-    this.server.restore(this.dice.below(this.server.log.length))
+    this.server.restore(this.dice.below(this.server.log.length), this.losesKeys && !this.dice.below(3))
     for (const tab of this.tabs) tab.session = null
   }
 

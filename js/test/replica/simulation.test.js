@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { KEYS } from '../../src/stores/store.js'
 import { Mirror } from './mirror.js'
 import { Simulation } from './simulation.js'
 
@@ -19,6 +20,7 @@ class Log extends Simulation {
   durable = new Set()
   /** What somebody dropped. @type {Set<number>} */
   gone = new Set()
+  erases = !this.dice.below(2)
 
   /** @param {Store} store @param {import('../../src/replica/index.js').Sources} sources */
   make(store, sources) {
@@ -39,6 +41,15 @@ class Log extends Simulation {
     void replica.saved().then(() => now.forEach((payload) => this.durable.add(payload)))
   }
 
+  /** Another user writes, an administrator erases, and somebody has offered again what was not believed. */
+  others() {
+    const { log } = this.server
+    const people = log.map(({ event }) => event).filter(({ item, isErased }) => item[0] !== '.' && !isErased)
+    if (this.erases && people.length && !this.dice.below(3)) this.server.erase([this.dice.choose(people)])
+    else if (this.tabs.length && !this.dice.below(3)) void this.dice.choose(this.tabs).replica.offerAgain().catch(() => {})
+    else this.server.hear(this.dice.choose(['a', 'b', 'c']), ++this.count)
+  }
+
   /** @param {Event} event */
   refuses(event) {
     return event.payload % 25 === 7
@@ -54,6 +65,7 @@ class Log extends Simulation {
   /** @param {any} replica */
   compare(replica) {
     assert.deepEqual(replica.told, replica.seen)
+    for (const { event } of replica.store.log) if (typeof event.payload === 'number') this.durable.add(event.payload)
   }
 
   /** What a tab that lives has recorded, or that was durable, is there once. @param {Store} fresh */
@@ -61,11 +73,24 @@ class Log extends Simulation {
     const log = (await fresh.entries()).map(({ event }) => event)
     const outbox = [...fresh.outbox.values()].map(({ event }) => event)
     const behind = this.server.log.map(({ event }) => event).filter(({ id }) => ![...log, ...outbox].some((each) => each.id === id))
-    const payloads = [...log, ...outbox, ...behind].map(({ payload }) => payload).sort((a, b) => a - b)
+    const payloads = [...log, ...outbox, ...behind].map(({ payload }) => payload).filter(Number.isInteger).sort((a, b) => a - b)
     assert.deepEqual(payloads, [...new Set(payloads)], 'nothing is there twice')
     const there = new Set(payloads)
     const expected = new Set([...this.durable, ...this.tabs.flatMap(({ replica }) => this.recorded.get(replica) ?? [])])
-    assert.deepEqual([...expected].filter((payload) => !there.has(payload) && !this.gone.has(payload)), [], 'nothing is lost')
+    const erased = new Set([...this.server.erased.values()].map(({ payload }) => payload))
+    const lost = [...expected].filter((payload) => !there.has(payload) && !this.gone.has(payload) && !erased.has(payload))
+    assert.deepEqual(lost, [], 'nothing is lost')
+    await this.checkErased(fresh, log)
+  }
+
+  /** What was erased, as far as is known here, is not on the disk. @param {Store} fresh @param {Event[]} log */
+  async checkErased({ _disk: disk }, log) {
+    const ids = log.filter(({ action }) => action === '.erase').flatMap(({ payload }) => payload.events)
+    const rows = JSON.stringify(await disk.run((tx) => Promise.all(Object.keys(KEYS).map((name) => tx.all(name))), 'read'))
+    for (const id of ids) {
+      const payload = this.server.erased.get(id)?.payload
+      assert.ok(!new RegExp(`payload\\\\*":${payload}\\b`).test(rows), `${payload} was erased`)
+    }
   }
 }
 
