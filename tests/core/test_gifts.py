@@ -294,7 +294,15 @@ def test_what_was_lost_goes_back_before_what_is_new():
 
 def test_offers_have_the_order_of_their_log_but_what_the_system_wrote():
     offers = [an_offer(3), an_offer(1), an_offer(9, item=".policies", user=".root")]
-    assert [offer.event.n for offer in sorted(offers, key=lambda offer: offer.order)] == [9, 1, 3]
+    assert [offer.event.n for offer in gifts.in_order(offers)] == [9, 1, 3]
+
+
+def test_of_a_log_that_was_put_back_twice_what_an_event_has_seen_goes_before_it():
+    first, second, third = an_offer(1, seq=12), an_offer(2, seq=11), an_offer(3, seq=9)  # the first came back, and went
+    other = an_offer(4, seq=8, node="n2", clock={"n2": 1, first.event.node: 2})
+    assert gifts.in_order([first, third, second, other]) == [first, second, other, third]
+    elsewhere = an_offer(5, seq=1, item="elsewhere")
+    assert gifts.in_order([first, elsewhere, second]) == [elsewhere, first, second]
 
 
 def test_what_others_wrote_waits_unless_something_of_ones_own_may_need_it():

@@ -121,4 +121,4 @@ def _offers(store: ReplicaStore, epoch: str) -> Iterator[Offer]:
     entries = chain(store.load(items=SYSTEM), (each for each in store.load() if each.event.item[0] != "."))
     yield from (Offer(entry.event, Voucher.of(epoch, entry)) for entry in entries)
     lost = [each for each in store.outbox("orphan", "unvouched") if each.voucher and each.voucher.epoch == epoch]
-    yield from sorted((Offer(each.event, each.voucher) for each in lost if each.voucher), key=lambda each: each.order)
+    yield from gifts.in_order(Offer(each.event, each.voucher) for each in lost if each.voucher)

@@ -6,8 +6,10 @@ made the receipt believes it, whoever gives the entry. What is decided about a g
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +65,33 @@ class Offer(NamedTuple):
     def order(self) -> tuple[bool, int]:
         """A sort key: what the system wrote first, then as they stood in the log."""
         return self.event.item[0] != ".", self.voucher.seq
+
+
+def in_order(offers: Iterable[Offer]) -> list[Offer]:
+    """Offers in the order of giving them: see ``Offer.order``.
+
+    Of a log that was put back twice, some stood there before the first time and some after it; so what an event has
+    seen goes before it.
+    """
+    placed = sorted(offers, key=attrgetter("order"))
+    unseen: defaultdict[tuple[str, str], list[Offer]] = defaultdict(list)  # by item and node, the last first
+    for offer in sorted(placed, key=lambda each: each.event.n, reverse=True):
+        unseen[offer.event.item, offer.event.node].append(offer)
+    given: dict[str, Offer] = {}
+    for offer in placed:
+        if offer.event.id not in given:
+            given.update((each.event.id, each) for each in _seen_by(offer.event, unseen))
+    return list(given.values())
+
+
+def _seen_by(event: Event, unseen: Mapping[tuple[str, str], list[Offer]]) -> list[Offer]:
+    """Takes out what an event has seen, and itself, in the order of their ids: they rise."""
+    seen = []
+    for node, n in event.clock.items():
+        queue = unseen.get((event.item, node), [])
+        while queue and queue[-1].event.n <= n:
+            seen.append(queue.pop())
+    return sorted(seen, key=lambda each: each.event.id)
 
 
 def due(offers: Iterable[Offer], user: str, items: Collection[str]) -> list[Offer]:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from syncline.core.events import Event
-from syncline.core.gifts import Offer
+from syncline.core.gifts import Offer, in_order
 from syncline.replica.foresight import may_pass_on
 from syncline.replica.horizon import in_bases
 from syncline.replica.naming import named_by
@@ -72,7 +72,7 @@ class Waiting:
         if self._offers is None:
             orphans = self._store.outbox("orphan")
             offers = (Offer(each.event, each.voucher) for each in orphans if each.voucher is not None)
-            self._offers = sorted(offers, key=attrgetter("order"))
+            self._offers = in_order(offers)
         return self._offers
 
     def doubtful(self) -> list[Event]:
