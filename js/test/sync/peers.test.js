@@ -180,6 +180,17 @@ test('a peer answers who shows its token, and what it cannot read with an error'
   assert.deepEqual(await say({ type: 'ping', ref: 3 }), { type: 'pong', ref: 3 })
 })
 
+test('what a peer knows keeps its id, whatever the clock of a server says', async (t) => {
+  const [a, b] = [place(t), place(t)]
+  const shared = a.record('task.a', 'create', {})
+  await meet(b, a)
+  const own = a.record('task.b', 'create', {})
+  await a.saved()
+  await a.perform({ type: 'restamp', nowMs: Date.now() })
+  const ids = a.pending().map(({ id }) => id)
+  assert.deepEqual([ids.includes(shared.id), ids.includes(own.id), ids.length], [true, false, 2])
+})
+
 test('what was heard is dropped, and comes again', async (t) => {
   const [a, b] = [place(t), place(t)]
   const { id } = a.record('task.a', 'create', { n: 1 })
