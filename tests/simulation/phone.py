@@ -52,6 +52,10 @@ class Phone:
             self.snapshots, self.index = MemorySnapshotStore(), MemoryDocumentIndex()
         self.boot()
 
+    def new_node(self):
+        """A name that no node has yet."""
+        return self._nodes()
+
     def name_event(self):
         """The payload of the next event."""
         self.named += 1
