@@ -16,15 +16,16 @@ seqs = st.integers(0, 2**53 - 1)
 items = st.lists(st.text("ab.*", min_size=1, max_size=9), max_size=3).map(tuple)
 stands = st.builds(Stand, eight, seqs, items)
 ways = st.none() | st.builds(Way, stands, st.text("ab.", max_size=9), seqs)
-cursors = st.builds(Cursor, st.binary(min_size=16, max_size=16).map(bytes.hex), seqs, eight, stands, ways)
+cursors = st.builds(Cursor, st.binary(min_size=16, max_size=16).map(bytes.hex), seqs, eight, stands, ways, seqs)
 A_CURSOR = Cursor(EPOCH, 7, b"tail at7")
 
 
 @given(cursors)
 def test_a_cursor_is_read_back(cursor):
     text = CODEC.encode(cursor)
-    assert CODEC.decode(text) == cursor
-    assert len(text) == 87 or cursor.way or cursor.stand.items
+    known = cursor.erased if cursor.erased > cursor.seq else 0  # what came before is passed anyway
+    assert CODEC.decode(text) == cursor._replace(erased=known)
+    assert len(text) == 87 or cursor.way or cursor.stand.items or known
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 

@@ -16,6 +16,7 @@ from syncline.stores import Change
 from syncline.stores.memory import MemoryReplicaStore
 from syncline.stores.sqlite import SqliteReplicaStore
 from syncline.sync.replica_peer import ReplicaPeer
+from syncline.testing import Author
 from syncline.testing.log_server import LogServer
 from syncline.transports.memory import MemoryTransport
 
@@ -107,6 +108,17 @@ def test_where_both_differ_the_servers_stands(replica, server):
     assert bodies(replica) != before
     assert heal(replica, server).mended == 1
     assert bodies(replica) == before
+
+
+def test_what_stood_in_the_place_of_another_is_given_back(replica, server):
+    before = filled(replica, server)
+    old = next(replica.entries(items=["task.4"]))
+    other = Author("other").event("task.other")
+    replica._store.commit(Change(entries=[Entry.of(old.seq, old.at, old.receipt, other)]))
+    assert bodies(replica) != before
+    result = heal(replica, server)
+    assert (result.mended, result.given) == (1, 1)
+    assert bodies(replica) == {**before, 301: other.body}
 
 
 def test_documents_show_what_came_back(replica, server):

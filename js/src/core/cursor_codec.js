@@ -7,7 +7,8 @@
 //     8 bytes  view: a digest of what the reader may see and asked for (access/views.js), zeros for everything
 //     8 bytes  rules: the seq of the last system event that this view knew
 //     n bytes  JSON, nothing if there is nothing to say: `[items, null]`, the patterns that were asked for, or
-//              `[items, [view, rules, items, item, seq]]` while the difference from an older view is being brought
+//              `[items, [view, rules, items, item, seq]]` while the difference from an older view is being brought; a
+//              third member is the seq up to which acts of erasure are known, if that is beyond the cursor's own
 //     16 bytes keyed BLAKE2b over all before it
 //
 // as base64url without padding, 87 characters or more. Digests are hexadecimal digits.
@@ -27,7 +28,8 @@ import { fromHex, toHex, utf8 } from './sha256.js'
 /**
  * What a cursor says once it is proven genuine. `way`: how far the difference from an older view is brought: all items
  * before `item`, and of it up to `seq`.
- * @typedef {Stand & {epoch: string, seq: number, tail: string, way: (Stand & {item: string, seq: number}) | null}} Cursor
+ * @typedef {Stand & {epoch: string, seq: number, tail: string, way: (Stand & {item: string, seq: number}) | null,
+ *   erased?: number}} Cursor the acts of erasure up to `erased` are known, though it comes before them
  */
 
 const FORMAT = '02'
@@ -45,10 +47,11 @@ export class CursorCodec {
   }
 
   /** @param {Cursor} cursor */
-  encode({ epoch, seq, tail, view, rules, items, way }) {
+  encode({ epoch, seq, tail, view, rules, items, way, erased = 0 }) {
     const place = FORMAT + epoch + eightBytes(seq) + tail + view + eightBytes(rules)
     const brought = way && [way.view, way.rules, way.items, way.item, way.seq]
-    const rest = way || items.length ? JSON.stringify([items, brought]) : ''
+    const known = erased > seq ? [erased] : []
+    const rest = way || items.length || known.length ? JSON.stringify([items, brought, ...known]) : ''
     const body = Uint8Array.from([...fromHex(place), ...utf8(rest)])
     return toBase64(Uint8Array.from([...body, ...this._mac(body)]))
   }
@@ -78,9 +81,9 @@ function read(body) {
   const field = (/** @type {number} */ from, /** @type {number} */ to) => digits.slice(2 * from, 2 * to)
   const number = (/** @type {number} */ from) => parseInt(field(from, from + 8), 16)
   const rest = body.length > BODY_BYTES ? JSON.parse(new TextDecoder().decode(body.subarray(BODY_BYTES))) : [[]]
-  const [items, brought] = rest
+  const [items, brought, erased = 0] = rest
   const way = brought ? { view: brought[0], rules: brought[1], items: brought[2], item: brought[3], seq: brought[4] } : null
-  return { epoch: field(1, 17), seq: number(17), tail: field(25, 33), view: field(33, 41), rules: number(41), items, way }
+  return { epoch: field(1, 17), seq: number(17), tail: field(25, 33), view: field(33, 41), rules: number(41), items, way, ...(erased && { erased }) }
 }
 
 /**

@@ -158,7 +158,7 @@ export class ClientSession {
     this._takesBases = true
     /** @type {Beginning | null} */
     this._beginning = null
-    this._horizon = 0 // of bases that were taken before this session
+    this._horizon = 0
     /** @type {Set<string>} */
     this._answered = new Set()
   }
@@ -322,7 +322,7 @@ export class ClientSession {
   }
 
   /**
-   * Whether something was erased that may be in this replica's bases. One that was taken since has none of it. Fails
+   * Whether something was erased that is in this replica's bases: the cursor of a snapshot knows what is not. Fails
    * with cursor_expired if that is found in a live page: no other may be applied after it.
    * @param {Page} page
    */
@@ -334,7 +334,7 @@ export class ClientSession {
 
   /** @param {Take} take */
   _take(take) {
-    this._horizon = 0
+    this._horizon = take.part.seq
     if (take.isLast) {
       this._beginning = null
       this.caughtUp = false

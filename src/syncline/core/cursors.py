@@ -7,7 +7,8 @@
     8 bytes  view: a digest of what the reader may see and asked for (``core.access.views``), zeros for everything
     8 bytes  rules: the seq of the last system event that this view knew
     n bytes  JSON, nothing if there is nothing to say: ``[items,null]``, the patterns that were asked for, or
-             ``[items,[view,rules,items,item,seq]]``, while the difference from an older view is being brought
+             ``[items,[view,rules,items,item,seq]]``, while the difference from an older view is being brought; with a
+             third member, the seq up to which acts of erasure are known, if that is beyond the cursor's own
     16 bytes keyed BLAKE2b over all before it
 
 as base64url without padding, 87 characters or more. The epoch tells logs apart, the tail histories of one log.
@@ -58,6 +59,8 @@ class Cursor(NamedTuple):
     tail: bytes
     stand: Stand = Stand()
     way: Way | None = None
+    erased: int = 0
+    """Acts of erasure up to this seq are known to the reader, though it comes before them: its bases have them."""
 
 
 class _Way(msgspec.Struct, array_like=True):
@@ -71,6 +74,7 @@ class _Way(msgspec.Struct, array_like=True):
 class _Rest(msgspec.Struct, array_like=True, omit_defaults=True):
     items: tuple[str, ...]
     way: _Way | None = None
+    erased: int = 0
 
 
 _rest = msgspec.json.Decoder(_Rest).decode
@@ -86,7 +90,7 @@ class CursorCodec:
         """The text of a cursor."""
         view, rules, items = cursor.stand
         place = FORMAT + bytes.fromhex(cursor.epoch) + cursor.seq.to_bytes(8, "big") + cursor.tail
-        body = place + view + rules.to_bytes(8, "big") + _written(items, cursor.way)
+        body = place + view + rules.to_bytes(8, "big") + _written(items, cursor)
         return urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
 
     def decode(self, text: str) -> Cursor:
@@ -107,11 +111,12 @@ class CursorCodec:
         return mac.digest()
 
 
-def _written(items: tuple[str, ...], way: Way | None) -> bytes:
-    if not items and way is None:
+def _written(items: tuple[str, ...], cursor: Cursor) -> bytes:
+    way, erased = cursor.way, cursor.erased if cursor.erased > cursor.seq else 0
+    if not items and way is None and not erased:
         return b""
     brought = _Way(way.old.view.hex(), way.old.rules, way.old.items, way.item, way.seq) if way else None
-    return msgspec.json.encode(_Rest(items, brought))
+    return msgspec.json.encode([items, brought, erased] if erased else [items, brought])
 
 
 def _read(body: bytes) -> Cursor:
@@ -120,7 +125,7 @@ def _read(body: bytes) -> Cursor:
     if brought is not None:
         way = Way(Stand(bytes.fromhex(brought.view), brought.rules, brought.items), brought.item, brought.seq)
     stand = Stand(body[33:41], int.from_bytes(body[41:49], "big"), rest.items)
-    return Cursor(body[1:17].hex(), int.from_bytes(body[17:25], "big"), body[25:33], stand, way)
+    return Cursor(body[1:17].hex(), int.from_bytes(body[17:25], "big"), body[25:33], stand, way, rest.erased)
 
 
 def check_place(cursor: Cursor, head: Head, tail_at: Callable[[int], bytes | None]) -> None:

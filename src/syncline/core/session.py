@@ -149,7 +149,7 @@ class ClientSession:
         self._local: Local | None = None
         self._history, self._takes_bases = history, True
         self._beginning: Beginning | None = None
-        self._horizon = 0  # of bases that were taken before this session
+        self._horizon = 0
         self._answered: set[str] = set()
         self._foreign: Welcome | None = None  # of a log of another epoch, which may be empty
 
@@ -276,7 +276,7 @@ class ClientSession:
                 self.caught_up = not answer.more
                 return [Apply(answer, self._items)]
             case Snapshot() if self._beginning is not None:
-                self._horizon = 0
+                self._horizon = answer.seq
                 return [self._take(self._beginning.receive(answer))]
             case ErrorMessage():
                 return self._failed(request, pushed, answer.error)
@@ -284,7 +284,7 @@ class ClientSession:
                 return []
 
     def _has_spoiled_bases(self, page: Page) -> bool:
-        """Whether something was erased that may be in this replica's bases. One that was taken since has none of it.
+        """Whether something was erased that is in this replica's bases: the cursor of a snapshot knows what is not.
 
         Raises CursorExpired if that is found in a live page: no other may be applied after it.
         """

@@ -9,19 +9,30 @@ from msgspec.structs import replace
 from syncline.core.events import Entry, Event
 from syncline.replica.hearing import is_between_peers
 from syncline.replica.horizon import in_bases
-from syncline.stores import Change, ReplicaStore
+from syncline.stores import Change, Outboxed, ReplicaStore
 
 __all__ = ["given", "mending", "sharing"]
 
 
 def mending(store: ReplicaStore, entries: Sequence[Entry]) -> Change:
-    """What keeps entries that were missing, or stand otherwise in the log; not those that may be in a base."""
+    """What keeps entries that were missing, or stand otherwise in the log; not those that may be in a base.
+
+    What stood here in their places, and the log has nowhere, is given back like anything that a log has lost.
+    """
     state = store.state()
     known = {event.id for event in in_bases(store, [entry.event for entry in entries])}
     lacking = [each for each in entries if each.seq <= state.seq and each.event.id not in known]
     mine = [entry.event.n for entry in lacking if entry.event.node == state.node]
     stamp = max([state.stamp, *(entry.event.id for entry in lacking)])
-    return Change(entries=lacking, state=replace(state, stamp=stamp, n=max([state.n, *mine])))
+    displaced = [Outboxed.lost(each, state.epoch) for each in _in_place_of(store, lacking)]
+    return Change(entries=lacking, outbox=displaced, state=replace(state, stamp=stamp, n=max([state.n, *mine])))
+
+
+def _in_place_of(store: ReplicaStore, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries of other events that are held under the seqs of these."""
+    arriving = {entry.event.id for entry in entries}
+    held = [each for entry in entries for each in store.load(entry.seq - 1, limit=1) if each.seq == entry.seq]
+    return [each for each in held if each.event.id not in arriving]
 
 
 def given(store: ReplicaStore, ids: Sequence[str], chosen: Callable[[Event], bool] | None) -> list[Entry]:

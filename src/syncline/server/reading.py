@@ -89,7 +89,9 @@ def part(
     Raises CursorExpired if the log does not keep what comes after the cursor.
     """
     found = _part(store, view_of, place, limit, until, erasures)
-    horizon = max(store.points().horizon, erasures.deep if place.cursor.seq else 0)
+    horizon = max(
+        store.points().horizon, erasures.deep if 0 < place.cursor.seq and place.cursor.erased < erasures.deep else 0
+    )
     if place.cursor.seq < horizon:  # asked after it was read: the horizon moves before content goes
         raise CursorExpired(
             "The log does not keep what comes after this place any more: take a snapshot, and go on from there.",
@@ -102,7 +104,7 @@ def _part(store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int
     cursor, view = place.cursor, place.view
     if cursor.way is not None:
         return _difference(store, view_of(cursor.way.old), view, cursor, limit)
-    act, *others = [*erasures.between(cursor.seq, until), until + 1]
+    act, *others = [*erasures.between(max(cursor.seq, cursor.erased), until), until + 1]
     found = store.slice(cursor.seq, view=view, until=others[0] - 1 if others else until, limit=limit)
     forget = (EVERYTHING,) if place.is_lost else ()
     late = _erased(store, view, act, cursor.seq) if act <= found.seq else b""

@@ -46,10 +46,11 @@ async def snapshot(member: Standing, ask: AskSnapshot) -> bytes:
     if point.seq > space.hub.head.seq:  # another server has made it just now
         await space.refresh()
     view, stand = member.stand(items)
+    head = space.hub.head.seq  # bases are made again before an act of erasure is told
     part = await space.run(_part, space.store, view, point, ask.after)
     member.check()
     tail = await space.run(space.store.tail, point.seq)
-    cursor = space.codec.encode(Cursor(space.hub.head.epoch, point.seq, tail or NO_TAIL, stand))
+    cursor = space.codec.encode(Cursor(space.hub.head.epoch, point.seq, tail or NO_TAIL, stand, erased=head))
     answer = Snapshot(ref=ask.ref, seq=point.seq, at=point.at, cursor=cursor, **part._asdict())
     return await space.run(encode, answer)
 
