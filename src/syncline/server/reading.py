@@ -89,9 +89,8 @@ def part(
     Raises CursorExpired if the log does not keep what comes after the cursor.
     """
     found = _part(store, view_of, place, limit, until, erasures)
-    horizon = max(
-        store.points().horizon, erasures.deep if 0 < place.cursor.seq and place.cursor.erased < erasures.deep else 0
-    )
+    known = max(place.cursor.seq, place.cursor.erased)
+    horizon = max(store.points().horizon, erasures.deep if 0 < known < erasures.deep else 0)
     if place.cursor.seq < horizon:  # asked after it was read: the horizon moves before content goes
         raise CursorExpired(
             "The log does not keep what comes after this place any more: take a snapshot, and go on from there.",
