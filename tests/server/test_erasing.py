@@ -382,3 +382,25 @@ def test_only_who_may_says_what_is_erasable(root, home, device):
     assert mine.ask("GET", "erasable").json == {"items": []}
     assert root.ask("PUT", "erasable", {"items": ["?"]}).code == "bad_request"
     assert root.ask("PUT", "erasable", {"items": ["*"]}).json == {"items": ["*"]}
+
+
+def test_pushing_again_to_a_log_that_was_put_back_what_was_erased_since_brings_no_word_of_it(home, root):
+    root.put("task.first", 1)
+    home.stop()
+    log = home.data / "spaces" / "home.db"
+    copy = log.read_bytes()
+    home.start()
+    event = Author().event(payload=SECRET, user=".root")
+    assert "seq" in root.ask("POST", "push", {"events": [event]}).json["results"][0]
+    erase(root, events=[event["id"]])
+    home.stop()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{log}{suffix}").unlink(missing_ok=True)
+    log.write_bytes(copy)
+    home.start()
+    assert "seq" in root.ask("POST", "push", {"events": [event]}).json["results"][0]
+    entries = root.ask("GET", "pull").json["entries"]
+    (again,) = [entry for entry in entries if entry["event"]["id"] == event["id"]]
+    assert again["event"]["action"] == ".erased"
+    home.stop()
+    assert told(home.data) == []
