@@ -11,7 +11,7 @@ import pytest
 from syncline.core.session import ClientSession
 from tests.simulation.bounded import BoundedWorld
 
-SEEDS = 1_000
+SEEDS = 300
 CHUNK = 50
 TOLD = 60
 ENOUGH = 400

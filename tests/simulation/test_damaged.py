@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.damaged import DamagedWorld
 from tests.simulation.test_simulation import CHUNK, ENOUGH, TOLD
 
-SEEDS = 200
+SEEDS = 100
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))

@@ -6,7 +6,7 @@ from syncline.core.admission import Submission
 from tests.simulation.erasing import ErasingPeerWorld, ErasingWorld
 from tests.simulation.test_simulation import CHUNK, ENOUGH, TOLD
 
-SEEDS = {ErasingWorld: 200, ErasingPeerWorld: 100}
+SEEDS = {ErasingWorld: 100, ErasingPeerWorld: 50}
 CHUNKS = [(kind, first) for kind, seeds in SEEDS.items() for first in range(0, seeds, CHUNK)]
 
 
