@@ -67,6 +67,8 @@ async def test_a_log_that_was_put_back_from_a_copy_is_opened_anew(cluster, fello
     await ws.until(lambda: ws.messages[-1].get("code") == "overloaded")
     status, answer = await two.pull("s", query=f"since={page['cursor']}")
     assert (status, answer.get("code")) == (409, "cursor_reset")
-    status, answer = await two.push("s", Author().events(1))
+    status, answer = await two.push("s", Author("new").events(1))  # what was lost comes first
+    assert (status, answer["results"][0]["error"]["code"]) == (200, "recovering")
+    status, answer = await one.push("s", Author("new").events(1))
     assert (status, answer["head"]) == (200, 4)
     await ws.close()
