@@ -1,5 +1,6 @@
 """Erasing: what was said is gone from the server and from every replica, and all that rested on it still stands."""
 
+import asyncio
 import json
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +12,12 @@ import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.snapshots import encode
 from syncline.replica.documents import library as libraries
+from syncline.server import erasing
+from syncline.server.app import create_app
 from syncline.server.archives import Archives
 from syncline.server.registry import open_registry
+from syncline.server.targets import Found
+from syncline.stores import load
 from tests.server.rest import Client
 from tests.server.running import Author, eventually
 
@@ -163,6 +168,36 @@ def test_all_of_a_user_goes_and_what_others_wrote_stays(root, device):
     assert [(event.action, event.user, event.payload) for event in bob.events(items=["note.a"])] == [
         (".erased", UNSET, UNSET)
     ]
+
+
+def test_items_and_users_are_named_together(root, device):
+    ann, bob = device("ann"), device("bob")
+    ann.create("task.hers", {"x": 1})
+    bob.create("task.his", {"x": 1})
+    ann.record("note.a", "say", {"text": SECRET})
+    agree(ann, bob)
+    assert erase(root, items=["note.*"], users=["bob"]) == {"events": 2, "items": ["note.a", "task.his"], "left": 0}
+
+
+def test_an_undo_that_is_let_in_while_its_target_is_erased_goes_too(home, root, device):
+    ann = device("ann")
+    milk = ann.create("task.milk", {"title": SECRET})
+    milk["title"] = "other"
+    assert milk.undo()
+    agree(ann)
+    home.stop()
+
+    async def erase_the_first_alone():
+        app = create_app(data=str(home.data))
+        app.start()
+        async with app.service.spaces.use("home", create=False) as space:
+            (first, *_) = load(space.store)
+            await erasing._erase(space, ".root", Found([first], set()), app.service.registry.erasures)
+            left = [entry.event.body.decode() for entry in load(space.store)]
+        await app.stop()
+        return left
+
+    assert SECRET not in "".join(asyncio.run(erase_the_first_alone()))
 
 
 def test_an_undo_that_puts_back_what_was_erased_is_erased_with_it(root, device):

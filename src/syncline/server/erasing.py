@@ -59,6 +59,9 @@ async def _erase(space: Space, user: str, found: Found, table: ErasureTable) -> 
     await write(space, user, acts, TRUSTED)
     if found.dropped:
         await space.keeping.keep_up()  # from which those go on who held it
+    late = await space.run(targets.copies, space.store, space.keeping.archives, found)
+    if late.entries:  # from now on there come no more: the log knows what was erased
+        await _erase(space, user, late, table)
 
 
 def _payload(entries: Sequence[Entry], found: Found) -> dict[str, Any]:

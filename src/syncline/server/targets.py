@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -60,10 +60,21 @@ def find(store: LogStore, archives: Archives | None, target: Target) -> Found:
     entries = {entry.seq: entry for entry in _named(store, past, target.events)}
     means = _meaning(target)
     if means is not None:
-        entries |= {entry.seq: entry for entry in past.read(target.items) if _speaks(entry.event) and means(entry)}
+        history = past.read(() if target.users else target.items)
+        entries |= {entry.seq: entry for entry in history if _speaks(entry.event) and means(entry)}
     _add_copies(past, entries)
-    found = [entry for _, entry in sorted(entries.items())]
-    return Found(found, {entry.seq for entry in found} & past.dropped)
+    return _in_order(past, entries)
+
+
+def copies(store: LogStore, archives: Archives | None, found: Found) -> Found:
+    """What has put back since what these had put: it was let in while they were being erased."""
+    past, entries = _Past(store, archives), {entry.seq: entry for entry in found.entries}
+    _add_copies(past, entries)
+    return _in_order(past, {seq: entries[seq] for seq in entries.keys() - {entry.seq for entry in found.entries}})
+
+
+def _in_order(past: _Past, entries: Mapping[int, Entry]) -> Found:
+    return Found([entries[seq] for seq in sorted(entries)], entries.keys() & past.dropped)
 
 
 def _speaks(event: Event) -> bool:
