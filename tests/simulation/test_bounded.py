@@ -10,23 +10,15 @@ import pytest
 
 from syncline.core.session import ClientSession
 from tests.simulation.bounded import BoundedWorld
+from tests.simulation.running import CHUNK, check_found, run
 
 SEEDS = 300
-CHUNK = 50
-TOLD = 60
-ENOUGH = 400
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_every_world_that_forgets_ends_well(first):
     begun = Counter()
-    for seed in range(first, first + CHUNK):
-        world = BoundedWorld(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"python -m tests.simulation bounded {seed}\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(BoundedWorld, range(first, first + CHUNK), "python -m tests.simulation bounded {seed}"):
         begun.update(phone.replica.horizon > 0 for phone in world.phones)
     assert begun[True] > CHUNK // 2, "hardly anybody began from a snapshot"
 
@@ -67,9 +59,4 @@ class WorldOfHalfSnapshots(BoundedWorld):
 
 @pytest.mark.parametrize("kind", [WorldOfHastyNames, WorldOfForgottenStamps, WorldOfHalfSnapshots])
 def test_what_is_broken_is_found(kind):
-    for seed in range(ENOUGH):
-        try:
-            kind(seed).run()
-        except Exception:  # noqa: BLE001  (whatever shows it)
-            return
-    pytest.fail(f"{kind.__name__} went unnoticed")
+    check_found(kind)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulation.damaged import DamagedWorld
-from tests.simulation.test_simulation import CHUNK, ENOUGH, TOLD
+from tests.simulation.running import CHUNK, check_found, run
 
 SEEDS = 100
 
@@ -11,13 +11,7 @@ SEEDS = 100
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_what_is_whole_of_a_damaged_file_is_stored_once(first):
     damages = 0
-    for seed in range(first, first + CHUNK):
-        world = DamagedWorld(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"DamagedWorld({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(DamagedWorld, range(first, first + CHUNK)):
         damages += world.damages
     assert damages > CHUNK, "hardly anything was damaged"
 
@@ -30,9 +24,4 @@ class WorldOfCarelessRescue(DamagedWorld):
 
 
 def test_what_is_broken_is_found():
-    for seed in range(ENOUGH):
-        try:
-            WorldOfCarelessRescue(seed).run()
-        except Exception:  # noqa: BLE001  (whatever shows it)
-            return
-    pytest.fail("it went unnoticed")
+    check_found(WorldOfCarelessRescue)

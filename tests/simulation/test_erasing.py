@@ -4,7 +4,7 @@ import pytest
 
 from syncline.core.admission import Submission
 from tests.simulation.erasing import ErasingPeerWorld, ErasingWorld
-from tests.simulation.test_simulation import CHUNK, ENOUGH, TOLD
+from tests.simulation.running import CHUNK, check_found, run
 
 SEEDS = {ErasingWorld: 100, ErasingPeerWorld: 50}
 CHUNKS = [(kind, first) for kind, seeds in SEEDS.items() for first in range(0, seeds, CHUNK)]
@@ -13,13 +13,7 @@ CHUNKS = [(kind, first) for kind, seeds in SEEDS.items() for first in range(0, s
 @pytest.mark.parametrize(("kind", "first"), CHUNKS)
 def test_what_is_erased_is_gone_from_everybody(kind, first):
     erased = 0
-    for seed in range(first, first + CHUNK):
-        world = kind(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"{kind.__name__}({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(kind, range(first, first + CHUNK)):
         erased += len(world.server.gone)
     assert erased > CHUNK, "hardly anything was erased"
 
@@ -42,9 +36,4 @@ class WorldOfSilentErasures(ErasingWorld):
 
 @pytest.mark.parametrize("kind", [WorldOfForgottenErasures, WorldOfSilentErasures])
 def test_what_is_broken_is_found(kind):
-    for seed in range(ENOUGH):
-        try:
-            kind(seed).run()
-        except Exception:  # noqa: BLE001  (whatever shows it)
-            return
-    pytest.fail(f"{kind.__name__} went unnoticed")
+    check_found(kind)

@@ -8,38 +8,24 @@ import pytest
 from tests.simulation import broken
 from tests.simulation.healing import ForkedWorld, LostWorld, RestoredWorld
 from tests.simulation.peers import PeerWorld
+from tests.simulation.running import CHUNK, check_found, run
 from tests.simulation.world import World
 
 SEEDS = 1_000
 HEALED_SEEDS = 200
-CHUNK = 50
-TOLD = 60
-ENOUGH = 400
-"""Seeds in which each broken part must be found."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_every_world_ends_well(first):
-    for seed in range(first, first + CHUNK):
-        world = World(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"python -m tests.simulation {seed}\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(World, range(first, first + CHUNK), "python -m tests.simulation {seed}"):
+        assert world.trace
 
 
 @pytest.mark.parametrize("kind", [RestoredWorld, ForkedWorld, LostWorld])
 @pytest.mark.parametrize("first", range(0, HEALED_SEEDS, CHUNK))
 def test_what_a_server_loses_comes_back_once(kind, first):
     happened = 0
-    for seed in range(first, first + CHUNK):
-        world = kind(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"{kind.__name__}({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(kind, range(first, first + CHUNK)):
         happened += world.restores
     assert happened > CHUNK // 4, "hardly anything was lost"
 
@@ -47,13 +33,7 @@ def test_what_a_server_loses_comes_back_once(kind, first):
 @pytest.mark.parametrize("first", range(0, HEALED_SEEDS, CHUNK))
 def test_replicas_that_also_meet_each_other_end_well(first):
     heard = 0
-    for seed in range(first, first + CHUNK):
-        world = PeerWorld(seed)
-        try:
-            world.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
-            trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            pytest.fail(f"PeerWorld({seed}).run()\n{trace}\n{type(error).__name__}: {error}")
+    for world in run(PeerWorld, range(first, first + CHUNK)):
         heard += world.heard
     assert heard > CHUNK * 10, "hardly anything was heard"
 
@@ -79,9 +59,4 @@ def test_a_seed_always_tells_the_same_story():
     ],
 )
 def test_what_is_broken_is_found(kind):
-    for seed in range(ENOUGH):
-        try:
-            kind(seed).run()
-        except Exception:  # noqa: BLE001  (whatever shows it)
-            return
-    pytest.fail(f"{kind.__name__} went unnoticed")
+    check_found(kind)
