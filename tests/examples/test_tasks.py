@@ -50,6 +50,14 @@ class Person:
         before, _, self.heard = self.heard.partition(words)
         return before
 
+    def settles(self):
+        """Asks until everything was sent: an answer may be on its way when another hears of what was said."""
+        waits = True
+        while waits:
+            self.says("status")
+            self.hears(" open, ")
+            waits = "not sent yet" in self.hears("\n")
+
     def leaves(self):
         """Says nothing more; all that was left to hear."""
         with suppress(OSError):
@@ -174,6 +182,7 @@ def test_offline_changes_merge(people):
     alice, bob = people("alice"), people("bob")
     alice.says("add Buy milk #shop")
     bob.hears("↓ alice: made")
+    alice.settles()
     for person in (alice, bob):
         person.says("offline")
         person.hears("○ offline")
