@@ -41,7 +41,6 @@ TURN_OFF = f"DELETE FROM second_factors WHERE {PLACE}"
 DROP_CODES = f"DELETE FROM recovery_codes WHERE {PLACE}"
 ADD_CODE = "INSERT INTO recovery_codes VALUES (?, ?, ?)"
 USE_CODE = f"DELETE FROM recovery_codes WHERE {PLACE} AND hash = ? RETURNING 1"
-COUNT_CODES = f"SELECT count(*) FROM recovery_codes WHERE {PLACE}"
 
 Place = tuple[str, str]
 
@@ -101,11 +100,6 @@ class SecondFactors:
         with self._db.writing() as cursor:
             cursor.execute(TURN_OFF, (home(space, user), user))
             cursor.execute(DROP_CODES, (home(space, user), user))
-
-    def codes_left(self, space: str, user: str) -> int:
-        """Recovery codes that were not used."""
-        with self._db.reading() as cursor:
-            return int(cursor.execute(COUNT_CODES, (home(space, user), user)).get)
 
     def _accept_code(self, cursor: Any, place: Place, secret: str, last: int, typed: str) -> None:
         now = self._now_ms()
