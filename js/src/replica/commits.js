@@ -198,8 +198,8 @@ export class Commits {
    * @param {Difference} difference
    * @param {boolean} [isTold]
    */
-  _took(change, { anew, noted, recorded, settled }, isTold = false) {
-    const moved = this._rebase(change.renamed)
+  _took(change, { anew, noted, recorded, settled, renamed }, isTold = false) {
+    const moved = this._rebase(renamed)
     for (const { item } of isTold ? [] : recorded) if (this._fresh.some((event) => event.item === item)) moved.add(item)
     const items = anew && new Set([...anew, ...moved])
     const fresh = isTold ? [] : recorded
@@ -311,10 +311,10 @@ export class Commits {
   }
 
   async _reread() {
-    await this.store.reread()
+    const difference = await this.store.reread()
     // a commit that failed may have been carried out
-    this._fresh = this._fresh.filter(({ id }) => !this.store.holds(id))
-    this._took({}, { anew: null, noted: [], recorded: [], settled: [] })
+    this._fresh = this._fresh.filter(({ id }) => !this.store.holds(id) && !difference.renamed?.has(id))
+    this._took({}, difference)
     this._drain()
   }
 

@@ -79,7 +79,7 @@ export class Contents {
    * @param {Change} change
    * @returns {Difference}
    */
-  apply({ rewind, forget = [], bases = [], entries = [], drop = [], outbox = [], settled = [], state }) {
+  apply({ rewind, forget = [], bases = [], entries = [], drop = [], outbox = [], settled = [], state, renamed }) {
     /** @type {{ anew: Set<string>, noted: Entry[], recorded: Event[] }} */
     const news = { anew: new Set(), noted: [], recorded: [] }
     if (rewind !== undefined) this._rewind(rewind, news.anew)
@@ -95,7 +95,7 @@ export class Contents {
     for (const { kept } of settled) this.documents.set(kept.item, kept)
     if (settled.length) this.log = this.log.filter((entry) => !this.hasSettled(entry))
     if (state) this.state = state
-    return difference(news, settled.map(({ kept }) => kept))
+    return { ...difference(news, settled.map(({ kept }) => kept)), renamed }
   }
 
   /** @param {number} seq @param {Set<string>} anew */

@@ -97,13 +97,15 @@ export const EVERYTHING = '*'
 
 /**
  * What a change did, for whoever keeps something derived of it. `anew`: items whose events changed otherwise than at
- * their end; null means all. `noted` and `recorded` leave those out. `isPartial`: see `Store.commit`.
+ * their end; null means all. `noted` and `recorded` leave those out. `isPartial`: see `Store.commit`. `renamed`: the ids
+ * of now of events that had others before.
  * @typedef {object} Difference
  * @property {Set<string> | null} anew
  * @property {Entry[]} noted
  * @property {Event[]} recorded
  * @property {Kept[]} settled
  * @property {boolean} [isPartial]
+ * @property {Map<string, string>} [renamed]
  */
 
 /**

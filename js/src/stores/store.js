@@ -7,6 +7,7 @@
 import { decodeEntries } from '../core/events.js'
 import { Contents } from './contents.js'
 import { EVERYTHING, goesWith, isForgotten, newState, orphaned, outboxRow, readOutboxRow } from './index.js'
+import { keepRenamed, readRenamed, renamedSince } from './renaming.js'
 
 /** @typedef {import('../core/events.js').Entry} Entry */
 /** @typedef {import('./index.js').Change} Change */
@@ -81,13 +82,13 @@ export class Store extends Contents {
       else {
         write(tx, this, change, state.version)
         await stand(tx, change)
+        if (change.renamed) await keepRenamed(tx, state.version, change.renamed)
       }
       return true
     }, isStrict ? 'strict' : 'relaxed')
     if (!isDone) return null
     if (!back.size) return this.apply({ ...change, state })
-    await this.reread()
-    return { anew: null, noted: [], recorded: [], settled: [], isPartial: true }
+    return { ...(await this.reread()), isPartial: true }
   }
 
   /**
@@ -99,18 +100,21 @@ export class Store extends Contents {
     return this.apply({ ...change, state: { ...(change.state ?? this.state), version } })
   }
 
-  /** Reads everything again. */
+  /** Reads everything again. @returns {Promise<Difference>} */
   async reread() {
     const found = await this._disk.run(async (tx) => {
-      const [outbox, log, documents, { key: _, ...state }] = await Promise.all([
+      const [outbox, log, documents, { key: _, ...state }, row] = await Promise.all([
         tx.all('outbox', undefined, readOutboxRow),
         tx.all('log', undefined, ({ text }) => decodeEntries(text)),
         tx.all('documents'),
         tx.get('state', 'state'),
+        readRenamed(tx),
       ])
-      return { state, outbox, documents, log }
+      return { state, outbox, documents, log, row }
     }, 'read')
+    const renamed = renamedSince(found.row, this.state.version)
     if (found.state.version >= this.state.version) this.begin(found)
+    return { anew: null, noted: [], recorded: [], settled: [], renamed }
   }
 
   /** The number of the last commit, of whichever tab. @returns {Promise<number>} */

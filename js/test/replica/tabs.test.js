@@ -110,6 +110,58 @@ test('what is not on the disk yet names events by their new ids', async () => {
   await Promise.all([leader.close(), other.close()])
 })
 
+/** Two tabs that know of a local event; what the first, which leads, does from then on does not reach the other. */
+async function apart() {
+  const open = database()
+  const [leader, other] = [await open(), await open()]
+  const old = leader.record('a', 'update')
+  await leader.saved()
+  await until(() => other.pending().length)
+  if (leader.tabs) leader.tabs.send = () => {} // it gets lost
+  return { leader, other, old }
+}
+
+/** @param {Mirror} replica @param {import('../../src/core/events.js').Event} first */
+async function restamp(replica, first) {
+  await replica.perform({ type: 'mark_copied', event: first })
+  await replica.perform({ type: 'restamp', nowMs: START_MS })
+}
+
+test('a tab that missed new ids names events by them, though these are entries already', async () => {
+  const { leader, other, old } = await apart()
+  await restamp(leader, old)
+  const [mid] = leader.pending()
+  await restamp(leader, mid)
+  const [now] = leader.pending()
+  await arrive(leader, entries([now]))
+  await leader.settle()
+  other.record('a', 'update', null, { ops: [{ over: [`${old.id}:1`] }, { over: [`${mid.id}:2`] }] })
+  await other.saved()
+  assert.deepEqual(other.pending().map(({ ops }) => ops), [[{ over: [`${now.id}:1`] }, { over: [`${now.id}:2`] }]])
+  assert.deepEqual(other.told, other.seen)
+  await Promise.all([leader.close(), other.close()])
+})
+
+test('a tab that does not know that its commit was carried out finds it under a new id', async () => {
+  const { leader, other } = await apart()
+  const { _disk: disk } = other.store
+  const run = disk.run.bind(disk)
+  disk.run = async (work, kind) => {
+    const done = await run(work, kind)
+    disk.run = run
+    throw new SynclineError('store_damaged', `${done}`)
+  }
+  other.record('b', 'update')
+  await until(() => other.status().error)
+  await leader.refresh()
+  await restamp(leader, leader.pending()[0])
+  other.record('c', 'update')
+  await other.saved()
+  assert.deepEqual(other.pending().map(({ item, n }) => [item, n]), [['a', 1], ['b', 2], ['c', 3]])
+  assert.deepEqual(other.told, other.seen)
+  await Promise.all([leader.close(), other.close()])
+})
+
 test('what is not on the disk yet gets the user that another tab was told', async () => {
   const open = database({})
   const [leader, other] = [await open(), await open()]

@@ -245,6 +245,22 @@ export function contract(test, open) {
     other.close()
   })
 
+  given('who reads again is told the new ids since', async (store, again) => {
+    const [one, other, third] = [await again(), await again(), new Author().event()]
+    await store.commit({ outbox: [pending(third)], renamed: new Map([['a', 'b'], ['x', 'y']]) })
+    await other.reread()
+    await store.commit({ renamed: new Map([['b', 'c']]) })
+    same([(await one.reread()).renamed, (await one.reread()).renamed], [new Map([['b', 'c'], ['a', 'c'], ['x', 'y']]), undefined])
+    same((await other.reread()).renamed, new Map([['b', 'c']]))
+    same([store, one, other].map(({ state }) => state), Array(3).fill({ ...newState('node'), version: 2 }))
+    const many = (/** @type {number} */ count, step = '') => new Map(Array.from({ length: count }, (_, i) => [`${i}`, `${step}${i}`]))
+    await store.commit({ renamed: many(11_000, 'first ') })
+    await store.commit({ renamed: many(9_000, 'second ') }) // those of before would be too many
+    same((await other.reread()).renamed, many(9_000, 'second '))
+    one.close()
+    other.close()
+  })
+
   given('a change tells what it did', async (store) => {
     const [one, two, three] = new Author().events(3)
     const news = (/** @type {any} */ { anew, noted, recorded }) => [anew && [...anew], noted.length, recorded.length]
