@@ -184,6 +184,26 @@ def test_a_restore_that_was_killed_goes_on(terminal, data):
         )
 
 
+def test_a_restore_with_its_register_that_was_killed_goes_on(terminal):
+    """The register is there and a log is begun: said again, with the same words, it goes on."""
+    fill(terminal.directory / "one" / "data" / "spaces" / "home.db", 4_000, size=5_000)
+    with served(terminal.directory / "one") as one:
+        pushed(one.url, one.key, "home", Author(user=ROOT, node="last"), 10)
+        done(terminal, "create", "kept", "--data", "one/data")
+    words = ("restore", "kept", "--data", "two/data", "--with-register")
+    process = terminal.begin("backup", *words)
+    limit = time.monotonic() + DEADLINE
+    while not (terminal.directory / "two" / "data" / "spaces" / "home.db").exists():
+        assert process.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+    kill(process)
+    assert done(terminal, *words)["spaces"]["home"]["head"] == 4_010
+    with served_again(terminal.directory / "two", one.key) as two:
+        pushed(two.url, two.key, "home", Author(user=ROOT, node="later"), 1)
+    assert terminal("backup", *words).code == 5, "a register that was in use is left alone"
+
+
 def test_an_old_replica_heals_against_a_restored_server(terminal):
     """What its user wrote after the backup was lost with the server, and comes back."""
     with served(terminal.directory / "one") as one:

@@ -71,6 +71,21 @@ def test_every_table_is_in_a_copy_or_left_out_on_purpose(register):
         assert set(tables[name]) - numbered == set(columns.split()), name
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_put_there_before_is_no_other_register(register, kind):
+    """A restore that was killed is said again; a key that was revoked since does not come back so."""
+    one, other = register(kind), register(kind)
+    filled(one)
+    text = copying.dump(one.database)
+    copying.load(other.database, text)
+    other.create_space("work")
+    copying.load(other.database, text)
+    assert (other.spaces(), len(other.keys())) == (["home", "work"], 1)
+    other.revoke_key(other.keys()[0].id)
+    with pytest.raises(StoreLocked):
+        copying.load(other.database, text)
+
+
 def test_a_register_that_is_in_use_is_left_as_it_is(register):
     one, other = register("sqlite"), register("sqlite")
     filled(one)

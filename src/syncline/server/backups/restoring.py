@@ -166,13 +166,13 @@ def _begun(store: LogStore, space: str, log: Log, wanted: Wanted) -> Head:
     if done.seq and done.epoch != log.epoch:
         raise EpochChanged(f"{space} is another log there (another epoch). Restore into an empty place.")
     if done.seq > (log.seq if wanted.to_seq is None else min(log.seq, wanted.to_seq)) or wanted.is_before(done.at):
-        raise LogChanged(f"{space} goes on to seq {done.seq} there, beyond what is wanted. Nothing was changed.")
+        raise LogChanged(f"{space} goes on to seq {done.seq} there, beyond what is wanted. Restore into an empty place.")
     return done if done.epoch == log.epoch else store.adopt([], Head(log.epoch))
 
 
 def _check_same(store: LogStore, then: Head) -> None:
     if store.tail(then.seq) != then.tail:
-        raise LogChanged(f"What is there is not as the backup was at seq {then.seq}. Nothing was changed.")
+        raise LogChanged(f"What is there is not as the backup was at seq {then.seq}. Restore into an empty place.")
 
 
 def _rest(done: Head, wish: Sequence[Entry], stretch: segments.Stretch) -> tuple[list[Entry], Head]:

@@ -44,21 +44,25 @@ def dump(database: Database) -> bytes:
     """All that lasts, as of one moment."""
     lines: list[dict[str, Any]] = [{"register": {"format": FORMAT}}]
     with database.writing(durable=False) as cursor:  # nobody else writes meanwhile: it takes no longer than a commit
-        for table in TABLES:
-            lines += [{"table": table, "row": row} for row in _rows(cursor, table)]
+        lines += _lines(cursor)
     return b"".join([msgspec.json.encode(line) + b"\n" for line in lines])
 
 
 def load(database: Database, text: bytes) -> None:
-    """Puts a copy into a register in which there is nothing yet. Raises StoreLocked, NewerSchema or StoreDamaged."""
+    """Puts a copy into a register in which there is nothing yet; one that has all of it already is left as it is.
+
+    Raises StoreLocked for any other register, NewerSchema or StoreDamaged.
+    """
     first, *lines = _decoded(text)
     if first.get("register", {}).get("format") != FORMAT:
         raise NewerSchema("The copy of the register was written by another version of Syncline.")
     with database.writing() as cursor:
-        if any(cursor.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in TABLES):
-            raise StoreLocked("There is a register already, with users and keys of its own; it was left as it is.")
-        for line in lines:
-            _insert(cursor, line["table"], line["row"])
+        held = {msgspec.json.encode(line) for line in _lines(cursor)}
+        if not held:
+            for line in lines:
+                _insert(cursor, line["table"], line["row"])
+        elif not held.issuperset(map(msgspec.json.encode, lines)):
+            raise StoreLocked("There is a register already, with users and keys of its own: leave out --with-register.")
 
 
 def spaces(text: bytes) -> set[str]:
@@ -72,6 +76,10 @@ def erasures(text: bytes) -> Iterator[tuple[str, Any]]:
     for line in _decoded(text)[1:]:
         if line["table"] == "erasures":
             yield line["row"]["space"], msgspec.json.decode(line["row"]["payload"])
+
+
+def _lines(cursor: Cursor) -> list[dict[str, Any]]:
+    return [{"table": table, "row": row} for table in TABLES for row in _rows(cursor, table)]
 
 
 def _rows(cursor: Cursor, table: str) -> Iterator[dict[str, Any]]:
