@@ -83,6 +83,11 @@ class ErasingServer(ForgettingServer, HealingServer):
 
     # What others see of it
 
+    def cursor(self, seq):
+        """Its bases know what was erased until now."""
+        place = self.codec.decode(super().cursor(seq))
+        return self.codec.encode(place._replace(erased=self.store.head().seq))
+
     def pushed(self, events, user):
         events, vouched = giving.pushed(events, user, lambda _item, _action: True, self.erasures)
         return Submission(events, user, vouched=vouched)

@@ -3,10 +3,10 @@
 import pytest
 
 from syncline.core.admission import Submission
-from tests.simulation.erasing import ErasingPeerWorld, ErasingWorld
+from tests.simulation.erasing import BoundedErasingWorld, ErasingPeerWorld, ErasingWorld
 from tests.simulation.running import CHUNK, check_found, run
 
-SEEDS = {ErasingWorld: 100, ErasingPeerWorld: 50}
+SEEDS = {ErasingWorld: 100, ErasingPeerWorld: 50, BoundedErasingWorld: 50}
 CHUNKS = [(kind, first) for kind, seeds in SEEDS.items() for first in range(0, seeds, CHUNK)]
 
 

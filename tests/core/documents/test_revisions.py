@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from syncline.core import patches
 from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
+from syncline.core.documents.folded import Folded
 from syncline.core.documents.journal import LOOKBACK
 from syncline.core.documents.objects import List, Map, Ref
 from syncline.core.documents.policies import MERGE, SERVER_WINS
 from syncline.core.documents.recorder import Recorder
 from syncline.core.documents.revisions import Blame, Placed, Revision, blame, record, replay
+from syncline.core.erasure import erased
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PATCH_OPERATIONS
 from syncline.core.stamps import Stamp
@@ -486,6 +488,21 @@ def test_a_group_of_two_nodes_is_two_revisions():
     event = desk.event(lambda e: e.put(at(e), "a", 3), group="g")
     other = msgspec.structs.replace(event, node="m", clock={"m": 1})
     assert len(list(replay(Document(ITEM), map(Placed, [*desk.events[:2], other])))) == 3
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_an_erased_event_stays_in_its_group(gone):
+    desk = Desk({"a": 1})
+    desk.event(lambda e: e.put(at(e), "a", 2), group="g")
+    desk.event(lambda e: e.put(at(e), "a", 3), group="g")
+    events = [event.with_user("ann") for event in desk.events]
+    events[gone] = erased(events[gone])
+    folded = Folded(ITEM)
+    for seq, event in enumerate(events, 1):
+        folded.fold(Placed(event, seq), MERGE)
+    revisions = list(replay(Document(ITEM), map(Placed, events)))
+    assert [len(each.ids) for each in revisions] == [1, 2]
+    assert folded.revision == len(revisions)
 
 
 def test_an_event_folded_twice_makes_no_revision():

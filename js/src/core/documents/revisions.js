@@ -107,11 +107,11 @@ function* grouped(events) {
 }
 
 /**
+ * Whether both are of one group; an erased one does not tell its user.
  * @param {Event} one
  * @param {Event} other
  */
-const isTogether = (one, other) =>
-  !!one.meta?.group && one.meta.group === other.meta?.group && one.user === other.user && one.node === other.node
+const isTogether = (one, other) => groupOf(one) !== null && groupOf(one) === groupOf(other)
 
 /**
  * @param {number} number

@@ -471,6 +471,15 @@ describe('revisions', () => {
     assert.equal(replayed([...desk.events.slice(0, 2), other]).length, 3)
   })
 
+  test('an erased event, which tells no user, stays in its group', () => {
+    const desk = new Desk({ a: 1 })
+    for (const n of [2, 3]) desk.event((e) => e.put(at(e), 'a', n), { group: 'g' })
+    for (const gone of [1, 2]) {
+      const events = desk.events.map((event, n) => (n === gone ? event : new Event({ ...event.value, user: 'ann' })))
+      assert.deepEqual(replayed(events).map(({ ids }) => ids.length), [1, 2])
+    }
+  })
+
   test('an event that was folded makes none', () => {
     const desk = new Desk({ a: 1 })
     assert.equal(record(desk.document, desk.events[0]), null)

@@ -122,10 +122,9 @@ def group_of(event: Event) -> str | None:
 
 
 def _group(placed: Placed) -> tuple[Any, ...]:
-    """What neighbours of one revision have in common."""
-    event = placed.event
-    group = _meta(event, "group")
-    return (group, event.user, event.node) if group else (event.id,)
+    """What neighbours of one revision have in common: not the user, which an erased one does not tell."""
+    group = group_of(placed.event)
+    return (group, None) if group else (None, placed.event.id)
 
 
 # Blame
