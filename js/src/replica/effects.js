@@ -5,15 +5,14 @@ import { Event } from '../core/events.js'
 import { MAX_DRIFT_MS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { StampClock } from '../core/stamps.js'
-import { fail } from '../errors.js'
-import { EVERYTHING, lost, newNode, pending } from '../stores/index.js'
+import { SynclineError, fail } from '../errors.js'
+import { EVERYTHING, isOnItsWay, lost, newNode, pending } from '../stores/index.js'
 import { READ, may } from './foresight.js'
 import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../core/messages.js').Welcome} Welcome */
 /** @typedef {import('../core/session.js').Effect} Effect */
-/** @typedef {import('../errors.js').SynclineError} SynclineError */
 /** @typedef {import('../stores/index.js').Change} Change */
 /** @typedef {import('../stores/index.js').Kept} Kept */
 /** @typedef {import('../stores/index.js').Outboxed} Outboxed */
@@ -263,14 +262,14 @@ function rewind(store, { head }) {
 /**
  * New ids for the pending events, in their order, and a new node id if this one was copied.
  *
- * What a log has held (it has a seq) keeps its id, because others may give it back too.
+ * What a log has held (it has a seq) keeps its id, because others may give it back too. What is kept may be named.
  * @param {Held} store @param {{ nowMs: number }} effect @param {Around} around
  */
 function restamp(store, { nowMs }, around) {
   const { state } = store
-  const waiting = withStatus(store, 'pending')
-  const fresh = waiting.filter(({ seq }) => seq === null)
-  const kept = waiting.filter(({ seq }) => seq !== null).map(({ event }) => event.id)
+  const local = [...store.outbox.values()].filter(isOnItsWay)
+  const fresh = local.filter(isOursAlone)
+  const kept = local.filter((each) => !isOursAlone(each)).map(({ event }) => event.id)
   const node = state.copied ? newNode(around.random) : state.node
   const clock = new StampClock(node, greatest([state.forgotten, state.confirmed, ...kept]))
   const renamed = new Map(fresh.map(({ event }) => [event.id, clock.next(nowMs, around.random())]))
@@ -284,12 +283,21 @@ function restamp(store, { nowMs }, around) {
   return { drop: [...renamed.keys()], outbox, renamed, state: next }
 }
 
+/** Whether nobody else knows the id of a local event, so that it may get another. @param {Outboxed} each */
+const isOursAlone = ({ status, seq }) => status === 'pending' && seq === null
+
 /**
- * The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is.
+ * The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is. What was heard
+ * is not ours to rename: it is refused, and tells nothing of this node.
  * @param {Held} store @param {{ event: Event }} effect
+ * @returns {Change | null}
  */
 function markCopied(store, { event }) {
   const each = store.outbox.get(event.id)
+  if (each?.status === 'heard') {
+    const error = new SynclineError('node_conflict', 'The server has later events of the node that made this one.')
+    return settle(store, { answers: [[event, error]] })
+  }
   return { outbox: each?.status === 'pending' ? [pending(each.event)] : [], state: { ...store.state, copied: true } }
 }
 

@@ -11,7 +11,7 @@ import { DocumentReplica } from '../../src/replica/documents/index.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SyncManager } from '../../src/sync/manager.js'
 import { HttpTransport } from '../../src/transports/http.js'
-import { Author } from '../author.js'
+import { START_MS, Author } from '../author.js'
 import { Server, eventually, token } from '../serving.js'
 
 /** @type {Server} */
@@ -189,6 +189,31 @@ test('what a peer knows keeps its id, whatever the clock of a server says', asyn
   await a.perform({ type: 'restamp', nowMs: Date.now() })
   const ids = a.pending().map(({ id }) => id)
   assert.deepEqual([ids.includes(shared.id), ids.includes(own.id), ids.length], [true, false, 2])
+})
+
+test('new ids come after what was heard, which new events may name', async (t) => {
+  const nowMs = () => START_MS
+  const [a, b] = [place(t, { nowMs }), place(t, { nowMs })]
+  const heard = b.record('task.a', 'create', {})
+  await meet(a, b)
+  const naming = a.record('task.a', 'update', null, { ops: [{ op: 'put', key: 'a', value: 1, over: [`${heard.id}:0`] }] })
+  await a.saved()
+  await a.perform({ type: 'restamp', nowMs: START_MS - 1_000 })
+  const [{ id }] = a.pending()
+  assert.deepEqual([id === naming.id, id > heard.id], [false, true])
+})
+
+test('what was heard and comes too late for its node is refused: nothing was copied here', async (t) => {
+  const replica = place(t, { user: 'ann' })
+  const [bobs, mine] = [new Author('bobs', 'bob').event('task.a'), new Author('tablet').event('task.a')]
+  const welcome = /** @type {any} */ ({ epoch: 'e', head: 0, time: Date.now(), user: 'ann', own: null, rules: null })
+  await replica.perform({ type: 'greet', welcome })
+  await hear(replica, [bobs, mine], 'e')
+  const { node } = replica
+  for (const event of [bobs, mine]) await replica.perform({ type: 'mark_copied', event })
+  assert.deepEqual([replica.node, replica.local().copied, replica.status().heard], [node, false, 0])
+  const codes = [replica.unvouched(), replica.refused()].map((found) => found.map(({ event, error }) => [event.id, error.code]))
+  assert.deepEqual(codes, [[[bobs.id, 'node_conflict']], [[mine.id, 'node_conflict']]])
 })
 
 test('what was heard is dropped, and comes again', async (t) => {
