@@ -166,7 +166,9 @@ def _begun(store: LogStore, space: str, log: Log, wanted: Wanted) -> Head:
     if done.seq and done.epoch != log.epoch:
         raise EpochChanged(f"{space} is another log there (another epoch). Restore into an empty place.")
     if done.seq > (log.seq if wanted.to_seq is None else min(log.seq, wanted.to_seq)) or wanted.is_before(done.at):
-        raise LogChanged(f"{space} goes on to seq {done.seq} there, beyond what is wanted. Restore into an empty place.")
+        raise LogChanged(
+            f"{space} goes on to seq {done.seq} there, beyond what is wanted: restore into an empty place."
+        )
     return done if done.epoch == log.epoch else store.adopt([], Head(log.epoch))
 
 
