@@ -12,7 +12,8 @@ import syncline
 from syncline import Counter, DocumentReplica, ORSet, SyncManager, SyncOptions, Text
 from syncline.core.access.rules import Rule
 from syncline.core.documents import snapshots
-from syncline.core.effects import Apply, Greet, Settle
+from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
+from syncline.core.effects import Apply, Greet, MarkCopied, Restamp, Settle
 from syncline.core.events import Entry
 from syncline.core.log import Receipts
 from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, encode, expect
@@ -319,6 +320,19 @@ def test_shared_events_keep_their_ids(make):
     assert len(ids(one)) == 2
 
 
+def test_new_ids_come_after_what_was_heard():
+    """What is made anew may name it, and would not be accepted otherwise."""
+    clock = ManualClock()
+    one, other = in_memory(now_ms=clock), in_memory(now_ms=clock)
+    heard = other.record("task.1", "update")
+    sync(one, other)
+    naming = one.record("task.1", "update", ops=[{"op": "put", "key": "a", "value": 1, "over": [f"{heard.id}:0"]}])
+    one.perform(Restamp(clock() - 1_000))
+    (renamed,) = one.pending()
+    assert naming.id != renamed.id
+    assert renamed.id > heard.id
+
+
 def test_an_item_that_was_closed_is_forgotten_with_what_was_heard_of_it(make):
     one, other = make("one"), make("other")
     greet(one)
@@ -530,6 +544,19 @@ def test_what_a_server_says_of_what_was_heard(make):
     assert (statuses(one), one.local().pending) == ({}, [])
 
 
+def test_what_was_heard_and_comes_too_late_for_its_node_is_refused(make):
+    """Nothing here was copied: only its author could give it another id."""
+    one = make()
+    bobs, mine = Author("bobs", "bob").event("task.1"), Author("tablet", "ann").event("task.1")
+    one.hear([bobs, mine])
+    give_rules(one, Rule("*", "*", "*", "allow"))
+    node = one.node
+    for event in (bobs, mine):
+        one.perform(MarkCopied(event))
+    assert (statuses(one), one.node, one.local().copied) == ({"unvouched": 1, "refused": 1}, node, False)
+    assert {each.error["code"] for each in (*one.unvouched(), *one.refused())} == {"node_conflict"}
+
+
 def test_what_was_heard_can_be_dropped(make):
     one, other = make("one"), make("other")
     other.create("task.milk", {"title": "Milk"})
@@ -585,3 +612,24 @@ def test_snapshots_of_several_authors_hold_as_long_as_entries_come_in_their_orde
         assert one.document("task.1").revision == fresh.document("task.1").revision
     again = DocumentReplica(one._store, snapshots=one._snapshots)
     assert histories(again) == histories(fresh)
+
+
+def test_who_came_first_in_the_log_wins_in_whatever_order_it_was_heard(make, monkeypatch):
+    """Under ``server_wins`` the order decides what shows, and the log's may be another than that of local events."""
+    monkeypatch.setattr(libraries, "STRETCH", 2)
+    one, other = make("one"), make("other")
+    greet(one)
+    policy = Author("server").event(POLICIES_ITEM, SET_POLICY, {"item": "*", "policy": "server_wins"})
+    one.perform(Apply(Page(entries=[Entry.of(1, 1, "r" * 24, policy)], cursor="c1"), ()))
+    one.create("task.1", {"title": "Milk"})
+    sync(one, other)
+    other.document("task.1")["title"] = "Bread"
+    one.document("task.1")["title"] = "Butter"
+    sync(one, other)
+    made, *edits = (each.event for each in one._store.outbox())
+    assert one.document("task.1").value is not None
+    for seq, event in enumerate([made, *reversed(edits)], 2):
+        one.perform(Apply(Page(entries=[Entry.of(seq, seq, "r" * 24, event)], cursor=f"c{seq}"), ()))
+    assert states(one) == states(DocumentReplica(one._store))
+    assert one.library.document("task.1").overruled == {edits[0].id}
+    assert [found.item for found in one.query("task.*", where={"title": "Butter"})] == ["task.1"]

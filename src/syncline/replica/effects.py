@@ -18,10 +18,10 @@ from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.messages import Page, Welcome
 from syncline.core.patterns import matcher
 from syncline.core.stamps import StampClock
-from syncline.errors import EpochChanged, SynclineError, UserMismatch
+from syncline.errors import EpochChanged, NodeConflict, SynclineError, UserMismatch
 from syncline.replica.foresight import may
 from syncline.replica.horizon import after_page, confirmed, covered, is_in_bases, newest_id, taken
-from syncline.stores import EVERYTHING, Change, Outboxed, ReplicaState, ReplicaStore, lost
+from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, Outboxed, ReplicaState, ReplicaStore, lost
 
 
 class Surroundings(NamedTuple):
@@ -238,11 +238,11 @@ def _rewind(store: ReplicaStore, head: int) -> Change:
 def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
     """New ids for the pending events, in their order, and a new node id if this one was copied.
 
-    What a log has held (it has a seq) keeps its id, because others may give it back too.
+    What a log has held (it has a seq) keeps its id, because others may give it back too. What is kept may be named.
     """
-    state = store.state()
-    pending = [each.event for each in store.outbox("pending") if each.seq is None]
-    kept = [each.event.id for each in store.outbox("pending") if each.seq is not None]
+    state, local = store.state(), store.outbox(*ON_ITS_WAY)
+    pending = [each.event for each in local if _is_ours_alone(each)]
+    kept = [each.event.id for each in local if not _is_ours_alone(each)]
     node = around.make_node() if state.copied else state.node
     clocks = confirmed(store, state.node, {event.item for event in pending}) if state.copied else {}
     clock = StampClock(node, newest_id(store, [state.forgotten, *kept]))
@@ -265,8 +265,18 @@ def _restamp(store: ReplicaStore, now_ms: int, around: Surroundings) -> Change:
     return Change(drop=[event.id for event in pending], outbox=outbox, state=state)
 
 
+def _is_ours_alone(each: Outboxed) -> bool:
+    """Whether nobody else knows the id of a local event, so that it may get another."""
+    return each.status == "pending" and each.seq is None
+
+
 def _mark_copied(store: ReplicaStore, event: Event) -> Change:
-    """The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is."""
+    """The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is.
+
+    What was heard is not ours to rename: it is refused, and tells nothing of this node.
+    """
+    if any(each.event.id == event.id for each in store.outbox("heard")):
+        return _settle(store, [(event, NodeConflict("The server has later events of the node that made this one."))])
     lost = [Outboxed(each.event) for each in store.outbox("pending") if each.event.id == event.id]
     return Change(outbox=lost, state=replace(store.state(), copied=True))
 

@@ -81,7 +81,7 @@ class Library:
 
     def document(self, item: str) -> Document:
         """The document of an item. It changes as events come; only an ``Editor`` whose event follows may change it."""
-        return self._shelf(item).document
+        return self._in_order(item).document
 
     def shelf(self, item: str) -> Shelf:
         """The same with its place in history: the number of the last revision, the seq and time of the last entry."""
