@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from syncline.core import stamps
+from syncline.core.merkle import span
 from syncline.core.messages import Hello
 from syncline.errors import ConnectionLost, SynclineError
 from syncline.replica import Draft
+from syncline.replica.horizon import in_bases
 from syncline.sync.options import SyncOptions
 from syncline.sync.peers import agree
 from syncline.sync.replica_peer import ReplicaPeer
@@ -67,8 +70,17 @@ class PeerWorld(World):
             self.check_same(one, other)
 
     def check_same(self, one, other):
-        one_tree, other_tree = one.replica.tree()[0], other.replica.tree()[0]
-        assert one_tree.root == other_tree.root, f"{one.name} and {other.name} met, and differ"
+        """What one of them alone still holds, somebody's base stands for: nobody need take it."""
+        since = max(one.replica.horizon, other.replica.horizon)
+        (one_tree, read), (other_tree, read_other) = one.replica.tree((), since), other.replica.tree((), since)
+        if one_tree.root == other_tree.root:
+            return
+        ones, others = set(read(*span(""))), set(read_other(*span("")))
+        for phone, alone in ((one, ones - others), (other, others - ones)):
+            events = [entry.event for entry in phone.store.find([stamps.from_key(each.key) for each in alone])]
+            known = [*in_bases(one.store, events), *in_bases(other.store, events)]
+            more = {event.id for event in events} - {event.id for event in known}
+            assert not more, f"{one.name} and {other.name} met, and {phone.name} alone has {more}"
 
 
 async def _meet(replica, peer):
