@@ -310,15 +310,15 @@ def test_what_others_wrote_waits_unless_something_of_ones_own_may_need_it():
     theirs, mine = an_offer(1, user="bob", node="b", item="x"), an_offer(2, item="y")
     before_mine, system = an_offer(3, user="bob", node="b", item="y"), an_offer(4, item=".acl", user=".root")
     assert offered(client.next(lost(system, theirs, mine, before_mine))) == [4, 2, 3]
-    assert client.withholds
+    assert client.giving.withholds
     client = ready(gives_all=False)
     assert client.next(lost(theirs)) is None
-    assert client.withholds
+    assert client.giving.withholds
     assert offered(client.next(lost(theirs, pending=[an_event(5, item="x")]))) == [1]
     client = ready(gives_all=False)
-    client.gives_all = True
+    client.giving.gives_all = True
     assert offered(client.next(lost(theirs))) == [1]
-    assert not client.withholds
+    assert not client.giving.withholds
 
 
 def test_what_must_wait_holds_back_its_item_alone():
@@ -327,7 +327,7 @@ def test_what_must_wait_holds_back_its_item_alone():
     later = Recovering("wait", retry_after=7).to_wire()
     (effect,) = client.receive(Ack(results=[Result(error=later), Result(seq=3)], head=3))
     assert effect == Answered([(an_event(2, item="y"), 3)])
-    assert client.held_seconds == 7
+    assert client.postponed.seconds == 7
     assert isinstance(client.next(lost(an_offer(1))), Pull)
     client.receive(Page(entries=[], cursor="c"))
     assert client.next(lost(an_offer(1), pending=[an_event(3)])) is None

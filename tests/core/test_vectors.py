@@ -395,11 +395,11 @@ def test_the_replica_s_half(trace):
         elif "live" in step:
             client.live = True
         elif "gives_all" in step:
-            client.gives_all = True
+            client.giving.gives_all = True
         elif "withholds" in step:
-            assert client.withholds == step["withholds"]
+            assert client.giving.withholds == step["withholds"]
         elif "held" in step:
-            assert client.held_seconds == step["held"]
+            assert client.postponed.seconds == step["held"]
         elif "renew" in step:
             client.renew(step["renew"])
         elif "lasts" in step:

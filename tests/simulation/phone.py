@@ -37,6 +37,8 @@ class Phone:
         self.store = store or MemoryReplicaStore(self._nodes())
         self.is_cut_off, self.history = False, history
         self.resets = self.named = 0
+        self.failure = None
+        """The code of what ended its last conversation; None: nothing did."""
         self.snapshots, self.index = MemorySnapshotStore(), MemoryDocumentIndex()
         self.boot()
 
@@ -81,7 +83,7 @@ class Phone:
             space="default", token=self.user, batch_size=batch_size, gives_all=gives_all, history=self.history
         )
         self.line = world.open_line(self)
-        self._ref = 0
+        self._ref, self.failure = 0, None
 
     def hang_up(self, *, loses=True):
         """Ends the conversation as the sync manager does."""
@@ -124,7 +126,7 @@ class Phone:
             case Push():
                 self.world.note(self.name, "pushes", [event.id for event in self.session._pushed])
             case Give():
-                self.world.note(self.name, "gives", [event.id for event in self.session._given])
+                self.world.note(self.name, "gives", [event.id for event in self.session.giving.given])
             case AskSnapshot():
                 self.world.note(self.name, "asks for a snapshot after", step.after)
             case Pull():
@@ -152,13 +154,15 @@ class Phone:
             effects = self.session.receive(answer)
         except SynclineError as error:
             self.world.note(self.name, "hangs up:", error.code)
+            self.failure = error.code
             self.hang_up()
             return
         for effect in effects:
             try:
                 self._perform(effect)
-            except EpochChanged:
+            except EpochChanged as error:
                 self.world.note(self.name, "meets another log")
+                self.failure = error.code
                 self.hang_up()
                 return
             if self.world.has_bad_luck(0.01):

@@ -22,21 +22,10 @@ from typing import NamedTuple
 
 from syncline.core import gifts, pushes, stamps
 from syncline.core.beginning import Beginning, Take
-from syncline.core.effects import (
-    Apply,
-    Effect,
-    Given,
-    Greet,
-    MarkCopied,
-    Meet,
-    Restamp,
-    Rewind,
-    Settle,
-    Wait,
-    retry_seconds,
-)
+from syncline.core.effects import Apply, Effect, Greet, MarkCopied, Meet, Restamp, Rewind, Settle, Wait
 from syncline.core.events import Event
 from syncline.core.gifts import Offer
+from syncline.core.giving import Giving
 from syncline.core.limits import MAX_PUSH_EVENTS, MAX_SAFE_INTEGER, Limits
 from syncline.core.messages import (
     Ack,
@@ -54,6 +43,7 @@ from syncline.core.messages import (
     Snapshot,
     Welcome,
 )
+from syncline.core.postponed import Postponed
 from syncline.errors import (
     BadCursor,
     BadJson,
@@ -69,12 +59,13 @@ from syncline.errors import (
     SynclineError,
     TooLarge,
     TooManyEvents,
-    from_wire,
 )
 
 Step = Hello | Push | Pull | Auth | Give | AskSnapshot
 """What a replica asks of its server, one at a time."""
 
+UNREADABLE = BadJson, BadRequest, TooLarge, TooManyEvents
+"""What a server answers that cannot read a message as a whole: one of its events may be the reason."""
 SPOILED = CursorExpired("What was erased is in the bases of this replica: they are taken anew.")
 
 
@@ -124,34 +115,27 @@ class ClientSession:
         """The other end, if it is no server but a replica: then this session has nothing to do (``core.peering``)."""
         self.live = False
         self.caught_up = False
-        self._space, self._items = space, items
+        """Whether everything was pulled, and nothing was stored since."""
+        self.giving = Giving(batch_size, gives_all=gives_all)
+        self.postponed = Postponed()
+        self._space, self._items, self._history = space, items, history
         self._may_push, self._may_pull = push, pull
         self._batch_size = batch_size
-        self._limits = Limits()
-        self._server_ms: int | None = None
-        self._is_just_told = False  # the server's time was told a moment ago
-        self._has_restamped = False
-        self._held_items: set[str] = set()
-        self.postponed: dict[str, SynclineError] = {}
-        """Why events are held back: the last error of each code."""
-        self.held_seconds = 0.0
-        """After how long, at the earliest, the server wants to see again what is held back; 0: it did not say."""
-        self._fresh: str | None = None
+        # What is under way
         self._request: Step | None = None
         self._pushed: Sequence[Event] = ()
-        self.gives_all = gives_all
-        """Whether what others wrote is given back now; see ``withholds``."""
-        self.withholds = False
-        """Whether something waits for ``gives_all``."""
-        self._given: Sequence[Event] = ()
-        self._gift_size = batch_size
-        self._user, self._head = "", MAX_SAFE_INTEGER
-        self._local: Local | None = None
-        self._history, self._takes_bases = history, True
+        self._fresh: str | None = None  # credentials that the server has not seen yet
         self._beginning: Beginning | None = None
-        self._horizon = 0
-        self._answered: set[str] = set()
+        # What the server said
+        self._limits, self._user, self._head = Limits(), "", MAX_SAFE_INTEGER
+        self._server_ms: int | None = None
+        self._is_just_told = False  # the server's time was told a moment ago
         self._foreign: Welcome | None = None  # of a log of another epoch, which may be empty
+        self._answered: set[str] = set()
+        # What the replica said, and did
+        self._local: Local | None = None
+        self._takes_bases, self._horizon = True, 0
+        self._has_restamped = False
 
     @property
     def greeted(self) -> bool:
@@ -183,17 +167,16 @@ class ClientSession:
 
     def release(self) -> None:
         """Lets the items be pushed again whose events had a retryable answer."""
-        self._held_items.clear()
-        self.postponed = {}
-        self.held_seconds = 0.0
+        self.postponed.clear()
         self._has_restamped = False
 
     @property
     def holds_back(self) -> bool:
         """Whether pending events wait for ``release``."""
-        return bool(self._held_items)
+        return bool(self.postponed.items)
 
     def _step(self, local: Local) -> Step | Restamp | None:
+        """The next step, by what comes first: greeting, credentials, a snapshot, pulling, giving back, pushing."""
         if self._foreign is not None:
             return Give(epoch=local.epoch or "", entries=gifts.NOTHING)
         if self._server_ms is None:
@@ -207,30 +190,41 @@ class ClientSession:
         if self._wants_snapshot(local):
             self._beginning = self._beginning or Beginning(self._items)
             return self._beginning.question()
-        pull = Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
         if not self.wants_pending:
-            return pull
-        pending = [event for event in local.pending if event.item not in self._held_items] if self._may_push else []
-        if offers := self._offers(local, {event.item for event in pending}):
-            self._given = [offer.event for offer in offers]
-            return gifts.message(offers)
-        if pending and (local.copied or (self._is_just_told and self._ahead(pending, self._server_ms))):
-            if not self.caught_up:
-                return pull
-            if doubtful := [event for event in local.doubtful() if event.id not in self._answered]:
-                return self._ask_about(doubtful)
-            self._has_restamped, self._is_just_told = True, False
-            return Restamp(self._server_ms)
-        self._is_just_told = False
+            return self._pull(local)
+        pending = self._free(local.pending)
+        return self._gift(local, pending) or self._push(local, pending, self._server_ms)
+
+    def _pull(self, local: Local) -> Pull:
+        return Pull(cursor=local.cursor, limit=self._limits.page_entries, items=self._items)
+
+    def _gift(self, local: Local, pending: Sequence[Event]) -> Give | None:
+        offers = local.offers if self._may_push else ()
+        free = [offer for offer in offers if offer.event.item not in self.postponed.items]
+        return self.giving.next(free, self._user, {event.item for event in pending}, self._limits)
+
+    def _push(self, local: Local, pending: Sequence[Event], server_ms: int) -> Step | Restamp | None:
         if not pending:
+            self._is_just_told = False
             return None
+        if local.copied or (self._is_just_told and self._ahead(pending, server_ms)):
+            return self._restamp(local, server_ms)
+        self._is_just_told = False
         self._pushed = self._first(pending)
         return Push.of(self._pushed)
 
-    def _ask_about(self, doubtful: Sequence[Event]) -> Push | None:
-        """Before they get other ids: a server knows those that it holds, and takes none of the others as they are."""
-        self._pushed = self._first([event for event in doubtful if event.item not in self._held_items])
-        return Push.of(self._pushed) if self._pushed else None
+    def _restamp(self, local: Local, server_ms: int) -> Step | Restamp | None:
+        """Before events get other ids, all is pulled, and those that may be in bases are pushed as they are.
+
+        A server knows those that it holds, and takes none of the others under the ids they have.
+        """
+        if not self.caught_up:
+            return self._pull(local)
+        if doubtful := [event for event in local.doubtful() if event.id not in self._answered]:
+            self._pushed = self._first(self._free(doubtful))
+            return Push.of(self._pushed) if self._pushed else None
+        self._has_restamped, self._is_just_told = True, False
+        return Restamp(server_ms)
 
     def _wants_snapshot(self, local: Local) -> bool:
         """Where there is no cursor, all of history is asked for, unless the replica has done, or does, without it."""
@@ -238,12 +232,9 @@ class ClientSession:
         is_lost = local.cursor is None and (local.horizon > 0 or not self._history)
         return self._takes_bases and (self._beginning is not None or is_lost)
 
-    def _offers(self, local: Local, items: set[str]) -> Sequence[Offer]:
-        """What is given back next; ``items`` are those on which something is to be pushed after it."""
-        free = [offer for offer in local.offers if offer.event.item not in self._held_items] if self._may_push else []
-        due = free if self.gives_all else gifts.due(free, self._user, items)
-        self.withholds = len(due) < len(free)
-        return gifts.batch(due, min(self._gift_size, self._limits.push_events), self._limits.body_bytes)
+    def _free(self, pending: Sequence[Event]) -> list[Event]:
+        """Those that may be pushed now."""
+        return [event for event in pending if event.item not in self.postponed.items] if self._may_push else []
 
     def _ahead(self, pending: Sequence[Event], server_ms: int) -> bool:
         return max(event.id for event in pending) >= stamps.drift_limit(server_ms, self._limits.drift_ms)
@@ -265,16 +256,14 @@ class ClientSession:
                 self._take_expiry(answer)
                 return []
             case Ack() if isinstance(request, Give):
-                return self._settle_gift(answer)
+                if self._foreign is not None:
+                    raise ConnectionLost("The server's log has taken the epoch of this replica's: all begins anew.")
+                self.caught_up = False
+                return [self.giving.settle(answer, self.postponed)]
             case Ack():
                 return self._settle(pushed, answer)
             case Page():
-                if self.live and isinstance(request, Pull) and "*" in answer.forget:
-                    raise ConnectionLost("All begins from the start, which the live pages would not.")
-                if self._has_spoiled_bases(answer):
-                    return self._failed(request, pushed, SPOILED)
-                self.caught_up = not answer.more
-                return [Apply(answer, self._items)]
+                return self._turned(request, pushed, answer)
             case Snapshot() if self._beginning is not None:
                 self._horizon = answer.seq
                 return [self._take(self._beginning.receive(answer))]
@@ -282,6 +271,14 @@ class ClientSession:
                 return self._failed(request, pushed, answer.error)
             case _:
                 return []
+
+    def _turned(self, request: Step | None, pushed: Sequence[Event], page: Page) -> Sequence[Effect | Wait]:
+        if self.live and isinstance(request, Pull) and "*" in page.forget:
+            raise ConnectionLost("All begins from the start, which the live pages would not.")
+        if self._has_spoiled_bases(page):
+            return self._failed(request, pushed, SPOILED)
+        self.caught_up = not page.more
+        return [Apply(page, self._items)]
 
     def _has_spoiled_bases(self, page: Page) -> bool:
         """Whether something was erased that is in this replica's bases: the cursor of a snapshot knows what is not.
@@ -336,32 +333,10 @@ class ClientSession:
                 self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
                 self._is_just_told = True
             elif error.retryable or isinstance(error, ClockDrift):  # the server's clock itself may be behind
-                self._postpone(event, error)
+                self.postponed.add(event, error)
             else:
                 answers.append((event, error))
         return effects
-
-    def _settle_gift(self, ack: Ack) -> list[Effect]:
-        """What became of what was given; what may be taken later waits, with all that is about its items."""
-        given, self._given = self._given, ()
-        if self._foreign is not None:
-            raise ConnectionLost("The server's log has taken the epoch of this replica's: all begins anew.")
-        if len(ack.results) != len(given):
-            raise BadRequest("The server answered another number of entries than were given.")
-        self.caught_up = False
-        answers: list[tuple[Event, int | SynclineError]] = []
-        for event, result in zip(given, ack.results, strict=True):
-            error = from_wire(result.error) if result.error is not None else None
-            if error is None or not error.retryable:
-                answers.append((event, error or result.seq or 0))
-            else:
-                self._postpone(event, error)
-        return [Given(answers)]
-
-    def _postpone(self, event: Event, error: SynclineError) -> None:
-        self._held_items.add(event.item)
-        self.held_seconds = max(self.held_seconds, retry_seconds(error))
-        self.postponed[error.code] = error
 
     def _failed(self, request: Step | None, pushed: Sequence[Event], error: SynclineError) -> Sequence[Effect | Wait]:
         if self._foreign is not None and not (error.retryable or isinstance(error, SpaceDeleted)):
@@ -376,15 +351,17 @@ class ClientSession:
         if isinstance(error, SnapshotGone) and self._beginning is not None:
             self._beginning.begin_again(error)
             return []
-        if isinstance(request, Give) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
-            given, self._given = self._given, ()
-            self._gift_size = max(1, len(given) // 2)
-            return [Given([(event, error) for event in given])] if len(given) == 1 else []
-        if isinstance(request, Push) and isinstance(error, BadJson | BadRequest | TooLarge | TooManyEvents):
-            if len({event.tx or event.id for event in pushed}) == 1:
-                return [Settle([(event, error) for event in pushed])]
-            self._batch_size = len(pushed) // 2  # find the event that the server cannot read
-            return []
+        if isinstance(request, Give) and isinstance(error, UNREADABLE):
+            return self.giving.halve(error)
+        if isinstance(request, Push) and isinstance(error, UNREADABLE):
+            return self._halve(pushed, error)
         if isinstance(error, RateLimited):
             return [Wait(error)]
         raise error
+
+    def _halve(self, pushed: Sequence[Event], error: SynclineError) -> list[Settle]:
+        """Fewer events at a time show which one the server cannot read, and that one is refused."""
+        if len({event.tx or event.id for event in pushed}) == 1:
+            return [Settle([(event, error) for event in pushed])]
+        self._batch_size = len(pushed) // 2
+        return []

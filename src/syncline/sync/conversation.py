@@ -196,7 +196,7 @@ class Conversation:
     def _tell_of_postponed(self) -> None:
         """That events could not be stored yet is told once for each reason: thousands may wait for the same."""
         told = {error.code for error in self.result.errors}
-        self.result.errors += [error for code, error in self.session.postponed.items() if code not in told]
+        self.result.errors += [error for code, error in self.session.postponed.errors.items() if code not in told]
 
     def _chosen(self, page: Page) -> Page:
         """The page without what the filter leaves out; the replica's own events always come back."""

@@ -258,14 +258,14 @@ class SyncManager:
                 self._wake.clear()
                 if self._rounds:  # somebody asked to sync now
                     conversation.session.release()
-                    conversation.session.gives_all = True
+                    conversation.session.giving.gives_all = True
                 await conversation.run()
                 if self._heals:
                     await conversation.heal()
                 if conversation.session.holds_back and self._releasing is None:
-                    pause = max(HELD_SECONDS, min(conversation.session.held_seconds, LONGEST_SECONDS))
+                    pause = max(HELD_SECONDS, min(conversation.session.postponed.seconds, LONGEST_SECONDS))
                     self._releasing = loop.call_later(pause, self._release, conversation.session)
-                if conversation.session.withholds and self._giving is None:
+                if conversation.session.giving.withholds and self._giving is None:
                     pause = self._chance() * self._options.give_seconds
                     self._giving = loop.call_later(pause, self._give_all, conversation.session)
                 result = conversation.result
@@ -288,7 +288,7 @@ class SyncManager:
 
     def _give_all(self, session: ClientSession) -> None:
         """What others have not given back meanwhile, this replica does."""
-        self._giving, session.gives_all = None, True
+        self._giving, session.giving.gives_all = None, True
         self._wake.set()
 
     def _release(self, session: ClientSession) -> None:
