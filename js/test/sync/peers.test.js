@@ -11,7 +11,7 @@ import { DocumentReplica } from '../../src/replica/documents/index.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SyncManager } from '../../src/sync/manager.js'
 import { HttpTransport } from '../../src/transports/http.js'
-import { START_MS, Author } from '../author.js'
+import { START_MS, Author, entries } from '../author.js'
 import { Server, eventually, token } from '../serving.js'
 
 /** @type {Server} */
@@ -214,6 +214,31 @@ test('what was heard and comes too late for its node is refused: nothing was cop
   assert.deepEqual([replica.node, replica.local().copied, replica.status().heard], [node, false, 0])
   const codes = [replica.unvouched(), replica.refused()].map((found) => found.map(({ event, error }) => [event.id, error.code]))
   assert.deepEqual(codes, [[[bobs.id, 'node_conflict']], [[mine.id, 'node_conflict']]])
+})
+
+test('who came first in the log wins, in whatever order it was heard', async (t) => {
+  const [a, b] = [place(t, { user: 'ann' }), place(t, { user: 'ann' })]
+  /** @param {import('../../src/core/events.js').Event[]} events @param {number} seq */
+  const arrive = (events, seq) => {
+    const page = /** @type {any} */ ({ type: 'page', entries: entries(events, seq), late: [], forget: [], cursor: 'c', more: false })
+    return a.perform({ type: 'apply', page, items: [] })
+  }
+  const policy = new Author('server').event('.policies', { action: '.policy.set', payload: { item: '*', policy: 'server_wins' } })
+  await arrive([policy], 1)
+  const milk = a.create('task.milk', { title: 'Milk' })
+  await meet(a, b)
+  b.get('task.milk')?.put('title', 'Bread')
+  milk.put('title', 'Butter')
+  await meet(a, b)
+  const [made, first, second] = [...a.pending(), ...a.heard()].sort((one, other) => (one.id < other.id ? -1 : 1))
+  const title = (/** @type {import('../../src/core/events.js').Event} */ { node }) => (node === a.node ? 'Butter' : 'Bread')
+  assert.equal(milk.plain?.title, title(first))
+  let seq = 2
+  for (const event of [made, second, first]) {
+    await arrive([event], seq++)
+    if (event !== made) assert.equal(a.query('task.*', { where: { title: title(second) } }).length, 1)
+  }
+  assert.equal(milk.plain?.title, title(second))
 })
 
 test('what was heard is dropped, and comes again', async (t) => {
