@@ -8,6 +8,7 @@ import { encode } from '../../src/core/documents/snapshots.js'
 import { ClientSession } from '../../src/core/session.js'
 import { Counter, DocumentReplica, ORSet, Text } from '../../src/syncline.js'
 import { MemoryStore } from '../../src/stores/memory.js'
+import { entry } from '../author.js'
 import { Dice } from '../dice.js'
 import { Server } from './server.js'
 
@@ -211,6 +212,25 @@ test('what people do not agree on is told', async () => {
 })
 
 const HISTORIES = Number(process.env.HISTORIES ?? 60)
+
+test('an edit that the log may never take does not show above later ones that it has', async () => {
+  const notes = replica('a')
+  const milk = notes.create('task.milk', { a: 1 })
+  milk.put('b', 2)
+  milk.put('c', 3)
+  await notes.saved()
+  const [made, , last] = notes.pending() // nobody knows yet what became of the one between
+  assert.deepEqual(milk.plain, { a: 1, b: 2, c: 3 })
+  const told = /** @type {any[]} */ ([])
+  milk.watch((document) => told.push(document.plain))
+  const page = /** @type {any} */ ({ entries: [entry(1, made), entry(2, last)], late: [], forget: [], cursor: 'c', more: false })
+  await notes.perform({ type: 'apply', page, items: [] })
+  await new Promise(setImmediate)
+  const { document } = milk
+  notes.library.letGo('task.milk')
+  assert.equal(encode(document), encode(milk.document), 'as who opens it now sees it')
+  assert.deepEqual([milk.plain, told], [{ a: 1, c: 3 }, [milk.plain]])
+})
 
 test('replicas that edit, sync and settle at random agree with a fold from the start', async () => {
   for (let seed = 1; seed <= HISTORIES; seed++) {

@@ -29,6 +29,8 @@ export class Server {
     /** @type {Event[]} */
     this._theirs = []
     this._root = new Author('root', '.server')
+    /** What was refused, ever, by id: a tab may have named it that did not know. @type {Set<string>} */
+    this.refused = new Set()
     /** What was erased, ever, by id. @type {Map<string, Event>} */
     this.erased = new Map()
   }
@@ -98,7 +100,7 @@ export class Server {
       if (last.node === event.node && last.item === event.item && last.n >= event.n) return broken('node_conflict', event)
     }
     for (const id of JSON.stringify(event.ops ?? []).match(ID) ?? []) {
-      if (id >= event.id) return broken('bad_op', event)
+      if (id >= event.id && !this.refused.has(id)) return broken('bad_op', event)
       if (!this.log.some((each) => each.event.id === id)) return new SynclineError('missing_dependency')
     }
     return this._append(event)

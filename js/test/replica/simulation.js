@@ -115,7 +115,10 @@ export class Simulation {
     }
     const answer = this.server.answer(step, session._pushed)
     if (die === 5) fail('connection_lost')
-    for (const effect of session.receive(answer)) await replica.perform(/** @type {any} */ (effect))
+    for (const effect of session.receive(answer)) {
+      await replica.perform(/** @type {any} */ (effect))
+      for (const { event } of replica.refused()) this.server.refused.add(event.id)
+    }
   }
 
   async step() {

@@ -106,8 +106,9 @@ export class Library {
     if (item === POLICIES_ITEM) this._notePolicy(placed)
     const shelf = this._shelves.get(item)
     if (shelf?.document.hasSeen(placed.event)) {
-      if (!shelf.confirm(placed)) this.letGo(item)
-      return index < 0 || this._policies.of(item) === SERVER_WINS
+      const isConfirmed = shelf.confirm(placed)
+      if (!isConfirmed) this.letGo(item)
+      return !isConfirmed || index < 0 || this._policies.of(item) === SERVER_WINS
     }
     if (shelf?.pending && this._mattersToPending(shelf, placed.event)) this.letGo(item)
     else shelf?.fold(placed, this._policies.of(item, placed.seq))

@@ -96,16 +96,16 @@ export class Shelf {
   }
 
   /**
-   * A pending event has its entry now: the first of them, or they are no longer in order. False if it is not here.
+   * A pending event has its entry now. False if it is not here, or not the first of those that waited: they are to be
+   * folded again in the order of the log, in which those before it may come to nothing.
    * @param {Placed} placed
    */
   confirm(placed) {
     const first = this.stretch.length - this.pending
     const { id } = placed.event
     const where = this.stretch[first]?.event.id === id ? first : this.stretch.findIndex((each) => each.event.id === id)
-    if (where < 0) return false
-    if (this.stretch[where].seq) return true // it has come before
-    if (where !== first) this.isInOrder = false
+    if (where >= 0 && this.stretch[where].seq) return true // it has come before
+    if (where !== first) return false
     this.stretch[where] = placed
     this.pending--
     return true
