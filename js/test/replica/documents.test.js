@@ -211,8 +211,6 @@ test('what people do not agree on is told', async () => {
   }
 })
 
-const HISTORIES = Number(process.env.HISTORIES ?? 60)
-
 test('an edit that the log may never take does not show above later ones that it has', async () => {
   const notes = replica('a')
   const milk = notes.create('task.milk', { a: 1 })
@@ -231,6 +229,8 @@ test('an edit that the log may never take does not show above later ones that it
   assert.equal(encode(document), encode(milk.document), 'as who opens it now sees it')
   assert.deepEqual([milk.plain, told], [{ a: 1, c: 3 }, [milk.plain]])
 })
+
+const HISTORIES = Number(process.env.HISTORIES ?? 60)
 
 test('replicas that edit, sync and settle at random agree with a fold from the start', async () => {
   for (let seed = 1; seed <= HISTORIES; seed++) {
