@@ -263,15 +263,40 @@ def test_only_who_may_erases_and_only_what_may_be(root, home, device):
     for what, code in [
         ({}, "bad_request"),
         ({"items": ["?"]}, "bad_request"),
-        ({"events": [entry["event"]["id"]]}, "bad_request"),
         ({"events": ["018bcfe5-6800-7001-99da-e2ee00000000"]}, "not_found"),
         ({"events": ["x"]}, "invalid_event"),
         ({"what": 1}, "bad_request"),
         ({"events": [entry["event"]["id"]] * 1_001}, "bad_request"),
     ]:
         assert mine.ask("POST", "erase", what).code == code, what
+    assert root.ask("POST", "erase", {"events": [entry["event"]["id"]]}).code == "bad_request"
     assert erase(mine, items=["task.milk"])["events"] == 1
     assert root.ask("GET", "acl").json["rules"][-1]["action"] == ".erase"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_who_may_not_read_an_item_does_not_learn_of_it_by_erasing(root, home, device, dry_run):
+    """Neither that it is there, nor what it is called, nor who writes there: it is as if it were not there."""
+    bob = device("bob")
+    bob.create("diary.1", {"x": 1})
+    agree(bob)
+    (entry,) = [each for each in root.ask("GET", "pull").json["entries"] if each["event"]["item"] == "diary.1"]
+    for item, action, type in [("diary.*", ".read", "deny"), ("task.*", ".erase", "allow")]:
+        rule = {"user": "ann", "item": item, "action": action, "type": type}
+        assert root.ask("POST", "acl", rule).status == 201
+    system = [
+        each["event"]["id"] for each in root.ask("GET", "pull").json["entries"] if each["event"]["item"] == ".acl"
+    ]
+    registry = open_registry(home.data, "", lambda: 1)
+    anns = Client(home, "home", key=registry.create_key("mine", "ann", "home"))
+    registry.close()
+    for id in [entry["event"]["id"], system[0]]:
+        assert anns.ask("POST", "erase", {"events": [id], "dry_run": dry_run}).code == "not_found"
+    for what in [{"items": ["diary.*"]}, {"items": ["diary.2*"]}, {"users": ["bob"]}, {"items": ["*"]}]:
+        assert erase(anns, **what, dry_run=dry_run) == {"events": 0, "items": [], "left": 0}
+    rule = {"user": "ann", "item": "diary.*", "action": ".erase", "type": "allow"}
+    assert root.ask("POST", "acl", rule).status == 201
+    assert erase(anns, users=["bob"]) == {"events": 1, "items": ["diary.1"], "left": 0}, "who may erase it, may"
 
 
 def test_a_log_that_is_put_back_is_erased_again(home, root, device):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 from syncline.core import patterns, stamps
 from syncline.core.erasure import put_back_by
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_ITEM_PATTERNS
+from syncline.core.lots import lots
 from syncline.errors import BadRequest, HistoryExpired, NotFound
 from syncline.server.archives import Archives
 from syncline.stores import LogStore, load
@@ -50,15 +51,18 @@ def check(target: Target) -> None:
         raise BadRequest("Say what to erase: events, items or users.")
 
 
-def find(store: LogStore, archives: Archives | None, target: Target) -> Found:
+def find(
+    store: LogStore, archives: Archives | None, target: Target, shows: Callable[[str], bool] = lambda item: True
+) -> Found:
     """What a target means, with whatever puts it back later. Reads as much of the history as that takes.
 
+    ``shows``: whether who asks may know of an item; all others are as if they were not there.
     Raises NotFound for an event that is not there, BadRequest for one of the system's, HistoryExpired if there may be
     some before the horizon of which the archives are not at hand.
     """
     past = _Past(store, archives)
-    entries = {entry.seq: entry for entry in _named(store, past, target.events)}
-    means = _meaning(target)
+    entries = {entry.seq: entry for entry in _named(past, store, target.events, shows)}
+    means = _meaning(target, shows)
     if means is not None:
         history = past.read(() if target.users else target.items)
         entries |= {entry.seq: entry for entry in history if _speaks(entry.event) and means(entry)}
@@ -81,22 +85,27 @@ def _speaks(event: Event) -> bool:
     return not event.is_erased and event.item[0] != "."
 
 
-def _meaning(target: Target) -> Callable[[Entry], bool] | None:
+def _meaning(target: Target, shows: Callable[[str], bool]) -> Callable[[Entry], bool] | None:
     """Whether an entry is meant by its item or its user; None if none is."""
     if not (target.items or target.users):
         return None
     users, is_item = frozenset(target.users), patterns.matcher(patterns.check(target.items))
-    return lambda entry: entry.event.user in users or (bool(target.items) and is_item(entry.event.item))
+
+    def means(entry: Entry) -> bool:
+        is_meant = entry.event.user in users or (bool(target.items) and is_item(entry.event.item))
+        return is_meant and shows(entry.event.item)
+
+    return means
 
 
-def _named(store: LogStore, past: _Past, ids: Sequence[str]) -> Iterator[Entry]:
+def _named(past: _Past, store: LogStore, ids: Sequence[str], shows: Callable[[str], bool]) -> Iterator[Entry]:
     """The entries of these events."""
     held = {entry.event.id: entry for entry in store.find(ids)}
     missing = set(ids) - held.keys()
     if missing and past.horizon:
         held |= {entry.event.id: entry for entry in past.archived() if entry.event.id in missing}
     for id in ids:
-        if id not in held:
+        if id not in held or not shows(held[id].event.item):
             raise NotFound(f"There is no event {id}.")
         if held[id].event.item[0] == ".":
             raise BadRequest("What the system wrote cannot be erased: it says who may do what.")
@@ -107,8 +116,8 @@ def _add_copies(past: _Past, found: dict[int, Entry]) -> None:
     """Adds those that put back what one of these had put: they hold its values, too."""
     ids = {entry.event.id for entry in found.values()}
     items = sorted({entry.event.item for entry in found.values()})
-    for start in range(0, len(items), MAX_ITEM_PATTERNS):
-        for entry in past.read(items[start : start + MAX_ITEM_PATTERNS]):  # in order, so copies of copies are found
+    for several in lots(items, MAX_ITEM_PATTERNS):
+        for entry in past.read(several):  # in order, so copies of copies are found
             if _speaks(entry.event) and not ids.isdisjoint(put_back_by(entry.event)):
                 ids.add(entry.event.id)
                 found[entry.seq] = entry
@@ -133,21 +142,9 @@ class _Past:
         """The entries of which the log has no content any more. Raises HistoryExpired."""
         if self._archives is None or not self._archives.covers(self.horizon):
             raise HistoryExpired("What lies before the horizon is erased in its archives: put all of them back first.")
-        for lot in _lots(self._archives.entries(), self.horizon):
+        before = takewhile(lambda entry: entry.seq <= self.horizon, self._archives.entries())
+        for lot in lots(before, MAX_NAMED):
             kept = {entry.event.id for entry in self._store.find(entry.event.id for entry in lot)}
             gone = [entry for entry in lot if entry.event.id not in kept]
             self.dropped.update(entry.seq for entry in gone)
             yield from gone
-
-
-def _lots(entries: Iterable[Entry], until: int) -> Iterator[list[Entry]]:
-    """Entries up to a seq, some at a time."""
-    lot: list[Entry] = []
-    for entry in entries:
-        if entry.seq > until:
-            break
-        lot.append(entry)
-        if len(lot) == MAX_NAMED:
-            yield lot
-            lot = []
-    yield lot
