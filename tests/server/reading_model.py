@@ -25,8 +25,9 @@ from syncline.core.log import Receipts
 from syncline.core.messages import Pull
 from syncline.errors import CursorReset
 from syncline.server.auth.identity import Identity
+from syncline.server.folds import read_access
 from syncline.server.member import Member
-from syncline.server.space import Crew, Space, read_access
+from syncline.server.space import Crew, Space
 from syncline.stores.sqlite import SqliteEventStore
 from syncline.testing import Author, ManualClock
 from tests.core.access import model

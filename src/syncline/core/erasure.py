@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -17,6 +17,7 @@ from msgspec import UNSET
 from syncline.core import stamps
 from syncline.core.documents import erased as shapes
 from syncline.core.events import ERASED, Entry, Event
+from syncline.core.patterns import matcher
 
 KEPT_META = ("group", "undoes")
 """What a revision is counted by, and which edit an undo undid; both are ids."""
@@ -69,6 +70,11 @@ def salted(meta: Mapping[str, Any], entropy: Callable[[], int]) -> dict[str, Any
     return {**meta, "salt": urlsafe_b64encode(random).rstrip(b"=").decode()}
 
 
+def is_erasable(patterns: Sequence[str], item: str) -> bool:
+    """Whether an item fits one of these patterns; of none it fits none."""
+    return bool(patterns) and matcher(patterns)(item)
+
+
 class Erasures:
     """What the acts in a log have erased so far: their seqs, ascending, and the keys of the events."""
 
@@ -97,6 +103,10 @@ class Erasures:
     def between(self, since: int, until: int) -> list[int]:
         """The seqs of the acts after one seq, up to another."""
         return self.seqs[bisect_right(self.seqs, since) : bisect_right(self.seqs, until)]
+
+    def is_erasable(self, item: str) -> bool:
+        """Whether the events of an item carry a salt."""
+        return is_erasable(self.erasable, item)
 
     def has(self, event: Event) -> bool:
         """Whether an event was erased."""

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from syncline.core import effects as steps
 from syncline.core.beginning import Take
-from syncline.core.erasure import salted
+from syncline.core.erasure import is_erasable, salted
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_PUSH_EVENTS
 from syncline.core.merkle import Read, Tree
@@ -125,7 +125,7 @@ class Replica:
 
     def _made(self, draft: Draft, seen: Mapping[str, int], clock: StampClock, n: int, tx: str | None = None) -> Event:
         meta = {**(draft.meta or {}), **({"tx": tx} if tx else {})}
-        if (erasable := self._state.erasable) and matcher(erasable)(draft.item):
+        if is_erasable(self._state.erasable, draft.item):
             meta = salted(meta, self._entropy)
         return draft.event(self._state, seen, id=self._id(draft, clock), n=n, meta=meta)
 

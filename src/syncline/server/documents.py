@@ -27,7 +27,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.edit import Editor
 from syncline.core.documents.revisions import Placed
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
-from syncline.core.erasure import salted
+from syncline.core.erasure import Erasures, salted
 from syncline.core.events import Entry, Event
 from syncline.core.log import NO_TAIL, Head, Row
 from syncline.core.stamps import NIL_ID
@@ -99,18 +99,17 @@ class Documents:
         submit: Callable[[Submission], Awaitable[Committed]],
         now_ms: Callable[[], int],
         budget_bytes: int,
+        erasures: Erasures,
     ) -> None:
         """``open_snapshots`` is called when somebody looks for the first time, and the store closed with the space."""
         self.news: dict[str, int] = {}
         """Of items that somebody follows: the seq of the last entry that came since they began."""
         self.remembered: OrderedDict[Any, Any] = OrderedDict()
         """What was made for those who follow; see ``following``."""
-        self.is_erasable: Callable[[str], bool] = lambda item: False
-        """Whether the events of an item are salted."""
         self._followers: Counter[str] = Counter()
         self._store, self._open_snapshots = store, open_snapshots
         self._readers, self._submit, self._now_ms = readers, submit, now_ms
-        self._budget_bytes = budget_bytes
+        self._budget_bytes, self._erasures = budget_bytes, erasures
         self._gate = asyncio.Lock()  # holds one reader thread at most, so that the others serve other spaces
         self._lock = Lock()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -239,7 +238,7 @@ class Documents:
         )
 
     def _meta(self, desk: Desk) -> dict[str, Any]:
-        return salted(desk.meta, partial(randbits, 32)) if self.is_erasable(desk.item) else desk.meta
+        return salted(desk.meta, partial(randbits, 32)) if self._erasures.is_erasable(desk.item) else desk.meta
 
     def version(self, shelf: Shelf) -> Version:
         """Where a document stands. Call it while looking."""
@@ -298,7 +297,7 @@ class Documents:
 
     def _fold(self, placed: Placed) -> None:
         item, library = placed.event.item, self._library
-        if item in library and library.document(item).has_seen(placed.event) and item not in self._drafts:
+        if item in library and placed.seq <= library.shelf(item).seq and item not in self._drafts:
             return  # it was in the log when the document was opened
         draft = self._drafts.pop(item, None)
         if draft is None:

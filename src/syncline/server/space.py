@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from itertools import takewhile
-from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-from syncline.core.access.state import OPEN, ROOT, SYSTEM_ITEMS, Access
+from syncline.core.access.state import OPEN, ROOT, Access
 from syncline.core.admission import Submission
 from syncline.core.cursors import CursorCodec
 from syncline.core.erasure import ERASURES, Erasures
 from syncline.core.log import Head, Receipts, Row
-from syncline.core.patterns import matcher
 from syncline.core.quotas import UNLIMITED, Quotas
 from syncline.core.rates import Buckets
 from syncline.core.retention import KEEP_ALL, Retention
 from syncline.errors import (
     EpochChanged,
     Overloaded,
-    ShuttingDown,
     SpaceDeleted,
     SpaceSuspended,
     SynclineError,
@@ -32,24 +27,22 @@ from syncline.errors import (
 )
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.server.authority import Authority, Committed
+from syncline.server.catching_up import CatchingUp
 from syncline.server.documents import Documents
+from syncline.server.folds import PastAccess
 from syncline.server.hub import Hub
 from syncline.server.keeping import KEPT_WHOLE, Keeping, Means
 from syncline.server.limits import SPACE_EVENTS, Account, rate
 from syncline.server.presence import Presences
 from syncline.server.recovery import Recovery
 from syncline.server.trees import Trees
-from syncline.stores import EventStore, LogStore, load
+from syncline.stores import LogStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
-
-log = logging.getLogger("syncline.space")
 
 T = TypeVar("T")
 
 CONNECT_AGAIN_SECONDS = 10
 """After which a session is worth another try that found no room."""
-PAST_ACCESSES = 8
-"""Of how many moments the access is remembered for those who come back from them."""
 
 
 class Crew(NamedTuple):
@@ -86,36 +79,28 @@ class Space:
         crew: Crew,
         now_ms: Callable[[], int],
         access: Access = OPEN,
+        erasures: Erasures | None = None,
+        *,
+        receipts: Receipts = NO_RECEIPTS,
+        terms: Terms = NO_TERMS,
+        means: Means = KEPT_WHOLE,
         open_snapshots: Callable[[], SnapshotStore] = MemorySnapshotStore,
         documents_bytes: int = BUDGET_BYTES,
-        terms: Terms = NO_TERMS,
         on_stored: Callable[[str, int], None] = lambda name, seq: None,
-        erasures: Erasures | None = None,
-        receipts: Receipts = NO_RECEIPTS,
-        means: Means = KEPT_WHOLE,
     ) -> None:
-        """``open_snapshots``: where documents are kept; ``documents_bytes``: what those in memory may take.
+        """``access``, ``erasures``: see ``folds``. ``receipts`` are those of the store.
 
-        ``on_stored`` is called with the space's name and its head after each commit of this server; ``receipts`` are
-        those of the store, ``means`` for keeping its history within bounds.
+        ``means``: for keeping its history within bounds. ``open_snapshots``: where documents are kept;
+        ``documents_bytes``: what those in memory may take. ``on_stored`` is called with the space's name and its head
+        after each commit of this server.
         """
-        self.name = name
-        self.users = 0
-        """How many requests and sessions use this space just now."""
-        self.store = store
+        self.name, self.store, self.codec = name, store, codec
+        self.now_ms, self.receipts, self._crew = now_ms, receipts, crew
+        self.erasures = erasures or Erasures()
+        """What was erased; it knows of all that was announced."""
         self.hub = Hub(store.head(), codec)
-        self.codec, self.now_ms, self.receipts = codec, now_ms, receipts
         self.recovery = Recovery(now_ms)
         """Whether what the log has lost comes first just now."""
-        self.take_epoch: Callable[[str], Awaitable[None]] = _keep_epoch
-        """Has the log take another epoch if it is empty; then the space has to be opened anew. Raises EpochChanged."""
-        self.confirm: Callable[[], Awaitable[None]] = _nothing
-        """Raises SpaceDeleted if the space was deleted, and not only its log."""
-        self.administering = asyncio.Lock()
-        """Held while system events are drafted and stored; see ``administration``."""
-        self._crew = crew
-        self._past: dict[int, Access] = {}
-        self._past_lock = Lock()
         self._authority = Authority(
             store,
             crew.writers,
@@ -126,23 +111,30 @@ class Space:
             on_stored=partial(on_stored, name),
             on_replaced=self.replace,
         )
-        self.erasures = erasures or Erasures()
-        """What was erased; it knows of all that was announced."""
-        self.documents = Documents(store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes)
-        self.documents.is_erasable = lambda item: bool(self.erasures.erasable) and matcher(self.erasures.erasable)(item)
+        self._past = PastAccess(store)
+        self._catching_up = CatchingUp(name, self.refresh)
+        self.documents = Documents(
+            store, open_snapshots, crew.readers, self.submit, now_ms, documents_bytes, self.erasures
+        )
         self.trees = Trees(store, self.run, lambda: self.hub.head.seq)
         self.presences = Presences()
         self._reviewed = self.access  # as of when it was looked who may see whose presence
+        self.keeping = Keeping(name, store, crew.keepers, means, now_ms)
+        self.administering = asyncio.Lock()
+        """Held while system events are drafted and stored; see ``administration``."""
+        self.users = 0
+        """How many requests and sessions use this space just now."""
         self.connections = 0
         """How many sessions and streams are open just now."""
-        self.keeping = Keeping(name, store, crew.keepers, means, now_ms)
-        self.set_terms(terms)
         self.end: SynclineError | None = None
         """Why followers have to go, once they have to."""
         self.is_stale = False
         """Whether the store has another log than this one by now: the space has to be opened anew."""
-        self._hearing: asyncio.Task[None] | None = None
-        self._has_heard = False
+        self.take_epoch: Callable[[str], Awaitable[None]] = _keep_epoch
+        """Has the log take another epoch if it is empty; then the space has to be opened anew. Raises EpochChanged."""
+        self.confirm: Callable[[], Awaitable[None]] = _nothing
+        """Raises SpaceDeleted if the space was deleted, and not only its log."""
+        self.set_terms(terms)
 
     def _announce(self, rows: Sequence[Row], head: Head) -> None:
         for row in rows:
@@ -176,21 +168,8 @@ class Space:
 
     def look(self) -> None:
         """What other servers have stored is looked for soon."""
-        self._has_heard = self.store.is_shared
-        if self._has_heard and self._hearing is None:
-            self._hearing = asyncio.create_task(self._catch_up())
-
-    async def _catch_up(self) -> None:
-        try:
-            while self._has_heard:
-                self._has_heard = False
-                await self.refresh()
-        except ShuttingDown:
-            return
-        except SynclineError as error:
-            log.warning("what is new in the space %s cannot be read yet: %s", self.name, error.message)
-        finally:
-            self._hearing = None
+        if self.store.is_shared:
+            self._catching_up.look()
 
     @property
     def access(self) -> Access:
@@ -199,15 +178,7 @@ class Space:
 
     def access_at(self, seq: int) -> Access:
         """The same as of a seq. May read the log: call it in a thread."""
-        access = self.access
-        if seq == access.seq:
-            return access
-        with self._past_lock:
-            if seq not in self._past:
-                self._past[seq] = read_access(self.store, seq)
-                for old in list(self._past)[:-PAST_ACCESSES]:
-                    del self._past[old]
-            return self._past[seq]
+        return self.access if seq == self.access.seq else self._past.at(seq)
 
     def set_terms(self, terms: Terms) -> None:
         """What administrators have decided about the space, from now on."""
@@ -286,17 +257,3 @@ async def _keep_epoch(epoch: str) -> None:
 
 
 async def _nothing() -> None: ...
-
-
-def read_erasures(store: EventStore) -> Erasures:
-    """What was erased, from the log."""
-    erasures = Erasures()
-    for entry in load(store, items=[ERASURES]):
-        erasures.note(entry.seq, entry.event)
-    return erasures
-
-
-def read_access(store: EventStore, seq: int | None = None) -> Access:
-    """Who may do what, from the log: as of now, or of a seq."""
-    entries = load(store, items=SYSTEM_ITEMS)
-    return Access.of(entries if seq is None else takewhile(lambda entry: entry.seq <= seq, entries))

@@ -26,11 +26,12 @@ from syncline.server import epochs
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.closings import Closings
 from syncline.server.erasing import make_up
+from syncline.server.folds import read_access, read_erasures
 from syncline.server.keeping import Means
 from syncline.server.register.spaces import SpaceState
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving
-from syncline.server.space import NO_TERMS, Crew, Space, Terms, read_access, read_erasures
+from syncline.server.space import NO_TERMS, Crew, Space, Terms
 from syncline.stores import Logs, LogStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 from syncline.stores.sqlite import SqliteSnapshotStore
@@ -116,30 +117,33 @@ class Spaces:
             await asyncio.to_thread(exists, name)
             await self._closings.ended(name)
             await self._make_room()
-            store, access, erasures, terms = await asyncio.to_thread(self._open_log, name)
-            snapshots = partial(_open_snapshots, self._snapshots_path(name), store)
-            space = Space(
-                name,
-                store,
-                self._codec(name),
-                self._crew,
-                self._now_ms,
-                access,
-                snapshots,
-                self._documents_bytes,
-                terms,
-                self._note_stored,
-                erasures,
-                self._receipts,
-                Means(self._archives / name, self._registry.database.holding),
-            )
-            space.take_epoch, space.confirm = partial(self._take_epoch, name), partial(self._confirm, name)
-            self._open[name] = space
-            await self._erase_again(space)
-            self._resolving.join(space)
-            space.keeping.look()
-            if self._stopping:  # since it was begun
-                space.stop_following(STOPPING)
+            await self._begin(name)
+
+    async def _begin(self, name: str) -> None:
+        """Opens a space that exists."""
+        store, access, erasures, terms = await asyncio.to_thread(self._open_log, name)
+        space = Space(
+            name,
+            store,
+            self._codec(name),
+            self._crew,
+            self._now_ms,
+            access,
+            erasures,
+            receipts=self._receipts,
+            terms=terms,
+            means=Means(self._archives / name, self._registry.database.holding),
+            open_snapshots=partial(_open_snapshots, self._snapshots_path(name), store),
+            documents_bytes=self._documents_bytes,
+            on_stored=self._note_stored,
+        )
+        space.take_epoch, space.confirm = partial(self._take_epoch, name), partial(self._confirm, name)
+        self._open[name] = space
+        await self._erase_again(space)
+        self._resolving.join(space)
+        space.keeping.look()
+        if self._stopping:  # since it was begun
+            space.stop_following(STOPPING)
 
     async def _erase_again(self, space: Space) -> None:
         """What breaks off here is begun anew at the next opening."""
