@@ -18,7 +18,8 @@ import httpx2
 from websockets.asyncio.client import connect
 
 from bench.load.transports import BATCH, end, push, timed
-from syncline.core.messages import Hello, Page, Pull, Push, Welcome, encode, expect
+from syncline.core.answers import expect
+from syncline.core.messages import Hello, Page, Pull, Push, Welcome, encode
 from syncline.testing.seeded import Author
 from syncline.transports.grpc.client import GrpcTransport
 from syncline.transports.http import HttpTransport

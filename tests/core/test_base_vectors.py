@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 import pytest
 from msgspec.structs import replace
 
-from syncline.core import canonical, messages
+from syncline.core import answers, canonical, messages
 from syncline.core.bases import Base
 from syncline.core.beginning import Take
 from syncline.core.documents import snapshots
@@ -56,7 +56,7 @@ def test_a_snapshot_is_taken(trace):
             told = step["next"] | {"pending": []}
             assert step_taken(client.next(Local(**told))) == step["step"]
             continue
-        answer = messages.decode_answer(json.dumps(step["receive"]).encode())
+        answer = answers.decode_answer(json.dumps(step["receive"]).encode())
         if "raises" in step:
             assert code_of(lambda answer=answer: client.receive(answer)) == step["raises"]
         else:

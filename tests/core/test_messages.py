@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from syncline.core import canonical, messages
 from syncline.core.access.rules import Rule
+from syncline.core.answers import decode_answer, encode_ack, encode_page, expect
 from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.limits import (
@@ -44,11 +45,7 @@ from syncline.core.messages import (
     Summary,
     Tree,
     Welcome,
-    decode_answer,
     encode,
-    encode_ack,
-    encode_page,
-    expect,
     type_of,
 )
 from syncline.core.requests import decode_request, ref_of, state_of

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.core import canonical
+from syncline.core.answers import decode_answer
 from syncline.core.limits import MAX_PRESENCE_BYTES, MAX_SESSION_PRESENCES
-from syncline.core.messages import NULL, Peers, Presence, decode_answer, encode
+from syncline.core.messages import NULL, Peers, Presence, encode
 from syncline.core.messages import Peer as Told
 from syncline.core.presence import Announcements, Peer, Roster
 from syncline.errors import BadRequest, NumberOutOfRange, TooDeep, TooLarge, TooManyPresences

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from syncline.core import limits, messages, requests
+from syncline.core import answers, limits, messages, requests
 from syncline.core.batch import decode_events
 from syncline.core.events import Entry, Event
 from syncline.core.log import RECEIPT_LENGTH
@@ -22,7 +22,7 @@ REPLICAS, SERVERS, EITHERS = (
     re.findall(EXAMPLE, part, re.MULTILINE | re.DOTALL)
     for part in re.split(r"^\*\*From (?:a replica|a server|either)\*\*$", PAGE, flags=re.MULTILINE)[1:]
 )
-READERS = [(requests.decode_request, REPLICAS + EITHERS), (messages.decode_answer, SERVERS + EITHERS)]
+READERS = [(requests.decode_request, REPLICAS + EITHERS), (answers.decode_answer, SERVERS + EITHERS)]
 
 
 def type_of(example: str) -> str:
@@ -55,7 +55,7 @@ def test_every_example_is_read_and_shows_every_member(read, example):
 
 def test_the_example_s_limits_are_the_real_ones():
     (welcome,) = (json.loads(example) for example in SERVERS if type_of(example) == "welcome")
-    assert messages.decode_answer(json.dumps(welcome).encode()).limits == limits.Limits()
+    assert answers.decode_answer(json.dumps(welcome).encode()).limits == limits.Limits()
 
 
 def test_every_error_is_in_the_table_and_no_other():

@@ -4,17 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.core.messages import (
-    ErrorMessage,
-    Hello,
-    Live,
-    Ping,
-    Pong,
-    Pull,
-    Welcome,
-    decode_answer,
-    encode,
-)
+from syncline.core.answers import decode_answer
+from syncline.core.messages import ErrorMessage, Hello, Live, Ping, Pong, Pull, Welcome, encode
 from syncline.core.server_session import Authenticate, Close, Commit, Follow, Read, Send, ServerSession
 from syncline.errors import (
     Forbidden,

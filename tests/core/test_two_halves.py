@@ -5,21 +5,14 @@ from hypothesis import strategies as st
 
 from syncline.core.access.views import View
 from syncline.core.admission import Ledger, Submission
+from syncline.core.answers import decode_answer, encode_ack, encode_page
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.effects import Apply, Restamp, Rewind, Settle
 from syncline.core.events import Event
 from syncline.core.limits import MAX_DRIFT_MS
 from syncline.core.log import NO_TAIL, Head, extend
-from syncline.core.messages import (
-    ErrorMessage,
-    Pull,
-    Welcome,
-    decode_answer,
-    encode,
-    encode_ack,
-    encode_page,
-)
+from syncline.core.messages import ErrorMessage, Pull, Welcome, encode
 from syncline.core.patterns import matcher
 from syncline.core.server_session import Authenticate, Commit, Read, Send, ServerSession
 from syncline.core.session import ClientSession, Local

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncline.core import canonical, cursors, log, messages, patterns, requests, stamps
+from syncline.core import answers, canonical, cursors, log, messages, patterns, requests, stamps
 from syncline.core.access.rules import Rule
 from syncline.core.bases import Base
 from syncline.core.batch import decode_events
@@ -322,7 +322,7 @@ def is_within(part: Any, whole: Any) -> bool:
 @pytest.mark.parametrize("place", range(max(len(VECTORS["messages"][kind]) for kind in ("requests", "answers"))))
 def test_messages(kind, place):
     for case in VECTORS["messages"][kind][place : place + 1]:
-        read = requests.decode_request if kind == "requests" else messages.decode_answer
+        read = requests.decode_request if kind == "requests" else answers.decode_answer
         for spelled in (case["message"], {name: value for name, value in case["full"].items() if value is not None}):
             message = read(json.dumps(spelled).encode())
             assert full(message) == case["full"]
@@ -340,7 +340,7 @@ def test_no_requests(case):
 @pytest.mark.parametrize("place", range(len(VECTORS["messages"]["refused_answers"])))
 def test_no_answers(place):
     text = VECTORS["messages"]["refused_answers"][place].encode()
-    assert code_of(lambda: messages.decode_answer(text)) == "internal"
+    assert code_of(lambda: answers.decode_answer(text)) == "internal"
 
 
 @pytest.mark.parametrize("case", cases("messages", "tolerated"))
@@ -387,10 +387,10 @@ def test_the_replica_s_half(trace):
             )
             assert step_of(client.next(local), names) == step["step"]
         elif "raises" in step:
-            answer = messages.decode_answer(json.dumps(step["receive"]).encode())
+            answer = answers.decode_answer(json.dumps(step["receive"]).encode())
             assert code_of(lambda answer=answer: client.receive(answer)) == step["raises"]
         elif "receive" in step:
-            answer = messages.decode_answer(json.dumps(step["receive"]).encode())
+            answer = answers.decode_answer(json.dumps(step["receive"]).encode())
             assert [effect_of(effect, names) for effect in client.receive(answer)] == step["effects"]
         elif "live" in step:
             client.live = True
@@ -461,7 +461,7 @@ def test_the_server_s_half(trace):
             server.unfollow()
             continue
         if "welcome" in step:
-            answer = messages.decode_answer(json.dumps(step["welcome"]).encode())
+            answer = answers.decode_answer(json.dumps(step["welcome"]).encode())
             assert isinstance(answer, messages.Welcome)
             deeds = server.welcome(answer)
         elif "reject" in step:

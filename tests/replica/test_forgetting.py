@@ -8,11 +8,12 @@ from msgspec.structs import replace
 import syncline
 from syncline import Counter, DocumentReplica, Draft, ORSet, SyncManager, Text
 from syncline.core.access.rules import DEFAULTS, Rule
+from syncline.core.answers import decode_answer
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.effects import Apply, Greet, Rewind, Settle
 from syncline.core.events import Entry
 from syncline.core.limits import Limits
-from syncline.core.messages import Page, Welcome, decode_answer, encode
+from syncline.core.messages import Page, Welcome, encode
 from syncline.replica import new_node, wall_clock_ms
 from syncline.replica.documents import library as libraries
 from syncline.stores.memory import MemoryReplicaStore

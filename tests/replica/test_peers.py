@@ -11,12 +11,13 @@ from msgspec import Raw
 import syncline
 from syncline import Counter, DocumentReplica, ORSet, SyncManager, SyncOptions, Text
 from syncline.core.access.rules import Rule
+from syncline.core.answers import decode_answer, expect
 from syncline.core.documents import snapshots
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.effects import Apply, Greet, MarkCopied, Restamp, Settle
 from syncline.core.events import Entry
 from syncline.core.log import Receipts
-from syncline.core.messages import Ack, Give, Page, Welcome, decode_answer, encode, expect
+from syncline.core.messages import Ack, Give, Page, Welcome, encode
 from syncline.core.requests import decode_request
 from syncline.errors import (
     BadSettings,

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from syncline.core.answers import decode_answer
 from syncline.core.beginning import Take
 from syncline.core.effects import Apply, Given, Restamp, Rewind, Settle
 from syncline.core.limits import MAX_PUSH_EVENTS
-from syncline.core.messages import (
-    AskSnapshot,
-    ErrorMessage,
-    Give,
-    Hello,
-    Live,
-    Page,
-    Pull,
-    Push,
-    decode_answer,
-    encode,
-)
+from syncline.core.messages import AskSnapshot, ErrorMessage, Give, Hello, Live, Page, Pull, Push, encode
 from syncline.errors import EpochChanged, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
 from syncline.stores import Change

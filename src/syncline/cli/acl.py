@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,6 +18,7 @@ from syncline.cli.remote import DEFAULT_SERVER, DEFAULT_SPACE, Remote, Server, S
 from syncline.cli.terminal import Json, count, emit, out, say, table
 from syncline.core.access.rules import ALLOW, DEFAULTS, DENY, Rules
 from syncline.core.access.state import Access
+from syncline.core.lots import lots
 from syncline.transports.administration import Administration
 
 app = typer.Typer(name="acl", help="Say who may do what in a space.", no_args_is_help=True)
@@ -86,7 +87,7 @@ def add(
     rules = _given(rule or [], from_)
 
     async def make(administration: Administration) -> list[dict[str, Any]]:
-        return [made for several in _parts(rules) for made in await administration.add_rules(several)]
+        return [made for several in lots(rules, AT_ONCE) for made in await administration.add_rules(several)]
 
     made = _ask(Remote(server, space, token), make)
     if json:
@@ -104,7 +105,7 @@ def remove(
     ids = list(dict.fromkeys(rule))
 
     async def take_away(administration: Administration) -> None:
-        for several in _parts(ids):
+        for several in lots(ids, AT_ONCE):
             await administration.remove_rules(several)
 
     _ask(Remote(server, space, token), take_away)
@@ -204,10 +205,6 @@ def _why(found: dict[str, Any]) -> str:
     if rule is None:
         return f"({found['reason']})"
     return f"by {words(rule)} ({rule['id'] or 'default'})"
-
-
-def _parts(several: Sequence[T]) -> list[Sequence[T]]:
-    return [several[start : start + AT_ONCE] for start in range(0, len(several), AT_ONCE)]
 
 
 def _ask(remote: Remote, question: Callable[[Administration], Awaitable[T]]) -> T:

@@ -20,6 +20,7 @@ from syncline.cli.remote import Remote, read
 from syncline.cli.terminal import Json, emit, note, out, progress, table
 from syncline.core.events import Event
 from syncline.core.limits import MAX_PUSH_EVENTS
+from syncline.core.lots import lots
 from syncline.core.messages import Live, Page, Push
 from syncline.errors import ConnectionLost
 from syncline.replica import new_node, wall_clock_ms
@@ -113,8 +114,8 @@ async def _push_batches(remote: Remote, count: int) -> Figure:
 
     async def write(events: list[Event]) -> None:
         async with remote.talk(WebSocketTransport) as (transport, _):
-            for start in range(0, len(events), MAX_PUSH_EVENTS):
-                await transport.push(Push.of(events[start : start + MAX_PUSH_EVENTS]))
+            for lot in lots(events, MAX_PUSH_EVENTS):
+                await transport.push(Push.of(lot))
 
     ready = [_events(share) for _ in range(WRITERS)]
     began = time.perf_counter()

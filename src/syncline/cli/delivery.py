@@ -20,7 +20,7 @@ from syncline.cli.remote import insist
 from syncline.cli.terminal import complain, count, emit, note, say
 from syncline.core.events import Event
 from syncline.core.messages import Push, Result, Welcome
-from syncline.errors import EventError, RequestError, SynclineError, from_wire
+from syncline.errors import EventError, RequestError, SynclineError
 from syncline.transports import Transport
 
 SHOWN_REFUSALS = 10
@@ -138,7 +138,7 @@ class Delivery:
 
     def _settle_all(self, batch: Sequence[Addressed], results: Sequence[Result]) -> int:
         """Takes down the answers; how many there are before the first that has to wait."""
-        errors = [None if result.error is None else from_wire(result.error) for result in results]
+        errors = [result.refusal for result in results]
         waiting = {
             each.event.tx or each.event.id for each, error in zip(batch, errors, strict=True) if _may_pass(error)
         }

@@ -18,7 +18,7 @@ from syncline.core import gifts
 from syncline.core.gifts import Offer, Voucher
 from syncline.core.limits import MAX_BODY_BYTES, MAX_PUSH_EVENTS
 from syncline.core.messages import Ack, Give, Result
-from syncline.errors import SynclineError, from_wire
+from syncline.errors import SynclineError
 from syncline.stores import ReplicaStore
 from syncline.transports import Transport
 
@@ -41,11 +41,11 @@ class Report:
     def note(self, results: Sequence[Result]) -> None:
         """The results of one gift. What stands up to the head there was before was there."""
         for result in results:
-            if result.error is None:
+            error = result.refusal
+            if error is None:
                 self.given += (result.seq or 0) > self._head
                 self.known += (result.seq or 0) <= self._head
             else:
-                error = from_wire(result.error)
                 self.refused[error.code] += 1
                 self.waiting = error if error.retryable else self.waiting
 

@@ -14,7 +14,7 @@ from syncline.core.gifts import Offer
 from syncline.core.limits import Limits
 from syncline.core.messages import Ack, Give
 from syncline.core.postponed import Postponed
-from syncline.errors import BadRequest, SynclineError, from_wire
+from syncline.errors import BadRequest, SynclineError
 
 
 class Giving:
@@ -45,7 +45,7 @@ class Giving:
             raise BadRequest("The server answered another number of entries than were given.")
         answers: list[tuple[Event, int | SynclineError]] = []
         for event, result in zip(given, ack.results, strict=True):
-            error = from_wire(result.error) if result.error is not None else None
+            error = result.refusal
             if error is None or not error.retryable:
                 answers.append((event, error or result.seq or 0))
             else:

@@ -91,6 +91,11 @@ def chain(tail: bytes, digests: Sequence[bytes]) -> list[bytes]:
     return tails
 
 
+def chain_end(tail: bytes, digests: Sequence[bytes]) -> bytes:
+    """The tail after all of several digests; of none, the one before."""
+    return [tail, *chain(tail, digests)][-1]
+
+
 def extend(head: Head, events: Sequence[Event], at: int, receipts: Receipts) -> tuple[Head, list[Row]]:
     """The log after ``events``: its new head, and a row for each. ``at`` never falls below the head's."""
     if not events:

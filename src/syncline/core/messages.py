@@ -6,7 +6,7 @@ their own (pages of a live session, pings) need no answer to match. How strictly
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from syncline.core.access.rules import Rule
 from syncline.core.bases import Base
 from syncline.core.events import Entry, Event
 from syncline.core.limits import Limits
-from syncline.errors import InternalError, SynclineError, from_wire
+from syncline.errors import SynclineError, from_wire
 
 PROTOCOL = 1
 NULL = Raw(b"null")
@@ -126,6 +126,11 @@ class Give(Message, frozen=True, kw_only=True, omit_defaults=True, tag="give"):
     epoch: str
     entries: Raw
 
+    @classmethod
+    def of(cls, epoch: str, entries: Iterable[Entry]) -> Give:
+        """A gift of these entries."""
+        return cls(epoch=epoch, entries=Raw(b"[" + b",".join(entry.encoded for entry in entries) + b"]"))
+
 
 class AskSnapshot(Message, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
     """Asks for the bases of these items: the newest, or of those at ``seq`` what comes ``after`` an item."""
@@ -194,6 +199,11 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int | None = None
     error: dict[str, Any] | None = None
 
+    @property
+    def refusal(self) -> SynclineError | None:
+        """The error as an exception; None if it was stored."""
+        return None if self.error is None else from_wire(self.error)
+
 
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ack"):
     """Answers ``push``: a result for each event, in order, and the head after them."""
@@ -201,6 +211,11 @@ class Ack(Message, frozen=True, kw_only=True, omit_defaults=True, tag="ack"):
     ref: int = 0
     results: list[Result]
     head: int
+
+    @property
+    def errors(self) -> list[SynclineError]:
+        """Why some were not stored."""
+        return [error for result in self.results if (error := result.refusal) is not None]
 
 
 class Page(Message, frozen=True, kw_only=True, omit_defaults=True, tag="page"):
@@ -307,7 +322,6 @@ ReplyKind = TypeVar("ReplyKind", Tree, Found, Ack, Snapshot)
 Request = Hello | Push | Pull | Live | Auth | Presence | Ping | Pong | Inquiry
 Answer = Welcome | Authenticated | Ack | Page | Peers | ErrorMessage | Ping | Pong | Tree | Found | Snapshot
 
-_answer = msgspec.json.Decoder(Answer)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -319,61 +333,3 @@ def encode(message: Message) -> bytes:
 def type_of(message: Message) -> str:
     """The ``type`` of a message, by which addresses and subjects are called as well."""
     return str(message.__struct_config__.tag)
-
-
-def decode_answer(text: bytes) -> Answer:
-    """What a replica may receive. Raises InternalError for what this version cannot read."""
-    try:
-        answer: Answer = _answer.decode(text)
-        return answer
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InternalError(f"The server sent something that is not a message of this protocol: {error}") from None
-
-
-AnswerKind = TypeVar("AnswerKind", Welcome, Authenticated, Ack, Page, Tree, Found, Snapshot)
-
-
-def expect(text: bytes, kind: type[AnswerKind]) -> AnswerKind:
-    """The answer of the kind that was asked for. Raises the server's error, or InternalError for another message."""
-    answer = decode_answer(text)
-    if isinstance(answer, ErrorMessage):
-        raise answer.error
-    if not isinstance(answer, kind):
-        raise InternalError(f"The server answered {type(answer).__name__} where {kind.__name__} was expected.")
-    return answer
-
-
-def encode_page(
-    encoded: bytes,
-    cursor: str,
-    *,
-    more: bool,
-    ref: int | None = None,
-    late: bytes = b"",
-    forget: Sequence[str] = (),
-    bases: Sequence[Base] = (),
-) -> bytes:
-    """A page of entries that are encoded already; the same bytes as ``encode(Page(…))``, without the work."""
-    head = b'{"type":"page",' if ref is None else b'{"type":"page","ref":%d,' % ref
-    tail = b',"more":true}' if more else b"}"
-    change = b""
-    if late:
-        change = b',"late":[%b]' % late
-    if forget:
-        change += b',"forget":%b' % msgspec.json.encode(forget)
-    if bases:
-        change += b',"bases":%b' % msgspec.json.encode(bases)
-    return b'%b"entries":[%b]%b,"cursor":"%b"%b' % (head, encoded, change, cursor.encode(), tail)
-
-
-def encode_ack(events: Sequence[Event | SynclineError], outcomes: Sequence[int | SynclineError], head: int) -> bytes:
-    """The members ``results`` and ``head`` of an ``ack``, without the braces around them."""
-    results = [_result(event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
-    return b'"results":[%b],"head":%d' % (b",".join(results), head)
-
-
-def _result(event: Event | SynclineError, outcome: int | SynclineError) -> bytes:
-    if isinstance(outcome, int):
-        return b'{"id":"%b","seq":%d}' % (event.id.encode(), outcome)  # type: ignore[union-attr]
-    id = event.id if isinstance(event, Event) else event.details.get("id")
-    return _encode(Result(id=id, error=outcome.to_wire()))

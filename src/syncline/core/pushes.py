@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from syncline.core.events import Event
 from syncline.core.messages import Ack
-from syncline.errors import ClockDrift, NodeConflict, SynclineError, TxRefused, from_wire
+from syncline.errors import ClockDrift, NodeConflict, SynclineError, TxRefused
 
 ENVELOPE_BYTES = 64
 """Of a message, beside its events."""
@@ -29,7 +29,7 @@ def batch(pending: Sequence[Event], most: int, max_bytes: int) -> Sequence[Event
 
 def errors(pushed: Sequence[Event], ack: Ack) -> list[SynclineError | None]:
     """Each event's error. A transaction has one fate: refused if one of its events is, or else postponed if one is."""
-    errors = [from_wire(result.error) if result.error is not None else None for result in ack.results]
+    errors = [result.refusal for result in ack.results]
     fates: dict[str | None, SynclineError] = {}
     for event, error in zip(pushed, errors, strict=True):
         if error is not None and not isinstance(error, TxRefused) and (event.tx not in fates or not _may_pass(error)):

@@ -40,8 +40,7 @@ class Heard(NamedTuple):
 
     def after(self, change: Change) -> Heard:
         """The same without what a change settles."""
-        settled = {*change.drop, *(entry.event.id for entry in change.entries)}
-        settled.update(each.event.id for each in change.outbox if each.status != "heard")
+        settled = _settled(change, "heard")
         theirs = {id: item for id, item in self.theirs.items() if id not in settled}
         return Heard([event for event in self.ours if event.id not in settled], theirs)
 
@@ -91,9 +90,14 @@ class Waiting:
 
 def _without(offers: list[Offer] | None, change: Change) -> list[Offer] | None:
     """Offers without those that a change settles."""
-    settled = {*change.drop, *(entry.event.id for entry in change.entries)}
-    settled.update(each.event.id for each in change.outbox if each.status != "orphan")
+    settled = _settled(change, "orphan")
     return None if offers is None else [offer for offer in offers if offer.event.id not in settled]
+
+
+def _settled(change: Change, status: str) -> set[str]:
+    """The ids of events that have another status after a change, or are gone."""
+    others = (each.event.id for each in change.outbox if each.status != status)
+    return {*change.drop, *(entry.event.id for entry in change.entries), *others}
 
 
 def outgoing(pending: Sequence[Event], heard: Heard) -> list[Event]:

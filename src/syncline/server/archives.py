@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from syncline.core.events import Entry
-from syncline.core.log import chain
+from syncline.core.log import chain_end
 from syncline.errors import StoreDamaged
 from syncline.stores.folders import make_folder
 from syncline.stores.writing import write_file
@@ -122,11 +122,8 @@ class Archives:
             previous = seal.previous and before and _hash(msgspec.json.encode(before))
             others = [changed.get(seq, line) for seq, line in enumerate(lines, archived.first)]
             if others != lines or (previous and previous != seal.previous):
-                sha256 = _hash(b"".join([line + b"\n" for line in others]))
-                seal = replace(seal, sha256=sha256, previous=previous or seal.previous)
-                packed = gzip.compress(
-                    b"".join([line + b"\n" for line in (*others, msgspec.json.encode(seal))]), mtime=0
-                )
+                seal = replace(seal, sha256=_hash(_joined(others)), previous=previous or seal.previous)
+                packed = gzip.compress(_joined([*others, msgspec.json.encode(seal)]), mtime=0)
                 write_file(archived.path, packed)
             before = seal
 
@@ -162,10 +159,10 @@ class Writing:
         seqs = range(self.last + 1, self.last + 1 + len(entries))
         if [entry.seq for entry in entries] != list(seqs):
             raise StoreDamaged(f"The log of {self._space} has no whole history after seq {self.last} to be archived.")
-        lines = b"".join([entry.encoded + b"\n" for entry in entries])
+        lines = _joined([entry.encoded for entry in entries])
         self._sum.update(lines)
         self._packed.append(self._packer.compress(lines))
-        self.tail = [self.tail, *chain(self.tail, [entry.event.digest for entry in entries])][-1]
+        self.tail = chain_end(self.tail, [entry.event.digest for entry in entries])
         self.last += len(entries)
 
     def finish(self) -> Path:
@@ -195,6 +192,10 @@ def _read_seal(archived: Archived, line: bytes) -> Seal:
         raise StoreDamaged(f"{archived.path}: its last line is no seal: {error}") from None
 
 
+def _joined(lines: Iterable[bytes]) -> bytes:
+    return b"".join([line + b"\n" for line in lines])
+
+
 def _lines(path: Path) -> list[bytes]:
     try:
         text = gzip.decompress(path.read_bytes())
@@ -208,16 +209,13 @@ def _lines(path: Path) -> list[bytes]:
 def _check(archived: Archived, lines: Sequence[bytes], seal: Seal) -> None:
     try:
         entries = [Entry.read(line) for line in lines]
-        after = [
-            bytes.fromhex(seal.before),
-            *chain(bytes.fromhex(seal.before), [each.event.digest for each in entries]),
-        ]
+        after = chain_end(bytes.fromhex(seal.before), [entry.event.digest for entry in entries])
     except (msgspec.MsgspecError, ValueError) as error:
         raise StoreDamaged(f"{archived.path}: a line is no entry: {error}") from None
     is_whole = [entry.seq for entry in entries] == list(range(archived.first, archived.last + 1))
     if not is_whole or (seal.first, seal.last) != archived[1:]:
         raise StoreDamaged(f"{archived.path} has other entries than its name says.")
-    if _hash(b"".join([line + b"\n" for line in lines])) != seal.sha256 or after[-1].hex() != seal.after:
+    if _hash(_joined(lines)) != seal.sha256 or after.hex() != seal.after:
         raise StoreDamaged(f"{archived.path} is not what its seal says.")
 
 

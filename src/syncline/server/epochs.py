@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 
 from syncline.core.events import Entry
-from syncline.core.log import NO_TAIL, Head, Receipts, chain
+from syncline.core.log import NO_TAIL, Head, Receipts, chain_end
 from syncline.errors import EpochChanged
 from syncline.server.register.epochs import Begun
 from syncline.server.registry import Registry
@@ -83,7 +83,7 @@ def _put_back(store: LogStore, begun: Begun, receipts: Receipts) -> None:
     digests = [entry.event.digest for entry in entries]
     sealed = zip(entries, receipts.issue(begun.epoch, 1, digests), strict=True)
     kept = [Entry.of(seq, entry.at, receipt, entry.event) for seq, (entry, receipt) in enumerate(sealed, 1)]
-    tail = [NO_TAIL, *chain(NO_TAIL, digests)][-1]
+    tail = chain_end(NO_TAIL, digests)
     store.adopt(kept, Head(begun.epoch, len(kept), tail, kept[-1].at if kept else 0))
 
 

@@ -9,16 +9,16 @@ put back from an older copy does not know of. Erasing twice changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from syncline.core import stamps
 from syncline.core.access.scope import TRUSTED
 from syncline.core.access.state import ROOT
 from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry, events_of
 from syncline.core.events import Entry, Event
+from syncline.core.lots import lots
 from syncline.server import targets
 from syncline.server.administration import Act, write
 from syncline.server.archives import Archives
@@ -26,9 +26,7 @@ from syncline.server.member import Member
 from syncline.server.register.erasures import ErasureTable
 from syncline.server.space import Space
 from syncline.server.targets import Found, Target
-from syncline.stores import LogStore
-
-T = TypeVar("T")
+from syncline.stores import LogStore, rewrite
 
 MAX_AT_ONCE = 10_000
 """Events that one request erases; then it is asked again."""
@@ -54,7 +52,7 @@ async def erase(member: Member, target: Target, table: ErasureTable, *, dry_run:
 
 
 async def _erase(space: Space, user: str, found: Found, table: ErasureTable) -> None:
-    acts = [Act(ERASURES, ERASE, _payload(lot, found)) for lot in _lots(found.entries, MAX_ERASED)]
+    acts = [Act(ERASURES, ERASE, _payload(lot, found)) for lot in lots(found.entries, MAX_ERASED)]
     for act in acts:
         await asyncio.to_thread(table.add, space.name, act.payload)
     await carry_out(space, found)
@@ -82,9 +80,7 @@ async def carry_out(space: Space, found: Found) -> None:
 
 
 def _rewrite(store: LogStore, archives: Archives | None, entries: Mapping[int, Entry]) -> None:
-    lots = list(_lots(entries.values(), MAX_ERASED))
-    for count, lot in enumerate(lots, 1):
-        store.rewrite(lot, more=count < len(lots))
+    rewrite(store, list(entries.values()))
     if archives is not None:
         archives.rewrite({seq: entry.encoded for seq, entry in entries.items()})
 
@@ -111,8 +107,7 @@ async def erase_too(space: Space, acts: Sequence[Event], table: ErasureTable) ->
 
 async def renew(space: Space) -> None:
     """Has a snapshot made if nobody goes on from the one there is, because of what was erased."""
-    newest = (await space.run(space.keeping.points)).newest
-    if space.erasures.deep > (newest.seq if newest else 0):
+    if space.erasures.deep > (await space.run(space.keeping.points)).covered:
         space.keeping.look(is_asked=True)
 
 
@@ -127,9 +122,3 @@ def _held(store: LogStore, archives: Archives | None, ids: Sequence[str]) -> Fou
     archived = archives.entries() if missing and archives is not None and store.points().horizon else ()
     gone = [entry for entry in archived if entry.event.id in missing]
     return Found([*gone, *held], {entry.seq for entry in gone})
-
-
-def _lots(listed: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(listed)
-    while lot := list(islice(rest, size)):
-        yield lot

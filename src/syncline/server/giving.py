@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from syncline.core import gifts
 from syncline.core.admission import Outcome, Submission, may_give_all
+from syncline.core.answers import encode_ack
 from syncline.core.erasure import Erasures, erased
 from syncline.core.events import Event
 from syncline.core.gifts import Given
 from syncline.core.log import Receipts
-from syncline.core.messages import Give, encode_ack
+from syncline.core.messages import Give
 from syncline.errors import EpochChanged, EventError, Forbidden, Overloaded, Unauthorized, Unvouched
 
 if TYPE_CHECKING:

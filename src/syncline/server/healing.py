@@ -12,6 +12,7 @@ from syncline.core import patterns
 from syncline.core.access.views import View
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
+from syncline.core.lots import lots
 from syncline.core.merkle import Node
 from syncline.core.messages import AskSnapshot, Fetch, Found, Give, Inquiry, Merkle, Tree, encode
 from syncline.core.summaries import nodes_of, summaries_of
@@ -78,9 +79,8 @@ def _found(store: LogStore, asked: Fetch, view: View, until: int) -> bytes:
 
 def _shown(store: LogStore, ids: Sequence[str], view: View, until: int) -> Iterator[Entry]:
     """The entries that a view shows, up to a seq, in the order of these ids."""
-    for start in range(0, len(ids), IDS):
-        several = ids[start : start + IDS]
-        found = {entry.event.id: entry for entry in store.find(several)}
-        for entry in filter(None, map(found.get, several)):
+    for lot in lots(ids, IDS):
+        found = {entry.event.id: entry for entry in store.find(lot)}
+        for entry in filter(None, map(found.get, lot)):
             if entry.seq <= until and view.shows(entry.event.item):
                 yield entry

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 
 from syncline.core.access.views import View
+from syncline.core.answers import encode_page
 from syncline.core.cursors import Cursor, CursorCodec, Stand
 from syncline.core.erasure import ERASURES
 from syncline.core.log import Head, Row
-from syncline.core.messages import encode_page
 from syncline.server.frames import Frame
 
 RECENT_ENTRIES = 4_096

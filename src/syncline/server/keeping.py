@@ -28,7 +28,11 @@ from syncline.stores.bases import Point, Points
 log = logging.getLogger("syncline.keeping")
 
 WORTH = 10_000
-"""Entries since the last snapshot, at least, after which there is another one; and a tenth of the log."""
+
+
+def worth(head: int) -> int:
+    """The entries since the last snapshot after which there is another one: a tenth of the log, and no few."""
+    return max(WORTH, head // 10)
 
 
 class Means(NamedTuple):
@@ -66,7 +70,7 @@ class Keeping:
 
     def note(self, head: int) -> None:
         """The log has grown: perhaps there is to be another snapshot."""
-        if head - self._seen >= max(WORTH, head // 10):
+        if head - self._seen >= worth(head):
             self._seen = head  # if it is not worth it yet, a few entries make no difference
             self.look()
 
@@ -134,8 +138,8 @@ class Keeping:
 
     def _is_due(self) -> bool:
         """Whether there may be something to do."""
-        newest, head = self._store.points().newest, self._store.refresh().seq
-        return not self.retention.keeps_all or head - (newest.seq if newest else 0) >= max(WORTH, head // 10)
+        covered, head = self._store.points().covered, self._store.refresh().seq
+        return not self.retention.keeps_all or head - covered >= worth(head)
 
     def _rested(self, steps: Steps) -> Iterator[None]:
         """The steps, each with as long a rest after it."""
@@ -147,9 +151,7 @@ class Keeping:
 
     def _steps(self, *, is_asked: bool) -> Steps:
         store, head = self._store, self._store.refresh()
-        newest = store.points().newest
-        since = head.seq - (newest.seq if newest else 0)
-        if since >= (1 if is_asked else max(WORTH, head.seq // 10)):
+        if head.seq - store.points().covered >= (1 if is_asked else worth(head.seq)):
             yield from Taking(store, Point(head.seq, head.at), is_floor=False).steps()
             self.taken += 1
         if self._archives is not None:

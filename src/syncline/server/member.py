@@ -11,9 +11,10 @@ from syncline.core import patterns
 from syncline.core.access.state import READ
 from syncline.core.access.views import View
 from syncline.core.admission import Submission
+from syncline.core.answers import encode_ack
 from syncline.core.batch import decode_events
 from syncline.core.events import Event
-from syncline.core.messages import Inquiry, Welcome, encode_ack
+from syncline.core.messages import Inquiry, Welcome
 from syncline.errors import EventError, Forbidden, HistoryExpired, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
 from syncline.server import giving, healing

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from syncline.core.access.state import Access
 from syncline.core.access.views import View, differences
+from syncline.core.answers import encode_page
 from syncline.core.bases import Base
 from syncline.core.cursors import Cursor, Stand, Way
 from syncline.core.erasure import ERASURES, Erasures, erased_entry, events_of
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
-from syncline.core.messages import encode_page
 from syncline.errors import CursorExpired
 from syncline.server.frames import Frame
 from syncline.server.snapshots import weight

@@ -19,11 +19,12 @@ from msgspec.structs import replace
 
 from syncline.core import patterns
 from syncline.core.admission import Outcome, Submission
+from syncline.core.answers import expect
 from syncline.core.beginning import Beginning, Take
 from syncline.core.documents.settings import POLICIES_ITEM
 from syncline.core.effects import Apply, Settle
 from syncline.core.events import Event
-from syncline.core.messages import Live, Page, Snapshot, expect
+from syncline.core.messages import Live, Page, Snapshot
 from syncline.errors import (
     BadRequest,
     BadSettings,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 from syncline.core import patterns, stamps
 from syncline.core.erasure import put_back_by
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_ITEM_PATTERNS
+from syncline.core.lots import lots
 from syncline.errors import BadRequest, HistoryExpired, NotFound
 from syncline.server.archives import Archives
 from syncline.stores import LogStore, load
@@ -115,8 +116,8 @@ def _add_copies(past: _Past, found: dict[int, Entry]) -> None:
     """Adds those that put back what one of these had put: they hold its values, too."""
     ids = {entry.event.id for entry in found.values()}
     items = sorted({entry.event.item for entry in found.values()})
-    for start in range(0, len(items), MAX_ITEM_PATTERNS):
-        for entry in past.read(items[start : start + MAX_ITEM_PATTERNS]):  # in order, so copies of copies are found
+    for several in lots(items, MAX_ITEM_PATTERNS):
+        for entry in past.read(several):  # in order, so copies of copies are found
             if _speaks(entry.event) and not ids.isdisjoint(put_back_by(entry.event)):
                 ids.add(entry.event.id)
                 found[entry.seq] = entry
@@ -141,21 +142,9 @@ class _Past:
         """The entries of which the log has no content any more. Raises HistoryExpired."""
         if self._archives is None or not self._archives.covers(self.horizon):
             raise HistoryExpired("What lies before the horizon is erased in its archives: put all of them back first.")
-        for lot in _lots(self._archives.entries(), self.horizon):
+        before = takewhile(lambda entry: entry.seq <= self.horizon, self._archives.entries())
+        for lot in lots(before, MAX_NAMED):
             kept = {entry.event.id for entry in self._store.find(entry.event.id for entry in lot)}
             gone = [entry for entry in lot if entry.event.id not in kept]
             self.dropped.update(entry.seq for entry in gone)
             yield from gone
-
-
-def _lots(entries: Iterable[Entry], until: int) -> Iterator[list[Entry]]:
-    """Entries up to a seq, some at a time."""
-    lot: list[Entry] = []
-    for entry in entries:
-        if entry.seq > until:
-            break
-        lot.append(entry)
-        if len(lot) == MAX_NAMED:
-            yield lot
-            lot = []
-    yield lot

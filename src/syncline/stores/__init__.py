@@ -57,6 +57,7 @@ __all__ = [
     "is_on_its_way",
     "load",
     "lost",
+    "rewrite",
 ]
 
 
@@ -69,6 +70,8 @@ class Appended(NamedTuple):
     access: Access
 
 
+REWRITTEN = 200
+"""Entries that are rewritten in one transaction."""
 _entries = msgspec.json.Decoder(list[Entry])
 
 
@@ -209,6 +212,12 @@ class SharedLogs(Logs, Protocol):
 
     def heads(self, spaces: Sequence[str]) -> dict[str, int]:
         """The last seqs of those of these logs that are there, as they are committed now: one journey for all."""
+
+
+def rewrite(store: LogStore, entries: Sequence[Entry]) -> None:
+    """Puts erased entries in place of those they were, some at a time; in the end nothing of those is on the disk."""
+    for start in range(0, len(entries), REWRITTEN):
+        store.rewrite(entries[start : start + REWRITTEN], more=start + REWRITTEN < len(entries))
 
 
 def load(store: EventStore, since: int = 0, *, items: Sequence[str] = (), limit: int | None = None) -> Iterator[Entry]:

@@ -37,6 +37,11 @@ class Points(NamedTuple):
     floor: Point | None = None
 
     @property
+    def covered(self) -> int:
+        """The seq up to which all is in the newest snapshot; 0: there is none."""
+        return self.newest.seq if self.newest else 0
+
+    @property
     def horizon(self) -> int:
         """The seq before which nobody can begin to read; 0: the log has its beginning."""
         return self.floor.seq if self.floor else 0

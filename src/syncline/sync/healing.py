@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from msgspec import Raw
-
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_FETCH_IDS
+from syncline.core.lots import lots
 from syncline.core.messages import Ack, Fetch, Found, Give, Merkle, Tree
 from syncline.core.peering import Peering, Share, batches
-from syncline.errors import SynclineError, from_wire
+from syncline.errors import SynclineError
 from syncline.replica import Replica
 from syncline.sync.options import SyncOptions
 from syncline.transports import Transport
@@ -59,12 +58,9 @@ def _chosen(entries: Sequence[Entry], options: SyncOptions) -> Sequence[Entry]:
 async def _offer(replica: Replica, transport: Transport, ids: Sequence[str]) -> tuple[int, list[SynclineError]]:
     """Gives entries, in their order; what the log has where it was is only not shown, and counts for nothing."""
     given, errors = 0, list[SynclineError]()
-    pieces = (ids[start : start + MAX_FETCH_IDS] for start in range(0, len(ids), MAX_FETCH_IDS))
-    entries = [entry for piece in pieces for entry in replica.kept(piece)]
+    entries = [entry for lot in lots(ids, MAX_FETCH_IDS) for entry in replica.kept(lot)]
     for batch in batches(sorted(entries, key=lambda entry: (entry.event.item[0] != ".", entry.seq))):
-        encoded = Raw(b"[" + b",".join(entry.encoded for entry in batch) + b"]")
-        ack = await transport.ask(Give(epoch=replica.epoch or "", entries=encoded), Ack)
-        for entry, result in zip(batch, ack.results, strict=True):
-            errors += [from_wire(result.error)] if result.error is not None else []
-            given += result.seq not in (None, entry.seq)
+        ack = await transport.ask(Give.of(replica.epoch or "", batch), Ack)
+        errors += ack.errors
+        given += sum(result.seq not in (None, entry.seq) for entry, result in zip(batch, ack.results, strict=True))
     return given, errors

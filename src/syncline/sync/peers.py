@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from msgspec import Raw
-
 from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_FETCH_IDS
+from syncline.core.lots import lots
 from syncline.core.messages import Ack, Fetch, Found, Give, Merkle, Tree, Welcome
 from syncline.core.peering import NO_EPOCH, Peering, Share, batches, events_of
-from syncline.errors import EpochChanged, SynclineError, from_wire
+from syncline.errors import EpochChanged, SynclineError
 from syncline.replica import Replica
 from syncline.sync.options import SyncOptions
 from syncline.transports import Transport
@@ -83,14 +82,11 @@ async def _give(
 ) -> tuple[int, list[SynclineError]]:
     """Gives events in order of their ids; how many the peer took that it lacked, and why it did not take others."""
     given, errors = 0, list[SynclineError]()
-    for start in range(0, len(ids), MAX_FETCH_IDS):
-        chosen = replica.give(ids[start : start + MAX_FETCH_IDS], options.filter)
-        for batch in batches(chosen):
-            entries = Raw(b"[" + b",".join(entry.encoded for entry in batch) + b"]")
-            ack = await transport.ask(Give(epoch=replica.epoch or NO_EPOCH, entries=entries), Ack)
-            refusals = [from_wire(result.error) for result in ack.results if result.error is not None]
-            given += len(batch) - len(refusals)
-            errors += refusals
+    for lot in lots(ids, MAX_FETCH_IDS):
+        for batch in batches(replica.give(lot, options.filter)):
+            ack = await transport.ask(Give.of(replica.epoch or NO_EPOCH, batch), Ack)
+            given += len(batch) - len(ack.errors)
+            errors += ack.errors
     return given, errors
 
 

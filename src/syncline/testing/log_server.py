@@ -13,6 +13,7 @@ from uuid import UUID
 from syncline.core import gifts, patterns
 from syncline.core.access.views import View
 from syncline.core.admission import Submission
+from syncline.core.answers import encode_ack, encode_page
 from syncline.core.batch import decode_events
 from syncline.core.cursors import Cursor, CursorCodec, Stand, check_place
 from syncline.core.events import Event
@@ -32,8 +33,6 @@ from syncline.core.messages import (
     Pull,
     Welcome,
     encode,
-    encode_ack,
-    encode_page,
 )
 from syncline.core.messages import Tree as TreeMessage
 from syncline.core.server_session import Authenticate, Close, Commit, Deed, Follow, Inquire, Read, Send, ServerSession

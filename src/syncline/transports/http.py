@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import msgspec
 
+from syncline.core.answers import expect
 from syncline.core.limits import PING_SECONDS, PONG_SECONDS
 from syncline.core.messages import (
     Ack,
@@ -24,7 +25,6 @@ from syncline.core.messages import (
     Result,
     Welcome,
     encode,
-    expect,
     type_of,
 )
 from syncline.errors import (

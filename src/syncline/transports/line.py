@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from syncline.core.answers import AnswerKind, decode_answer
 from syncline.core.limits import PING_SECONDS, PONG_SECONDS
 from syncline.core.messages import (
     Ack,
     Answer,
-    AnswerKind,
     Auth,
     Authenticated,
     ErrorMessage,
@@ -35,7 +35,6 @@ from syncline.core.messages import (
     Snapshot,
     Tree,
     Welcome,
-    decode_answer,
     encode,
 )
 from syncline.errors import ConnectionLost, HelloRequired, InternalError, SynclineError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
+from syncline.core.answers import AnswerKind, expect
 from syncline.core.messages import (
     Ack,
-    AnswerKind,
     Auth,
     Authenticated,
     Hello,
@@ -20,7 +20,6 @@ from syncline.core.messages import (
     ReplyKind,
     Welcome,
     encode,
-    expect,
 )
 from syncline.errors import HelloRequired
 

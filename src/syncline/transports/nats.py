@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator
 
 from msgspec.structs import replace
 
+from syncline.core.answers import AnswerKind, expect
 from syncline.core.limits import PING_SECONDS, PONG_SECONDS
 from syncline.core.messages import (
     Ack,
-    AnswerKind,
     Auth,
     Authenticated,
     Hello,
@@ -30,7 +30,6 @@ from syncline.core.messages import (
     Tree,
     Welcome,
     encode,
-    expect,
     type_of,
 )
 from syncline.errors import BadSettings, ConnectionLost, HelloRequired, Unauthorized

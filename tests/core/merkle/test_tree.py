@@ -9,7 +9,7 @@ from hypothesis import given
 from syncline.core import stamps
 from syncline.core.merkle import Leaf, Node, Read, Tree, held_in
 from syncline.core.merkle.nodes import build
-from syncline.core.merkle.tree import PIECE
+from syncline.core.merkle.tree import LOT
 from tests.core.merkle.sets import Entries, a_digest, a_key, cluster, entries, ordered, pairs
 
 
@@ -52,7 +52,7 @@ def test_an_update_leads_to_the_tree_of_what_is_there_then(both: tuple[Entries, 
 @pytest.mark.parametrize("bits", [128, 96, 64, 14])
 def test_many_entries_are_built_in_pieces(bits: int) -> None:
     leaves = ordered(cluster(0x0192 << 112, bits, 10_000, 1))
-    assert len(leaves) > 2 * PIECE or bits == 14
+    assert len(leaves) > 2 * LOT or bits == 14
     assert Tree.of(iter(leaves)) == Tree(build(leaves))
     assert Tree.of(iter(leaves)).root == naive(leaves)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
+from syncline.core.lots import lots
 from syncline.core.merkle.nodes import (
     DIGITS,
     EMPTY,
@@ -38,7 +38,7 @@ from syncline.core.merkle.nodes import (
 from syncline.core.merkle.proofs import Proof, Step
 from syncline.errors import UnknownEvent
 
-PIECE = 4_096
+LOT = 4_096
 """Entries that are taken in at once when a tree is built."""
 
 
@@ -57,10 +57,10 @@ class Tree(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, leaves: Iterable[Leaf]) -> Tree:
         """The tree of entries that come in order of their keys, each once. They are not kept."""
-        tree, last, rest = cls(), list[Leaf](), iter(leaves)
-        while piece := list(islice(rest, PIECE)):
-            held = [*last, *piece]  # whatever an update at the right edge reads is among the last
-            tree = tree.add(piece, held_in(held))
+        tree, last = cls(), list[Leaf]()
+        for lot in lots(leaves, LOT):
+            held = [*last, *lot]  # whatever an update at the right edge reads is among the last
+            tree = tree.add(lot, held_in(held))
             last = held[-KEPT:]
         return tree
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,11 +111,8 @@ class Folder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nobody else makes a backup here meanwhile. Raises StoreLocked."""
-        lock = hold(self.path / LOCK)
-        try:
+        with closing(hold(self.path / LOCK)):
             yield
-        finally:
-            lock.close()
 
     # Files
 

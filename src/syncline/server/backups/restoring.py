@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from syncline.core.events import Entry
-from syncline.core.log import Head, Receipts, chain
+from syncline.core.log import Head, Receipts, chain_end
 from syncline.errors import BadSettings, EpochChanged, LogChanged
 from syncline.server.backups import segments
 from syncline.server.backups.checking import read_register
@@ -96,11 +96,8 @@ class Restoring:
             yield
             return
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = hold(self._data / "server.lock")
-        try:
+        with closing(hold(self._data / "server.lock")):
             yield
-        finally:
-            lock.close()
 
     def _enter(self, logs: Mapping[str, Log], *, with_register: bool) -> None:
         """The register knows the spaces; a space that was deleted stays so."""
@@ -182,5 +179,5 @@ def _rest(done: Head, wish: Sequence[Entry], stretch: segments.Stretch) -> tuple
     rest = [entry for entry in wish if entry.seq > done.seq]
     if len(wish) == len(stretch.entries):
         return rest, stretch.then
-    tails = chain(done.tail, [entry.event.digest for entry in rest])
-    return rest, Head(stretch.then.epoch, rest[-1].seq, tails[-1])
+    tail = chain_end(done.tail, [entry.event.digest for entry in rest])
+    return rest, Head(stretch.then.epoch, rest[-1].seq, tail)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from syncline.core.lots import lots
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 IN_ONE = 200
@@ -74,7 +76,5 @@ class Database(Protocol):
 
 def listed(values: Iterable[str]) -> Iterator[list[str]]:
     """Values in lots for ``PLACES``, the last one filled up with empty texts."""
-    waiting = list(values)
-    for start in range(0, len(waiting), IN_ONE):
-        lot = waiting[start : start + IN_ONE]
+    for lot in lots(values, IN_ONE):
         yield lot + [""] * (IN_ONE - len(lot))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from syncline.core.bases import Base
+from syncline.core.lots import lots
 from syncline.core.patterns import matcher
 from syncline.stores import Part
 from syncline.stores.tables.database import array, insert
@@ -70,9 +70,8 @@ def forget_all(cursor: Any) -> bool:
 def load(query: Query, items: Sequence[str]) -> Iterator[Base]:
     """The bases of items that fit patterns, in order of their items; read in chunks."""
     if items and not any(pattern.endswith("*") for pattern in items):
-        literals: Iterable[str] = iter(sorted(set(items)))
-        while chunk := list(islice(literals, CHUNK)):
-            yield from (_decode(base) for (base,) in query(OF_ITEMS, (array(chunk),)))
+        for lot in lots(sorted(set(items)), CHUNK):
+            yield from (_decode(base) for (base,) in query(OF_ITEMS, (array(lot),)))
         return
     wanted, after = matcher(items), ""
     while found := [_decode(base) for (base,) in query(BEYOND, (after, CHUNK))]:

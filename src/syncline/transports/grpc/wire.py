@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from syncline.core.access.rules import Rule
+from syncline.core.answers import expect
 from syncline.core.bases import Base
 from syncline.core.events import Entry
 from syncline.core.limits import Limits
@@ -28,7 +29,6 @@ from syncline.core.messages import (
     Result,
     Welcome,
     encode,
-    expect,
 )
 from syncline.core.requests import checked, decode_request
 from syncline.errors import BadRequest, BadSettings, InternalError
