@@ -9,6 +9,7 @@ import { SynclineError, fail } from '../errors.js'
 import { EVERYTHING, isOnItsWay, lost, newNode, pending } from '../stores/index.js'
 import { READ, may } from './foresight.js'
 import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
+import { idsIn, renamed } from './naming.js'
 
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../core/messages.js').Welcome} Welcome */
@@ -17,7 +18,7 @@ import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
 /** @typedef {import('../stores/index.js').Kept} Kept */
 /** @typedef {import('../stores/index.js').Outboxed} Outboxed */
 /** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
-/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'counts' | 'documents' | 'log' | 'holds'>} Held */
+/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'withStatus' | 'counts' | 'documents' | 'log' | 'holds'>} Held */
 
 /**
  * What is not in the store: the local time, randomness, what snapshots hold, and what the bases come to that arrived.
@@ -28,8 +29,6 @@ import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
  * @property {string | null} user
  * @property {Kept[]} bases
  */
-
-const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
 
 /**
  * The change an effect means; null if there is nothing to do. Fails if this cannot be this replica's log or user.
@@ -45,9 +44,6 @@ export const changeFor = (effect, store, around) => EFFECTS[effect.type](store, 
  *   (store: Held, effect: Extract<Effect, { type: Type }>, around: Around) => Change | null }}
  */
 const EFFECTS = { greet, settle, given, apply, take: taken, rewind, restamp, mark_copied: markCopied }
-
-/** @param {Held} store @param {Outboxed['status']} status */
-const withStatus = ({ outbox }, status) => [...outbox.values()].filter((each) => each.status === status)
 
 /**
  * Adopts what the server says. Events recorded before the first welcome get their user now; events that were
@@ -65,8 +61,8 @@ function greet(store, { welcome: { epoch, head, time, user, own, rules, actions,
   if (around.user !== null && around.user !== user) {
     fail('user_mismatch', `This replica is ${around.user}'s; nothing was exchanged.`)
   }
-  const named = state.user !== null ? [] : withStatus(store, 'pending').filter(({ event }) => event.user === undefined)
-  const gone = withStatus(store, 'acked').filter(({ seq }) => (seq ?? 0) > head)
+  const named = state.user !== null ? [] : store.withStatus('pending').filter(({ event }) => event.user === undefined)
+  const gone = store.withStatus('acked').filter(({ seq }) => (seq ?? 0) > head)
   return {
     outbox: [
       ...named.map((each) => ({ ...each, event: new Event({ ...each.event.value, user }) })),
@@ -118,12 +114,12 @@ function settle(store, { answers }) {
   for (const [{ id }, answer] of answers) if (typeof answer !== 'number') reasons.set(id, answer)
   /** @type {Outboxed[]} */
   const outbox = []
-  const isTouched = (/** @type {Outboxed} */ { status, event: { id } }) => status === 'pending' || (status === 'heard' && reasons.has(id))
-  let waiting = reasons.size ? [...store.outbox.values()].filter(isTouched) : []
+  const isTouched = (/** @type {Outboxed} */ { status, event }) => status === 'pending' || reasons.has(event.id)
+  let waiting = reasons.size ? store.withStatus('pending', 'heard').filter(isTouched) : []
   for (let left = -1; left !== waiting.length; ) {
     left = waiting.length // a transaction's first events may go because of its last one, and others with them
     waiting = waiting.filter(({ event, status }) => {
-      const named = event.body.match(ID)?.map((id) => reasons.get(id)).find(Boolean)
+      const named = idsIn(event.body).map((id) => reasons.get(id)).find(Boolean)
       const error = reasons.get(event.id) ?? reasons.get(event.tx) ?? named
       if (!error) return true
       for (const name of [event.id, event.tx]) if (name) reasons.set(name, error)
@@ -227,7 +223,7 @@ function otherView({ state: before, log }, page) {
  */
 function withoutOverdue(store, change, arrived, isInView) {
   const { state } = change
-  const waiting = withStatus(store, 'acked').filter(({ event }) => !arrived.has(event.id))
+  const waiting = store.withStatus('acked').filter(({ event }) => !arrived.has(event.id))
   const isHidden = (/** @type {Outboxed} */ { event, seq }) =>
     may(state, event.item, READ) === false || isInBases(state, seq)
   const settled = [...waiting.filter(isHidden).map(({ event }) => event), ...covered(store)]
@@ -256,7 +252,7 @@ function rewind(store, { head }) {
   const { horizon = 0 } = state
   const cursors = state.cursors.filter(([seq, cursor]) => cursor !== state.cursor && horizon <= seq && seq <= head)
   const [seq, cursor] = cursors[cursors.length - 1] ?? [horizon, null]
-  return { rewind: seq, outbox: withStatus(store, 'acked').map(lost), state: { ...state, seq, cursor, cursors } }
+  return { rewind: seq, outbox: store.withStatus('acked').map(lost), state: { ...state, seq, cursor, cursors } }
 }
 
 /**
@@ -272,15 +268,15 @@ function restamp(store, { nowMs }, around) {
   const kept = local.filter((each) => !isOursAlone(each)).map(({ event }) => event.id)
   const node = state.copied ? newNode(around.random) : state.node
   const clock = new StampClock(node, greatest([state.forgotten, state.confirmed, ...kept]))
-  const renamed = new Map(fresh.map(({ event }) => [event.id, clock.next(nowMs, around.random())]))
+  const names = new Map(fresh.map(({ event }) => [event.id, clock.next(nowMs, around.random())]))
   let n = state.copied ? 0 : state.n
   const outbox = fresh.map(({ event }) => {
     const last = state.copied ? lastOf(store, around, event) : 0
-    return pending(remade(event, { node, n: ++n, last, user: event.user, names: renamed }))
+    return pending(remade(event, { node, n: ++n, last, user: event.user, names }))
   })
   const skewMs = skew(nowMs, around.now())
   const next = { ...state, node, n, stamp: clock.last, copied: false, skewMs }
-  return { drop: [...renamed.keys()], outbox, renamed, state: next }
+  return { drop: [...names.keys()], outbox, renamed: names, state: next }
 }
 
 /** Whether nobody else knows the id of a local event, so that it may get another. @param {Outboxed} each */
@@ -324,17 +320,7 @@ export function remade(event, { node, n, last, user, names }) {
   const value = { ...event.value, id: names.get(event.id) ?? event.id, node, clock: { ...known, [node]: n } }
   if (user) value.user = user
   if (names.size) for (const field of /** @type {const} */ (['ops', 'meta'])) {
-    if (value[field]) value[field] = JSON.parse(JSON.stringify(value[field]).replace(ID, (id) => names.get(id) ?? id))
+    if (value[field]) value[field] = renamed(value[field], names)
   }
   return new Event(value)
-}
-
-/**
- * Notes an event in an item's clock, whose nodes stand in the order in which they last wrote.
- * @param {Map<string, number>} clock @param {Event} event
- */
-export function saw(clock, { node, n }) {
-  const before = clock.get(node) ?? 0
-  clock.delete(node)
-  clock.set(node, Math.max(before, n))
 }

@@ -6,7 +6,7 @@
 import { covers } from '../core/bases.js'
 import { inflate } from '../core/inflate.js'
 import { fail } from '../errors.js'
-import { EVERYTHING, isForgotten } from '../stores/index.js'
+import { EVERYTHING, OF_OTHERS, isForgotten } from '../stores/index.js'
 
 /** @typedef {import('../core/beginning.js').Take} Take */
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -15,14 +15,10 @@ import { EVERYTHING, isForgotten } from '../stores/index.js'
 /** @typedef {import('../core/messages.js').Page} Page */
 /** @typedef {import('../stores/index.js').Change} Change */
 /** @typedef {import('../stores/index.js').Kept} Kept */
-/** @typedef {import('../stores/index.js').Outboxed} Outboxed */
 /** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
-/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'outbox' | 'documents' | 'log'>} Held */
+/** @typedef {Pick<import('../stores/store.js').Store, 'state' | 'withStatus' | 'documents' | 'log'>} Held */
 
 const MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024 // of one document, unpacked
-
-/** What others made and this replica keeps for them: a server that has it needs none of it. */
-const OF_OTHERS = ['heard', 'orphan', 'unvouched']
 
 /**
  * The text of a base's document (base64 of zlib, RFC 1950); empty if its item has none. Fails with store_damaged.
@@ -45,8 +41,8 @@ export function unpacked({ item, state }) {
  */
 export function taken(store, { part: { seq }, isLast, entries, cursor }, { bases }) {
   if (!isLast) return null
-  const { state, log, outbox } = store
-  const acked = [...outbox.values()].filter((each) => each.status === 'acked' && (each.seq ?? 0) <= seq)
+  const { state, log } = store
+  const acked = store.withStatus('acked').filter((each) => (each.seq ?? 0) <= seq)
   const gone = [...log, ...acked].map(({ event }) => event).filter(({ node }) => node === state.node)
   const ids = entries.map(({ event }) => event.id)
   const last = greatest(state.confirmed, [...ids, ...bases.map(({ base }) => base?.last ?? '')])
@@ -102,8 +98,7 @@ export const inBases = ({ documents }, events) =>
 /** Others' local events that are in a base: the log has them, and nobody need give them any more. @param {Held} store */
 export function covered(store) {
   if (!store.state.horizon) return []
-  const strange = [...store.outbox.values()].filter(({ status }) => OF_OTHERS.includes(status))
-  return inBases(store, strange.map(({ event }) => event))
+  return inBases(store, store.withStatus(...OF_OTHERS).map(({ event }) => event))
 }
 
 /**

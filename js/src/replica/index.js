@@ -5,13 +5,16 @@
 
 import { toBase64 } from '../core/base64.js'
 import { Event } from '../core/events.js'
-import { KEPT_CLOCK_NODES, MAX_PUSH_EVENTS } from '../core/limits.js'
+import { MAX_PUSH_EVENTS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { fail } from '../errors.js'
 import { newNode } from '../stores/index.js'
-import { changeFor, isBlank, remade, saw } from './effects.js'
+import { Acks } from './acks.js'
+import { Clocks, clockWith, saw } from './clocks.js'
+import { changeFor, isBlank, remade } from './effects.js'
 import { may } from './foresight.js'
-import { inBases, isInBases } from './horizon.js'
+import { inBases } from './horizon.js'
+import { Listeners } from './listeners.js'
 import { outgoing } from './outgoing.js'
 import { Saving } from './saving.js'
 
@@ -22,7 +25,6 @@ import { Saving } from './saving.js'
 /** @typedef {import('../core/session.js').Local} Local */
 /** @typedef {import('../errors.js').SynclineError} SynclineError */
 /** @typedef {import('../stores/index.js').Kept} Kept */
-/** @typedef {import('../stores/index.js').Outboxed} Outboxed */
 /** @typedef {import('./commits.js').ErrorObject} ErrorObject */
 /** @typedef {import('./commits.js').Sources} Sources */
 /** @typedef {import('./drafts.js').Draft} Draft */
@@ -48,7 +50,6 @@ import { Saving } from './saving.js'
 const SETTLE_ABOVE = 2_000 // entries in memory that have not settled
 const SETTLE_ABOVE_AMID = 50_000 // the same while more is coming
 const UNPACKING_MS = 15 // in one task
-const CACHED_CLOCKS = 1_000
 const SALT_BYTES = 16
 
 /** One replica of one space, but for what its events come to: see the hooks of `Commits`. */
@@ -59,18 +60,11 @@ export class Replica extends Saving {
    */
   constructor(store, sources) {
     super(store, sources)
-    /** What was seen of items; the nodes in the order in which they wrote. @type {Map<string, Map<string, number>>} */
-    this._clocks = new Map()
-    /** Acknowledged events whose entries have not come, and entries that came before. @type {Map<string, number>} */
-    this._acked = new Map()
-    /** @type {Set<string>} */
-    this._early = new Set()
+    this._clocks = new Clocks((item) => this.readClock(item))
+    this._acks = new Acks(store)
+    this._listeners = new Listeners()
     /** The parts of a snapshot that have come. @type {Kept[]} */
     this._aside = []
-    /** @type {Set<{ wants: (item: string) => boolean, call: (events: Event[]) => void }>} */
-    this._watchers = new Set()
-    /** @type {Set<(status: Status) => void>} */
-    this._statusWatchers = new Set()
     /** @type {{ state: string, error: ErrorObject | null }} */
     this._connection = { state: 'offline', error: null }
     /** @type {Promise<void> | undefined} */
@@ -122,7 +116,7 @@ export class Replica extends Saving {
       return events
     } catch (error) {
       this._count(before)
-      this._clocks.clear()
+      this._clocks.forget(null)
       throw error
     }
   }
@@ -149,7 +143,7 @@ export class Replica extends Saving {
 
   /** @param {Draft} draft @param {string} [tx] */
   _make({ item, action, payload, ops, meta, id = this.reserve() }, tx) {
-    const seen = this._seen(item)
+    const seen = this._clocks.of(item)
     const clock = clockWith(seen, this.node, this._n + 1)
     const user = this.user ?? undefined
     const salted = this._salted(item, tx ? { ...meta, tx } : meta)
@@ -196,7 +190,7 @@ export class Replica extends Saving {
     const events = []
     for (const { event, status } of this.store.outbox.values()) {
       if (events.length >= limit) break
-      if (status === 'pending' && !this._acked.has(event.id)) events.push(event)
+      if (status === 'pending' && !this._acks.has(event.id)) events.push(event)
     }
     return events
   }
@@ -204,18 +198,8 @@ export class Replica extends Saving {
   /** These, and of what was heard that which this user may push, as far as a server can take it yet. @param {number} limit */
   _toPush(limit) {
     if (!limit || !this.store.counts.heard) return this._unanswered(limit)
-    const heard = this.heard().filter(({ id }) => !this._acked.has(id))
+    const heard = this.heard().filter(({ id }) => !this._acks.has(id))
     return outgoing(this._unanswered(Infinity), heard, this.store.state).slice(0, limit)
-  }
-
-  /** @param {string} item */
-  _seen(item) {
-    let clock = this._clocks.get(item)
-    if (!clock) {
-      if (this._clocks.size >= CACHED_CLOCKS) this._clocks.clear()
-      this._clocks.set(item, (clock = this.readClock(item)))
-    }
-    return clock
   }
 
   /** @abstract @param {string} _item @returns {Map<string, number>} */
@@ -225,17 +209,10 @@ export class Replica extends Saving {
 
   /** @param {Set<string> | null} items @param {Entry[]} entries @param {Event[]} events */
   _note(items, entries, events) {
-    if (!items) this._clocks.clear()
-    else for (const item of items) this._clocks.delete(item)
-    for (const { event } of entries) this._see(event)
-    for (const event of events) this._see(event)
+    this._clocks.forget(items)
+    for (const { event } of entries) this._clocks.note(event)
+    for (const event of events) this._clocks.note(event)
     super._note(items, entries, events)
-  }
-
-  /** @param {Event} event */
-  _see(event) {
-    const clock = this._clocks.get(event.item)
-    if (clock) saw(clock, event)
   }
 
   // What the server would say
@@ -259,11 +236,7 @@ export class Replica extends Saving {
 
   /** The events that were refused, with the reason. @returns {Refused[]} */
   refused() {
-    const found = []
-    for (const { event, status, error } of this.store.outbox.values()) {
-      if (status === 'refused' && !this._dropped.has(event.id)) found.push({ event, error: error ?? {} })
-    }
-    return found
+    return this.store.withStatus('refused').filter(({ event }) => !this._dropped.has(event.id)).map(withReason)
   }
 
   /**
@@ -302,11 +275,7 @@ export class Replica extends Saving {
 
   /** The events that came from peers and that no server has confirmed yet. */
   heard() {
-    const found = []
-    for (const { event, status } of this.store.counts.heard ? this.store.outbox.values() : []) {
-      if (status === 'heard') found.push(event)
-    }
-    return found
+    return this.store.withStatus('heard').map(({ event }) => event)
   }
 
   /** Of which log this is a replica, or what it heard is of; null if that is not known. */
@@ -329,15 +298,14 @@ export class Replica extends Saving {
 
   /** Entries of others that the log had lost and did not take back, with the reason. They show as they did. @returns {Refused[]} */
   unvouched() {
-    const found = [...this.store.outbox.values()].filter(({ status }) => status === 'unvouched')
-    return found.map(({ event, error }) => ({ event, error: error ?? {} }))
+    return this.store.withStatus('unvouched').map(withReason)
   }
 
   /** Has them offered once more with the next sync, say after somebody was given the right; how many there are. */
   async offerAgain() {
     let count = 0
     await this._commit(() => {
-      const unvouched = [...this.store.outbox.values()].filter(({ status }) => status === 'unvouched')
+      const unvouched = this.store.withStatus('unvouched')
       count = unvouched.length
       return count ? { outbox: unvouched.map((each) => ({ ...each, status: each.voucher ? 'orphan' : 'heard', error: null })) } : null
     })
@@ -387,9 +355,7 @@ export class Replica extends Saving {
    * @param {{ items?: readonly string[] }} [options]
    */
   watchEvents(call, { items = [] } = {}) {
-    const watcher = { wants: matcher(items), call }
-    this._watchers.add(watcher)
-    return () => void this._watchers.delete(watcher)
+    return this._listeners.onEvents(call, items)
   }
 
   /**
@@ -397,17 +363,12 @@ export class Replica extends Saving {
    * @param {(status: Status) => void} call
    */
   watchStatus(call) {
-    this._statusWatchers.add(call)
-    return () => void this._statusWatchers.delete(call)
+    return this._listeners.onStatus(call)
   }
 
   /** @param {Event[]} events */
   _tell(events) {
-    for (const { wants, call } of events.length ? [...this._watchers] : []) {
-      const found = events.filter((event) => wants(event.item))
-      if (found.length) safely(() => call(found))
-    }
-    for (const call of [...this._statusWatchers]) safely(() => call(this.status()))
+    this._listeners.tell(events, () => this.status())
   }
 
   /** Up to this seq of the log there is no history here; 0: nothing of it is missing. */
@@ -432,7 +393,7 @@ export class Replica extends Saving {
   /** The pending events that the log may have had before the horizon. */
   _doubtful() {
     if (!this.horizon) return []
-    const fresh = [...this.store.outbox.values()].filter(({ status, seq }) => status === 'pending' && seq === null)
+    const fresh = this.store.withStatus('pending').filter(({ seq }) => seq === null)
     return inBases(this.store, fresh.map(({ event }) => event))
   }
 
@@ -441,7 +402,7 @@ export class Replica extends Saving {
    * @param {Effect} effect
    */
   async perform(effect) {
-    if (effect.type === 'settle') this._noteAcks(effect.answers)
+    if (effect.type === 'settle') this._acks.note(effect.answers)
     const sent = basesOf(effect)
     const bases = sent ? await this._arrived(effect, sent) : []
     if (bases.length || ['rewind', 'restamp', 'take'].includes(effect.type)) await this.keepAcks()
@@ -474,39 +435,16 @@ export class Replica extends Saving {
     return effect.isLast ? all : []
   }
 
-  /**
-   * Writes down which pending events are acknowledged but have not come back as entries yet.
-   *
-   * Most acknowledgements are followed by the entry at once, so they are kept in memory until a conversation ends; one
-   * that is forgotten costs another push, which changes nothing.
-   */
+  /** Writes down which pending events are acknowledged but have not come back as entries yet: the conversation ends. */
   async keepAcks() {
-    await this._commit(() => {
-      /** @type {Outboxed[]} */
-      const outbox = []
-      for (const [id, seq] of this._acked) {
-        const each = this.store.outbox.get(id)
-        if (each?.status === 'pending' || each?.status === 'heard') outbox.push({ ...each, status: 'acked', seq })
-      }
-      return outbox.length ? { outbox } : null
-    })
-    this._acked.clear()
-    this._early.clear()
-  }
-
-  /** @param {readonly (readonly [Event, number | SynclineError])[]} answers */
-  _noteAcks(answers) {
-    for (const [{ id }, answer] of answers) {
-      const isComing = typeof answer === 'number' && !isInBases(this.store.state, answer)
-      if (!this._early.delete(id) && isComing) this._acked.set(id, answer)
-    }
+    await this._commit(() => this._acks.written())
+    this._acks.clear()
   }
 
   /** @param {Page} page */
   _sawPage({ entries, late, more }) {
     for (const { event } of [...late, ...entries]) {
-      // live, an entry may arrive before the answer to its push
-      if (event.node === this.node && !this._acked.delete(event.id)) this._early.add(event.id)
+      if (event.node === this.node) this._acks.arrived(event.id)
     }
     if (this.store.log.length > (more ? SETTLE_ABOVE_AMID : SETTLE_ABOVE)) void this._settleAgain(more)
   }
@@ -518,31 +456,11 @@ export class Replica extends Saving {
   }
 }
 
-/**
- * The clock of a node's next event on an item: of what it has seen the nodes that wrote last, in canonical order.
- * @param {Map<string, number>} seen
- * @param {string} node
- * @param {number} n
- */
-function clockWith(seen, node, n) {
-  if (!seen.size || (seen.size === 1 && seen.has(node))) return { [node]: n }
-  const counters = new Map([...seen].slice(1 - KEPT_CLOCK_NODES)).set(node, n)
-  return Object.fromEntries([...counters].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
+/** @param {import('../stores/index.js').Outboxed} outboxed @returns {Refused} */
+const withReason = ({ event, error }) => ({ event, error: error ?? {} })
 
 /** The bases in what a session said, if that may bring some. @param {Effect} effect */
 function basesOf(effect) {
   if (effect.type === 'take') return effect.part.bases
   return effect.type === 'apply' && effect.page.bases?.length ? effect.page.bases : null
-}
-
-/** A watcher that throws keeps nothing else from happening. @param {() => void} call */
-function safely(call) {
-  try {
-    call()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
 }

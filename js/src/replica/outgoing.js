@@ -5,11 +5,10 @@
 // node's n only rises there) and the rest of their transactions.
 
 import { mayPassOn } from './foresight.js'
+import { idsIn } from './naming.js'
 
 /** @typedef {import('../core/events.js').Event} Event */
 /** @typedef {import('../stores/index.js').ReplicaState} ReplicaState */
-
-const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
 
 /**
  * What may be pushed of all that waits, in order of ids, in which whatever is named comes first.
@@ -20,7 +19,7 @@ export function outgoing(pending, heard, state) {
   const theirs = new Set(heard.filter((event) => !mayPassOn(state, event)).map(({ id }) => id))
   const items = new Set(heard.filter(({ id }) => theirs.has(id)).map(({ item }) => item)) // what an event names is of its item
   const candidates = [...pending, ...ours].sort((a, b) => (a.id < b.id ? -1 : 1))
-  const names = (/** @type {Event} */ { body }) => body.match(ID)?.some((id) => theirs.has(id))
+  const names = (/** @type {Event} */ { body }) => idsIn(body).some((id) => theirs.has(id))
   const waiting = new Set(candidates.filter((event) => items.has(event.item) && names(event)))
   for (let count = -1; count !== waiting.size; ) {
     count = waiting.size

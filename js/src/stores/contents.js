@@ -57,6 +57,12 @@ export class Contents {
     return this.outbox.has(id) || this.log.some((entry) => entry.event.id === id)
   }
 
+  /** The local events of these statuses, in order. @param {Outboxed['status'][]} statuses */
+  withStatus(...statuses) {
+    const isAny = statuses.some((status) => this.counts[status])
+    return isAny ? [...this.outbox.values()].filter(({ status }) => statuses.includes(status)) : []
+  }
+
   /** What the log has lost, in the order in which it is to be given back. */
   offers() {
     const isOrphan = (/** @type {Offer} */ { event }) => this.outbox.get(event.id)?.status === 'orphan'
@@ -68,9 +74,7 @@ export class Contents {
   _orphans() {
     /** @type {Offer[]} */
     const found = []
-    for (const { event, status, voucher } of this.counts.orphan ? this.outbox.values() : []) {
-      if (status === 'orphan' && voucher) found.push({ event, voucher })
-    }
+    for (const { event, voucher } of this.withStatus('orphan')) if (voucher) found.push({ event, voucher })
     return found
   }
 

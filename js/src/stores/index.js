@@ -141,8 +141,11 @@ export function randomBits() {
  */
 export const pending = (event) => ({ event, status: 'pending', seq: null, error: null })
 
-/** What goes when its item is forgotten, unless it is this replica's own user's. */
-const OF_OTHERS = ['heard', 'orphan', 'unvouched']
+/**
+ * What a replica keeps for others: it goes when its item is forgotten, unless it is its own user's.
+ * @type {Outboxed['status'][]}
+ */
+export const OF_OTHERS = ['heard', 'orphan', 'unvouched']
 
 /**
  * Whether a local event counts as part of its item: it will be, or is, or was in the server's log.

@@ -1,7 +1,7 @@
 // A replica that derives something of its log by its hooks alone, and can tell whether that is what a new look shows.
 
 import { encode } from '../../src/core/canonical.js'
-import { saw } from '../../src/replica/effects.js'
+import { saw } from '../../src/replica/clocks.js'
 import { Replica } from '../../src/replica/index.js'
 
 /** @typedef {import('../../src/core/events.js').Event} Event */
