@@ -12,6 +12,8 @@ from syncline.transports.requests import Requests
 __all__ = ["Administration"]
 
 KEEP_UP_SECONDS = 5
+ERASE_SECONDS = 600.0
+"""Who erases reads all of the history, and waits for whatever else is being done to it."""
 
 
 class Administration(Requests):
@@ -146,7 +148,7 @@ class Administration(Requests):
     async def erase(self, **what: Any) -> dict[str, Any]:
         """Erases ``events`` (ids), all of ``items`` (patterns), all that ``users`` wrote: how many ``events``, of which
         ``items``. ``dry_run=True``: says it, and erases nothing."""
-        return await self.ask("POST", f"{self._place}/erase", what)
+        return await self.ask("POST", f"{self._place}/erase", what, silence_seconds=ERASE_SECONDS)
 
     async def erasable(self) -> list[str]:
         """Patterns of the items whose events are salted."""

@@ -153,9 +153,13 @@ def open_client(url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
         raise BadRequest(f"{url} is not a URL, or its credentials are not text of ASCII: {_words(error)}") from None
 
 
-async def request(client: httpx2.AsyncClient, method: str, path: str, **more: Any) -> httpx2.Response:
-    """A successful response. Raises the server's error, or ConnectionLost."""
+async def request(
+    client: httpx2.AsyncClient, method: str, path: str, *, silence_seconds: float | None = None, **more: Any
+) -> httpx2.Response:
+    """A successful response. Raises the server's error, or ConnectionLost; ``silence_seconds``: not before those."""
     headers = {"Content-Type": "application/json"} if "content" in more else {}
+    if silence_seconds is not None:
+        more["timeout"] = httpx2.Timeout(silence_seconds, connect=CONNECT_SECONDS)
     try:
         response = await client.request(method, path, headers=headers, **more)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -19,13 +19,17 @@ class Requests:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = open_client(url.rstrip("/") + "/", headers | ({"X-Tenant-ID": space} if space else {}))
 
-    async def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """The answer to one request; empty if it has no body."""
-        return (await self._answer(method, path, body))[1]
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, silence_seconds: float | None = None
+    ) -> dict[str, Any]:
+        """The answer to one request; empty if it has no body. ``silence_seconds``: for one that takes that long."""
+        return (await self._answer(method, path, body, silence_seconds))[1]
 
-    async def _answer(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    async def _answer(
+        self, method: str, path: str, body: Any = None, silence_seconds: float | None = None
+    ) -> tuple[int, dict[str, Any]]:
         content = {} if body is None else {"content": msgspec.json.encode(body)}
-        response = await request(self._client, method, path, **content)
+        response = await request(self._client, method, path, silence_seconds=silence_seconds, **content)
         return response.status_code, msgspec.json.decode(response.content or b"{}", type=dict[str, Any])
 
     async def __aenter__(self) -> Self:
