@@ -5,6 +5,7 @@ UV   := .uvtool/bin/uv
 BIN  := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONDONTWRITEBYTECODE  # the suite starts hundreds of processes: what is compiled once is kept
 
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --custom-compile-command "make lock" $(UPGRADE)

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import websockets.sync.client
 
+from tests.forked import Forked
 from tests.processes import DEADLINE, rest_of
-from tests.server.forked import Forked
 
 SERVE = """
 import json, sys

@@ -14,8 +14,8 @@ from syncline.server import Service, Settings
 from syncline.server.auth.identity import Identity
 from syncline.testing import Served, TransportContract
 from syncline.transports.memory import MemoryTransport
+from tests.forked import Forked
 from tests.processes import rest_of
-from tests.server.forked import Forked
 
 PROGRAM = """
 import json, sys
