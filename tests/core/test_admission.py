@@ -130,7 +130,7 @@ pushed = st.lists(events | st.builds(malformed, st.sampled_from([None, "t1"])), 
 lawful = st.lists(st.builds(lambda n, item: (n, item), st.integers(1, 9), st.sampled_from("ab")), max_size=6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.lists(st.tuples(pushed, st.sampled_from(["ann", "ann", "bob"])), max_size=3))
 def test_judging_follows_the_rules(submissions):
     model, ledger = Model([], 10), a_ledger()

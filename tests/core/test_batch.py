@@ -139,7 +139,7 @@ valid_arrays = st.lists(st.builds(lambda n, p: a_value(n, payload=p), st.integer
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(arrays)
 def test_a_batch_gives_what_each_event_gives_alone(array):
     if re.search(rb"\\ud800(?!\\ud[c-f])", array):  # half a pair: wrong as a whole, whatever else is

@@ -147,7 +147,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, min_size=20, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=10 * settings.default.max_examples, deadline=None)
 def test_everybody_comes_to_know_what_they_may_see(walk):
     house = House()
     for who in (0, 2, 3):

@@ -335,7 +335,7 @@ def a_history(seed: int, length: int = 12) -> list[Event]:
     return log.events
 
 
-@settings(max_examples=60)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.integers(0, 10**6))
 def test_honest_editing_is_accepted(seed):
     held: dict[str, Event] = {}
@@ -366,7 +366,7 @@ class Seen:
 NAME = re.compile(r'(?<=[\[:,])"(?:[0-9a-f-]{36})?:[0-9]+')
 
 
-@settings(max_examples=150)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(st.integers(0, 10**6), st.data())
 def test_a_changed_name_is_refused_or_fits(seed, data):
     *before, last = a_history(seed, 8)

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from syncline.core.bases import Base
+from syncline.core.documents.document import Document
 from syncline.core.documents.folded import Folded, document_of, state_of
 from syncline.core.documents.policies import MERGE
 from syncline.core.documents.revisions import Placed, replay
@@ -14,7 +15,7 @@ from syncline.errors import StoreDamaged
 from tests.core.documents import histories
 from tests.core.samples import an_event
 
-HISTORIES = int(os.environ.get("HISTORIES", "1000"))
+HISTORIES = int(os.environ.get("HISTORIES", "500"))
 PARTS = 20
 ITEM = histories.ITEM
 
@@ -51,6 +52,16 @@ def test_what_is_in_a_base_already_is_passed_over():
     base = folded(entries, history.policies).base()
     assert folded(entries, history.policies, base).base() == base
     assert all(base.covers(event.node, event.n) for event in history.events)
+
+
+def test_a_log_holds_each_event_once_so_what_comes_after_later_ones_of_its_node_counts():
+    """A gift may bring an older event when newer ones of its node are back already."""
+    first, second = (an_event(n, item=ITEM, ops=[{"op": "put", "key": f"k{n}", "value": n}]) for n in (1, 2))
+    item = folded(placed([second, first]))
+    assert item.document.plain() == {"k1": 1, "k2": 2}
+    assert (item.base().count, item.base().revision, item.base().clock) == (2, 2, {second.node: 2})
+    assert [each.ids for each in replay(Document(ITEM), placed([second, first]))] == [[second.id], [first.id]]
+    assert folded(placed([second, first])[1:], base=folded(placed([second])).base()).base() == item.base()
 
 
 def grouped(n, group, value):

@@ -243,13 +243,12 @@ kinds = st.sampled_from(["write", "write", "type", "delete", "put_back", "hear"]
 steps = st.lists(st.tuples(st.integers(0, AUTHORS - 1), kinds, st.integers(0, 200), st.integers(1, 9)), max_size=16)
 
 
-@settings(max_examples=25)
 @given(steps, st.integers(0, 99))
 def test_authors_agree_whatever_they_hear_first(steps, seed):
     assert_converged(play(steps), seed)
 
 
-@settings(max_examples=50)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(steps, st.integers(0, 99))
 def test_authors_agree_across_many_small_parts(steps, seed):
     with small_parts():
