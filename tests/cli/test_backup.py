@@ -17,11 +17,11 @@ from syncline.core.access.state import ROOT
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
 from syncline.core.retention import Retention
-from syncline.server.archives import Archives
 from syncline.server.backups.sealing import Seals
+from syncline.server.history.archives import Archives
+from syncline.server.history.retaining import retain
+from syncline.server.history.snapshotting import Snapshotting
 from syncline.server.registry import open_registry
-from syncline.server.retaining import retain
-from syncline.server.taking import Taking
 from syncline.stores import load
 from syncline.stores.bases import Point
 from syncline.stores.sqlite import SqliteEventStore
@@ -487,7 +487,7 @@ def let_go(address, archives):
     """What retention of no revision but the last leaves of a log; the rest is archived."""
     with Address.read(str(address)).open(makes=False) as store:
         until = Point(store.head().seq, store.head().at)
-        for _ in Taking(store, until, is_floor=False).steps():
+        for _ in Snapshotting(store, until, is_floor=False).steps():
             pass
         for _ in retain(store, Archives(archives, "home"), Retention(revisions=1), START_MS, is_asked=True):
             pass

@@ -8,9 +8,9 @@ from syncline.core.access.scope import TRUSTED
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
 from syncline.errors import EpochChanged, SpaceDeleted
-from syncline.server import epochs
+from syncline.server.healing import epochs
+from syncline.server.healing.recovery import RECOVERING_MS, Recovery
 from syncline.server.logs import open_logs
-from syncline.server.recovery import RECOVERING_MS, Recovery
 from syncline.server.registry import open_registry
 from syncline.stores import load
 from syncline.testing import Author, ManualClock

@@ -12,11 +12,11 @@ import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.snapshots import encode
 from syncline.replica.documents import library as libraries
-from syncline.server import erasing
 from syncline.server.app import create_app
-from syncline.server.archives import Archives
+from syncline.server.history import erasing
+from syncline.server.history.archives import Archives
+from syncline.server.history.targets import Found
 from syncline.server.registry import open_registry
-from syncline.server.targets import Found
 from syncline.stores import load
 from tests.server.rest import Client
 from tests.server.running import Author, eventually

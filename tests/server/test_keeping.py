@@ -10,9 +10,9 @@ import pytest
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
 from syncline.core.retention import Retention
-from syncline.server import keeping as module
-from syncline.server.keeping import Keeping, Means
-from syncline.server.taking import Taking
+from syncline.server.history import keeping as module
+from syncline.server.history.keeping import Keeping, Means
+from syncline.server.history.snapshotting import Snapshotting
 from syncline.stores import load
 from syncline.stores.bases import Point
 from syncline.stores.memory import MemoryEventStore
@@ -67,7 +67,7 @@ async def test_what_comes_meanwhile_is_not_in_it(store, author):
     for n in range(3):
         push(store, author, 300, f"task.{n}")
     until = Point(store.head().seq, store.head().at)
-    for _ in Taking(store, until, is_floor=False).steps():
+    for _ in Snapshotting(store, until, is_floor=False).steps():
         push(store, author, 1, "task.1")
         push(store, author, 1, "task.9")
     bases = store.bases(until, "", 9)
@@ -129,7 +129,7 @@ async def test_closing_breaks_it_off(store, author, keep, monkeypatch):
         while True:
             yield
 
-    monkeypatch.setattr(Taking, "steps", steps)
+    monkeypatch.setattr(Snapshotting, "steps", steps)
     push(store, author, 5)
     keeping = keep()
     asked = asyncio.create_task(keeping.keep_up())

@@ -16,10 +16,10 @@ from syncline.core.documents.snapshots import encode
 from syncline.core.log import Receipts
 from syncline.core.retention import DAY_MS, LABELS_ITEM, SET_LABEL, Retention
 from syncline.errors import StoreDamaged
-from syncline.server import archives as archiving
-from syncline.server.archives import Archives
-from syncline.server.retaining import horizon_for, retain
-from syncline.server.taking import Taking
+from syncline.server.history import archives as archiving
+from syncline.server.history.archives import Archives
+from syncline.server.history.retaining import horizon_for, retain
+from syncline.server.history.snapshotting import Snapshotting
 from syncline.stores import load
 from syncline.stores.bases import Point
 from syncline.stores.lmdb import LmdbEventStore
@@ -59,7 +59,7 @@ def fill(store, entries=60, items=3):
 
 def take(store):
     head = store.head()
-    for _ in Taking(store, Point(head.seq, head.at), is_floor=False).steps():
+    for _ in Snapshotting(store, Point(head.seq, head.at), is_floor=False).steps():
         pass
 
 
@@ -183,7 +183,7 @@ def test_random_histories_are_the_same_after_it(tmp_path):
 
 
 def test_archives_are_the_log_and_follow_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("syncline.server.retaining.ENTRIES", 7)
+    monkeypatch.setattr("syncline.server.history.retaining.ENTRIES", 7)
     with open_log(tmp_path) as store:
         fill(store)
         encoded = [entry.encoded for entry in load(store)]
@@ -199,7 +199,7 @@ def test_archives_are_the_log_and_follow_each_other(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("harm", ["cut", "line", "gone", "other"])
 def test_harm_to_an_archive_is_told(tmp_path, monkeypatch, harm):
-    monkeypatch.setattr("syncline.server.retaining.ENTRIES", 7)
+    monkeypatch.setattr("syncline.server.history.retaining.ENTRIES", 7)
     with open_log(tmp_path) as store:
         fill(store)
         take(store)
@@ -237,9 +237,9 @@ def test_archives_of_another_history_are_not_gone_on_with(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from syncline.server import retaining, taking
+from syncline.server.history import retaining, snapshotting
 from tests.server import test_retaining as tests
-retaining.ENTRIES, taking.STEP_ENTRIES, taking.STEP_BASES, retaining.LOOKED_AT = 25, 30, 1, 20
+retaining.ENTRIES, snapshotting.STEP_ENTRIES, snapshotting.STEP_BASES, retaining.LOOKED_AT = 25, 30, 1, 20
 folder, step = Path(sys.argv[1]), int(sys.argv[2])
 with tests.open_log(folder, sys.argv[3]) as store:
     archives = retaining.Archives(folder / "kept", "home")

@@ -9,8 +9,8 @@ from syncline.core.access.views import EMPTY_VIEW, FULL_VIEW, View
 from syncline.core.admission import Submission
 from syncline.core.log import Receipts
 from syncline.core.merkle import Leaf, Tree, Walk, held_in
-from syncline.server import trees
-from syncline.server.trees import Trees
+from syncline.server.healing import trees
+from syncline.server.healing.trees import Trees
 from syncline.stores.memory import MemoryEventStore
 from syncline.testing import Author
 from syncline.testing.event_store import EPOCH

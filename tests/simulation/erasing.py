@@ -16,7 +16,9 @@ from syncline.core.erasure import ERASE, ERASURES, Erasures, erased_entry
 from syncline.core.log import NO_TAIL
 from syncline.core.messages import Pull
 from syncline.errors import CursorExpired
-from syncline.server import giving, reading, targets
+from syncline.server import reading
+from syncline.server.healing import giving
+from syncline.server.history import targets
 from syncline.stores import load
 from syncline.testing import Author
 from tests.simulation.bounded import BoundedWorld, ForgettingServer

@@ -9,7 +9,7 @@ import typer
 
 from syncline.cli.failures import misused
 from syncline.cli.terminal import Json, emit, out, say, table, write
-from syncline.server.archives import Archives
+from syncline.server.history.archives import Archives
 
 app = typer.Typer(
     name="archives", help="What spaces do not keep any more: list, check and read it.", no_args_is_help=True

@@ -17,8 +17,8 @@ from syncline.core.events import Event
 from syncline.core.messages import Inquiry, Welcome
 from syncline.errors import EventError, Forbidden, HistoryExpired, NotFound, SynclineError, Unauthorized
 from syncline.replica.documents.library import Library
-from syncline.server import giving, healing
 from syncline.server.desk import Change, Written
+from syncline.server.healing import answers, giving
 from syncline.server.reader import Reader
 from syncline.stores import LogStore, Slice
 
@@ -78,7 +78,7 @@ class Member(Reader):
 
     async def answer(self, inquiry: Inquiry) -> bytes:
         """The encoded reply to what heals."""
-        return await healing.answer(self, inquiry)
+        return await answers.answer(self, inquiry)
 
     # Documents
 

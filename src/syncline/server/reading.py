@@ -21,7 +21,7 @@ from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
 from syncline.errors import CursorExpired
 from syncline.server.frames import Frame
-from syncline.server.snapshots import weight
+from syncline.server.healing.snapshots import weight
 from syncline.stores import EVERYTHING, LogStore, load
 from syncline.stores.tables.item_index import just_before
 

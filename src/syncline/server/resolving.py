@@ -40,8 +40,8 @@ from syncline.server.apart import Apart
 from syncline.server.auth.identity import Identity
 from syncline.server.author import Author
 from syncline.server.frames import Frame
+from syncline.server.healing.snapshots import snapshot
 from syncline.server.member import Member
-from syncline.server.snapshots import snapshot
 from syncline.server.space import Space
 from syncline.stores import Change
 from syncline.stores.memory import MemoryReplicaStore

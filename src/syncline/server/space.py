@@ -30,12 +30,12 @@ from syncline.server.authority import Authority, Committed
 from syncline.server.catching_up import CatchingUp
 from syncline.server.documents import Documents
 from syncline.server.folds import PastAccess
+from syncline.server.healing.recovery import Recovery
+from syncline.server.healing.trees import Trees
+from syncline.server.history.keeping import KEPT_WHOLE, Keeping, Means
 from syncline.server.hub import Hub
-from syncline.server.keeping import KEPT_WHOLE, Keeping, Means
 from syncline.server.limits import SPACE_EVENTS, Account, rate
 from syncline.server.presence import Presences
-from syncline.server.recovery import Recovery
-from syncline.server.trees import Trees
 from syncline.stores import LogStore
 from syncline.stores.snapshots import MemorySnapshotStore, SnapshotStore
 

@@ -22,12 +22,12 @@ from syncline.core.log import Receipts
 from syncline.core.retention import Retention
 from syncline.errors import Overloaded, ShuttingDown, SpaceDeleted, SynclineError
 from syncline.replica.documents.library import BUDGET_BYTES
-from syncline.server import epochs
 from syncline.server.anchored import AnchoredSnapshots
 from syncline.server.closings import Closings
-from syncline.server.erasing import make_up
 from syncline.server.folds import read_access, read_erasures
-from syncline.server.keeping import Means
+from syncline.server.healing import epochs
+from syncline.server.history.erasing import make_up
+from syncline.server.history.keeping import Means
 from syncline.server.register.spaces import SpaceState
 from syncline.server.registry import Registry
 from syncline.server.resolving import Resolving

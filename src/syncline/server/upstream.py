@@ -20,7 +20,7 @@ from syncline.core.erasure import ERASE, ERASURES
 from syncline.core.events import Event
 from syncline.errors import ShuttingDown, SpaceDeleted, StoreClosed, SynclineError
 from syncline.replica import Refused, Status
-from syncline.server.erasing import erase_too, renew
+from syncline.server.history.erasing import erase_too, renew
 from syncline.server.register.erasures import ErasureTable
 from syncline.server.service import Service
 from syncline.server.settings import Settings

@@ -6,11 +6,11 @@ import msgspec
 
 from syncline.core import patterns
 from syncline.core.erasure import ERASE, ERASURES, SET_ERASABLE
-from syncline.server import erasing
 from syncline.server.administration import record
 from syncline.server.audit import SPACE
+from syncline.server.history import erasing
+from syncline.server.history.targets import Target
 from syncline.server.http import Request
-from syncline.server.targets import Target
 
 
 class Erase(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,8 +10,8 @@ from syncline.core import stamps
 from syncline.core.access.views import View
 from syncline.core.attestation import Attestation
 from syncline.errors import InvalidEvent, NotFound, UnknownEvent
+from syncline.server.healing.trees import Grown
 from syncline.server.http import Request
-from syncline.server.trees import Grown
 from syncline.stores import LogStore
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from syncline.core.events import Entry
 from syncline.errors import StoreDamaged
-from syncline.server.archives import Archives
+from syncline.server.history.archives import Archives
 from syncline.stores.reading import Kept
 
 

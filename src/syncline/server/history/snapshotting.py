@@ -30,7 +30,7 @@ STEP_BYTES = 1024 * 1024
 
 Steps = Iterator[None]
 """Work that is done as it is iterated over: each turn is one step."""
-MakeBase = Callable[["Taking", str, Base | None], Iterator[Base | None]]
+MakeBase = Callable[["Snapshotting", str, Base | None], Iterator[Base | None]]
 
 
 class _Placed(msgspec.Struct):
@@ -45,7 +45,7 @@ class _Line(msgspec.Struct):
 _lines = msgspec.json.Decoder(list[_Line])
 
 
-class Taking:
+class Snapshotting:
     """A snapshot of a log at a seq, in the making."""
 
     def __init__(
@@ -150,13 +150,13 @@ class Taking:
             yield entry
 
 
-def fold_on(taking: Taking, item: str, before: Base | None, until: int | None = None) -> Iterator[Base | None]:
+def fold_on(making: Snapshotting, item: str, before: Base | None, until: int | None = None) -> Iterator[Base | None]:
     """The base of an item at the seq of the snapshot, or at an earlier one of its own."""
     folded = Folded(item, before)
-    for entry in taking.entries(item, folded.seq):
+    for entry in making.entries(item, folded.seq):
         if until is not None and entry.seq > until:
             break
-        folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
-        if taking.is_time():
+        folded.fold(Placed.of(entry), making.policies.of(item, entry.seq))
+        if making.is_time():
             yield None
     yield folded.base() if folded.seq > (before.seq if before else 0) else before

@@ -14,8 +14,8 @@ from syncline.core.bases import Base
 from syncline.core.documents.folded import Folded
 from syncline.core.documents.revisions import Placed
 from syncline.core.retention import DAY_MS, LABELS_ITEM, Retention, labels_of
-from syncline.server.archives import ENTRIES, Archives, Writing
-from syncline.server.taking import LOOKED_AT, Steps, Taking, fold_on
+from syncline.server.history.archives import ENTRIES, Archives, Writing
+from syncline.server.history.snapshotting import LOOKED_AT, Snapshotting, Steps, fold_on
 from syncline.stores import LogStore, load
 from syncline.stores.bases import Point
 
@@ -30,7 +30,7 @@ def retain(store: LogStore, archives: Archives, retention: Retention, now_ms: in
     if target is not None and target.seq - horizon >= (1 if is_asked else WORTH):
         yield from _archive(store, archives, target)
         make = partial(keep_last, revisions=retention.revisions) if retention.revisions else fold_on
-        yield from Taking(store, target, is_floor=True, make=make).steps()
+        yield from Snapshotting(store, target, is_floor=True, make=make).steps()
     while store.drop():
         yield
 
@@ -83,21 +83,21 @@ def _fill(writing: Writing, store: LogStore, until: int) -> Steps:
         yield
 
 
-def keep_last(taking: Taking, item: str, before: Base | None, *, revisions: int) -> Iterator[Base | None]:
+def keep_last(making: Snapshotting, item: str, before: Base | None, *, revisions: int) -> Iterator[Base | None]:
     """The base of an item below its last revisions; what stood there, if it has not so many beyond that."""
     folded, number = Folded(item, before), 0
     ends = deque([(number, folded.seq)], maxlen=revisions + 1)  # where each of the last revisions ends
-    for entry in taking.entries(item, folded.seq):
+    for entry in making.entries(item, folded.seq):
         revision = folded.revision
-        folded.fold(Placed.of(entry), taking.policies.of(item, entry.seq))
+        folded.fold(Placed.of(entry), making.policies.of(item, entry.seq))
         if folded.revision > revision or not folded.is_document:
             number += 1
         if ends[-1][0] == number:
             ends.pop()
         ends.append((number, folded.seq))
-        if taking.is_time():
+        if making.is_time():
             yield None
     if len(ends) > revisions and ends[0][1] > (before.seq if before else 0):
-        yield from fold_on(taking, item, before, ends[0][1])
+        yield from fold_on(making, item, before, ends[0][1])
     else:
         yield before

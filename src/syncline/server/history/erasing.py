@@ -19,13 +19,13 @@ from syncline.core.access.state import ROOT
 from syncline.core.erasure import ERASE, ERASURES, MAX_ERASED, erased_entry, events_of
 from syncline.core.events import Entry, Event
 from syncline.core.lots import lots
-from syncline.server import targets
 from syncline.server.administration import Act, write
-from syncline.server.archives import Archives
+from syncline.server.history import targets
+from syncline.server.history.archives import Archives
+from syncline.server.history.targets import Found, Target
 from syncline.server.member import Member
 from syncline.server.register.erasures import ErasureTable
 from syncline.server.space import Space
-from syncline.server.targets import Found, Target
 from syncline.stores import LogStore, rewrite
 
 MAX_AT_ONCE = 10_000

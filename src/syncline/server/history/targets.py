@@ -12,7 +12,7 @@ from syncline.core.events import Entry, Event
 from syncline.core.limits import MAX_ITEM_PATTERNS
 from syncline.core.lots import lots
 from syncline.errors import BadRequest, HistoryExpired, NotFound
-from syncline.server.archives import Archives
+from syncline.server.history.archives import Archives
 from syncline.stores import LogStore, load
 
 MAX_NAMED = 1_000

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from syncline.core.retention import KEEP_ALL
 from syncline.errors import Overloaded, SynclineError
-from syncline.server.archives import Archives
-from syncline.server.remaking import remake
-from syncline.server.retaining import retain
-from syncline.server.taking import Steps, Taking
+from syncline.server.history.archives import Archives
+from syncline.server.history.remaking import remake
+from syncline.server.history.retaining import retain
+from syncline.server.history.snapshotting import Snapshotting, Steps
 from syncline.stores import LogStore
 from syncline.stores.bases import Point, Points
 
@@ -152,7 +152,7 @@ class Keeping:
     def _steps(self, *, is_asked: bool) -> Steps:
         store, head = self._store, self._store.refresh()
         if head.seq - store.points().covered >= (1 if is_asked else worth(head.seq)):
-            yield from Taking(store, Point(head.seq, head.at), is_floor=False).steps()
+            yield from Snapshotting(store, Point(head.seq, head.at), is_floor=False).steps()
             self.taken += 1
         if self._archives is not None:
             yield from retain(store, self._archives, self.retention, self._now_ms(), is_asked=is_asked)

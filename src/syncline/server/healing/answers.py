@@ -16,9 +16,9 @@ from syncline.core.lots import lots
 from syncline.core.merkle import Node
 from syncline.core.messages import AskSnapshot, Fetch, Found, Give, Inquiry, Merkle, Tree, encode
 from syncline.core.summaries import nodes_of, summaries_of
-from syncline.server.giving import give
-from syncline.server.snapshots import snapshot
-from syncline.server.trees import Grown
+from syncline.server.healing.giving import give
+from syncline.server.healing.snapshots import snapshot
+from syncline.server.healing.trees import Grown
 from syncline.stores import LogStore
 
 if TYPE_CHECKING:
