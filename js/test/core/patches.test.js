@@ -3,7 +3,10 @@ import { describe, test } from 'node:test'
 
 import { encode } from '../../src/core/canonical.js'
 import { MAX_DEPTH, MAX_PATCH_COPIED_BYTES, MAX_PATCH_OPERATIONS, MAX_POINTER_LENGTH } from '../../src/core/limits.js'
-import { apply, diff, equal, merge, mergeDiff } from '../../src/core/patches.js'
+import { diff } from '../../src/core/diff.js'
+import { equal } from '../../src/core/json.js'
+import { merge } from '../../src/core/merging.js'
+import { apply } from '../../src/core/patches.js'
 import { Dice } from '../dice.js'
 import { add, ATOMS, copied, move, Naive, nested, op, publicCases, remove, replace, small } from './naive.js'
 
@@ -368,45 +371,5 @@ describe('merging', () => {
   test('a merge patch nests no deeper than the limit', () => {
     assert.deepEqual(merge({}, { a: nested(MAX_DEPTH - 1) }), { a: nested(MAX_DEPTH - 1) })
     assert.throws(() => merge({}, { a: nested(MAX_DEPTH) }), { code: 'too_deep' })
-  })
-
-  test('a merge diff leads there unless null would have to be written', () => {
-    for (let seed = 0; seed < SEEDS; seed++) {
-      const dice = new Dice(seed)
-      const [before, after] = [small(dice), small(dice)]
-      let patch
-      try {
-        patch = mergeDiff(before, after)
-      } catch (/** @type {any} */ error) {
-        assert.equal(error.code, 'patch_failed')
-        assert.match(encode(after), /:null/)
-        continue
-      }
-      assert.deepEqual(merge(before, patch), after, `seed ${seed}`)
-    }
-  })
-
-  for (const [before, after, patch] of [
-    [{ a: 1, b: 2 }, { a: 1, c: 3 }, { b: null, c: 3 }],
-    [{ a: { b: 1, c: 2 } }, { a: { b: 1 } }, { a: { c: null } }],
-    [{ a: 1 }, { a: {} }, { a: {} }],
-    [{ a: null, b: 1 }, { a: null }, { b: null }],
-    [{ a: { x: 1 } }, { a: [null] }, { a: [null] }],
-    [{ a: 1 }, { a: true }, { a: true }],
-    [[1], [1], [1]],
-    [[1], {}, {}],
-    [{ a: 1 }, { a: 1 }, {}],
-    [{ a: 1 }, null, null],
-  ]) {
-    test(`from ${JSON.stringify(before)} to ${JSON.stringify(after)}`, () => {
-      assert.deepEqual(mergeDiff(before, after), patch)
-      assert.deepEqual(merge(before, patch), after)
-    })
-  }
-
-  test('no merge patch writes null', () => {
-    for (const [before, after] of [[{}, { a: null }], [{ a: 1 }, { a: null }], ['x', { a: null }], [{ a: 1 }, { a: { b: null } }]]) {
-      assert.throws(() => mergeDiff(before, after), { code: 'patch_failed' })
-    }
   })
 })

@@ -9,7 +9,8 @@
 
 import { encode } from '../canonical.js'
 import { MAX_SAFE } from '../limits.js'
-import { ends, isContainer } from '../patches.js'
+import { ends } from '../diff.js'
+import { isContainer } from '../json.js'
 import { LIST, MAP } from './names.js'
 import { CounterObject, isSame, List, MapObject, Obj, SetObject, TextObject } from './objects.js'
 import { inOrder, openValue, sortedByBytes } from './values.js'

@@ -22,7 +22,7 @@
 import { fail } from '../../errors.js'
 import { encode } from '../canonical.js'
 import { MAX_DEPTH } from '../limits.js'
-import { isContainer } from '../patches.js'
+import { isContainer } from '../json.js'
 import { Fold } from './fold.js'
 import { child, compare, MAP, MAX_NAMES, root, short, stretch } from './names.js'
 import { Ref } from './objects.js'

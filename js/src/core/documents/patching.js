@@ -19,8 +19,9 @@
  */
 
 import { SynclineError, fail } from '../../errors.js'
-import { Allowance, carryOut, checkDepth, equal, expect, isContainer, isInside, isObject } from '../patches.js'
-import { merge as mergeValues } from '../patches.js'
+import { checkDepth, equal, isContainer, isObject } from '../json.js'
+import { merge as mergeValues } from '../merging.js'
+import { Allowance, carryOut, expect, isInside } from '../patches.js'
 import { between, element, key } from '../pointers.js'
 import { assign, update } from './assign.js'
 import { MAP } from './names.js'

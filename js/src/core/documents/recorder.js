@@ -15,7 +15,8 @@
  * @typedef {import('../patches.js').Operation} Operation
  */
 
-import { equal, isFit } from '../patches.js'
+import { isFit } from '../diff.js'
+import { equal } from '../json.js'
 import { MAX_PATCH_OPERATIONS } from '../limits.js'
 import { escape } from '../pointers.js'
 import { Journal, NOWHERE } from './journal.js'

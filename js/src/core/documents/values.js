@@ -8,7 +8,7 @@
 import { encode } from '../canonical.js'
 import { fail } from '../../errors.js'
 import { MAX_KEY_LENGTH } from '../limits.js'
-import { isContainer } from '../patches.js'
+import { isContainer } from '../json.js'
 import { COUNTER, LIST, MAP, SET, TEXT } from './names.js'
 import { sizeOf } from './sequence.js'
 

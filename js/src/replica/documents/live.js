@@ -6,7 +6,7 @@ import { Editor } from '../../core/documents/edit.js'
 import { blame } from '../../core/documents/revisions.js'
 import { Difference } from '../../core/documents/undo.js'
 import { fromWire } from '../../core/documents/values.js'
-import { diff } from '../../core/patches.js'
+import { diff } from '../../core/diff.js'
 import { fail } from '../../errors.js'
 import { CounterView, ListView, MapView, SetView, TextView, follow, viewOf, wire } from './views.js'
 

@@ -9,7 +9,7 @@ import { assign, changeMembers, rewrite, update } from '../../core/documents/ass
 import { CounterObject, List, MapObject, Ref, SetObject, TextObject, winner } from '../../core/documents/objects.js'
 import { fromWire, toWire } from '../../core/documents/values.js'
 import { encode } from '../../core/canonical.js'
-import { isContainer } from '../../core/patches.js'
+import { isContainer } from '../../core/json.js'
 import { fail } from '../../errors.js'
 
 /** @typedef {import('../../core/documents/edit.js').Editor} Editor */

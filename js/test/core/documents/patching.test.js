@@ -9,7 +9,8 @@ import { check } from '../../../src/core/documents/ops.js'
 import { apply, merge, rebase } from '../../../src/core/documents/patching.js'
 import { toWire } from '../../../src/core/documents/values.js'
 import { MAX_DEPTH, MAX_PATCH_COPIED_BYTES, MAX_PATCH_OPERATIONS } from '../../../src/core/limits.js'
-import * as patches from '../../../src/core/patches.js'
+import { diff } from '../../../src/core/diff.js'
+import { merge as mergeValues } from '../../../src/core/merging.js'
 import { Dice } from '../../dice.js'
 import { add, copied, move, Naive, nested, op, publicCases, remove, replace, small } from '../naive.js'
 import { anEvent, anId, ITEM } from './examples.js'
@@ -137,7 +138,7 @@ describe('plain JSON', () => {
     for (let seed = 0; seed < SEEDS; seed++) {
       const dice = new Dice(seed)
       const [before, after] = [small(dice), small(dice)]
-      checkPlain(before, apply, marked(patches.diff(before, after)), after)
+      checkPlain(before, apply, marked(diff(before, after)), after)
     }
   })
 
@@ -155,7 +156,7 @@ describe('plain JSON', () => {
     for (let seed = 0; seed < SEEDS; seed++) {
       const dice = new Dice(seed)
       const [value, patch] = [small(dice), small(dice)]
-      checkPlain(value, merge, toWire(patch), patches.merge(value, patch))
+      checkPlain(value, merge, toWire(patch), mergeValues(value, patch))
     }
   })
 
