@@ -63,7 +63,7 @@ Effect = Greet | Settle | Given | Apply | Take | Rewind | Restamp | MarkCopied
 
 
 class Wait(NamedTuple):
-    """Do nothing for some seconds: the server has had too much of a time. The next step is the same again."""
+    """Wait some seconds, then take the same step again: the server was asked for too much at a time."""
 
     error: SynclineError
 
@@ -80,6 +80,6 @@ class Meet(NamedTuple):
 
 
 def retry_seconds(error: SynclineError) -> float:
-    """How long the server wants to be left in peace; 0 if it did not say."""
+    """How long the server asks to wait; 0 if it did not say."""
     seconds = error.details.get("retry_after")
     return max(0.0, float(seconds)) if isinstance(seconds, int | float) else 0.0

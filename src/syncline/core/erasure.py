@@ -1,6 +1,6 @@
 """Erasure: an event without what it said, and still the same event.
 
-Its erased form keeps what others rest on: id, item, node, clock, and its ops in their shape
+Its erased form keeps what others build on: id, item, node, clock, and the shape of its ops
 (``documents.erased``). Its digest cannot be computed any more, so its entry carries it, and tail, receipt and tree hold
 as before.
 """
@@ -85,7 +85,7 @@ class Erasures:
         self.seqs: list[int] = []
         self.keys: set[bytes] = set()
         self.deep = 0
-        """The seq of the last act about events whose content the log had dropped: nobody goes on from before it."""
+        """The seq of the last act about events whose content the log had dropped: older cursors have expired."""
 
     def note(self, seq: int, event: Event) -> None:
         """Takes an event on ``.erasures`` into account; twice is once."""
@@ -130,7 +130,7 @@ def _listed(act: Event, member: str) -> list[str]:
 
 
 def put_back_by(event: Event) -> set[str]:
-    """The ids of the events whose puts this one has put back, and so holds the values of."""
+    """The ids of the events whose values this one has put back, and so holds, too."""
     if event.ops is UNSET:
         return set()
     names = (getattr(op, "again", UNSET) for op in event.changes if op is not None)

@@ -23,7 +23,7 @@ class Giving:
     def __init__(self, size: int, *, gives_all: bool) -> None:
         """``size``: entries in one message, at most."""
         self.gives_all = gives_all
-        """Whether what others wrote is given back now; or left to somebody else, who may do it meanwhile."""
+        """Whether what others wrote is given back now, or later, if nobody else has done it by then."""
         self.withholds = False
         """Whether something waits for ``gives_all``."""
         self.given: Sequence[Event] = ()

@@ -40,7 +40,8 @@ class Share(NamedTuple):
 class Peering:
     """One course of comparing, fetching and giving.
 
-    ``fetch`` and ``give``: which of both it is for. ``items`` and ``since``: what the tree is of.
+    ``fetch``, ``give``: whether it does that, too. ``items``, ``since``: what the tree is of. ``yields``: of two events
+    with one id the other end's stands.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Peering:
         self.is_equal = False
         """Whether nothing differed."""
         self.seq = 0
-        """Where a server's log was when it was last asked; of a peer, up to where it has no history."""
+        """What the other end said last: a server its head, a peer its horizon."""
         self._yields = yields
         self._walk = Walk(tree, read)
         self.since = since

@@ -6,12 +6,12 @@ answer comes back through ``receive``, which returns what the replica must do. I
 Invariants:
 
 - one request is under way at a time, so pending events arrive in the order they were made;
-- a replica that must re-stamp (its file was copied, or its clock ran ahead) pulls everything first, so that an
-  event which the server already holds is settled and never stored again under another id; of what bases may hold, which
-  do not tell ids, it asks by pushing it as it is;
+- a replica that must give its pending events new ids (its file was copied, or its clock ran ahead) pulls everything
+  first, so that an event which the server already holds is settled and never stored again under another id; a base does
+  not tell which events are in it, so those that may be are pushed under their old ids first, and the answer tells;
 - everything is pulled before anything is pushed, so that a replica need not remember many acknowledgements;
-- what a restored log has lost is given back before what is new on the same items is pushed (or the node's counter would
-  not rise, and what ops name would not be held);
+- what a restored log has lost is given back before what is new on the same items is pushed: otherwise the server would
+  miss what its ops name, and find counters that do not rise;
 - an event leaves ``pending`` by an answer of the server alone.
 """
 
@@ -82,11 +82,11 @@ class Local(NamedTuple):
     """Of the log whose entries it holds; None if it holds none, and would take any."""
     user: str | None = None
     horizon: int = 0
-    """Up to this seq it knows how items stood, and not how they came there."""
+    """Up to this seq it holds bases instead of entries: states without their history."""
     takes_bases: bool = True
     """Whether it can begin from a snapshot at all."""
     doubtful: Callable[[], Sequence[Event]] = tuple
-    """The pending events that the log may have had before the horizon: no entry will tell."""
+    """The pending events that the log may have up to the horizon: no entry will come and tell."""
 
 
 class ClientSession:
@@ -104,9 +104,9 @@ class ClientSession:
         gives_all: bool = True,
         history: bool = True,
     ) -> None:
-        """``history``: a replica that holds nothing asks for all that has been, instead of how things stand.
+        """``history``: a replica that holds nothing reads the log from its beginning, and not from a snapshot.
 
-        ``gives_all``: what others wrote is given back without waiting whether somebody else does."""
+        ``gives_all``: see ``Giving``."""
         self.token = token
         """The credentials that ``hello`` shows; they may be found out until then."""
         self.lasts_ms: int | None = None
@@ -227,7 +227,7 @@ class ClientSession:
         return Restamp(server_ms)
 
     def _wants_snapshot(self, local: Local) -> bool:
-        """Where there is no cursor, all of history is asked for, unless the replica has done, or does, without it."""
+        """Without a cursor the log is read from its beginning, unless the replica has no history or wants none."""
         self._takes_bases = local.takes_bases and self._may_pull
         is_lost = local.cursor is None and (local.horizon > 0 or not self._history)
         return self._takes_bases and (self._beginning is not None or is_lost)
@@ -281,9 +281,10 @@ class ClientSession:
         return [Apply(page, self._items)]
 
     def _has_spoiled_bases(self, page: Page) -> bool:
-        """Whether something was erased that is in this replica's bases: the cursor of a snapshot knows what is not.
+        """Whether something was erased that this replica's bases still hold.
 
-        Raises CursorExpired if that is found in a live page: no other may be applied after it.
+        What was erased before they were made is not told to it: the cursor of a snapshot sees to that. Raises
+        CursorExpired if it is found in a live page: no other may be applied after it.
         """
         is_spoiled = any(entry.event.is_erased and entry.seq <= self._horizon for entry in page.late)
         if is_spoiled and self.live:

@@ -94,15 +94,11 @@ class Replica:
         tx = self._make_node() if together else None
         with self._lock:
             state = self._state
-            clock = StampClock(state.node, state.stamp)
-            events = [self._event(draft, clock, n, tx) for n, draft in enumerate(drafts, state.n + 1)]
+            events, state = self._events(drafts, state, tx)
             if together and len(events) > MAX_PUSH_EVENTS:
                 raise InvalidEvent(f"At most {MAX_PUSH_EVENTS} events can be stored together.")
-            change = Change(
-                outbox=list(map(Outboxed, events)), state=replace(state, n=state.n + len(events), stamp=clock.last)
-            )
             try:
-                self._commit(change)
+                self._commit(Change(outbox=list(map(Outboxed, events)), state=state))
             except BaseException:
                 self._clocks.clear()
                 raise
@@ -116,6 +112,14 @@ class Replica:
             for event in after:
                 saw(seen, event)
             self._made(draft, seen, StampClock(self._state.node, self._state.stamp), self._state.n + 1)
+
+    def _events(
+        self, drafts: Iterable[Draft], state: ReplicaState, tx: str | None = None
+    ) -> tuple[list[Event], ReplicaState]:
+        """The events that drafts become, and the state after them."""
+        clock = StampClock(state.node, state.stamp)
+        events = [self._event(draft, clock, n, tx) for n, draft in enumerate(drafts, state.n + 1)]
+        return events, replace(state, n=state.n + len(events), stamp=clock.last)
 
     def _event(self, draft: Draft, clock: StampClock, n: int, tx: str | None = None) -> Event:
         seen = self._clocks[draft.item]
@@ -173,7 +177,7 @@ class Replica:
 
     @property
     def horizon(self) -> int:
-        """Up to this seq it is known how items stood, and not how they came there; 0: nothing of the log is missing."""
+        """Up to this seq it holds bases instead of entries: states without their history. 0: it holds all entries."""
         return self._state.horizon
 
     # What the server would say
@@ -193,7 +197,7 @@ class Replica:
 
     def refused(self) -> list[Refused]:
         """The events that were refused, with the reason."""
-        return [Refused(outboxed.event, outboxed.error or {}) for outboxed in self._store.outbox("refused")]
+        return self._with_reasons("refused")
 
     def retry(self, id: str, **mended: Any) -> Event:
         """Records a refused event again, as a new one, with parts of its ``Draft`` changed; returns the new event."""
@@ -204,7 +208,7 @@ class Replica:
         return event
 
     def drop(self, id: str) -> None:
-        """Forgets a refused event for good, or one that was heard: which comes again with a peer that has it."""
+        """Forgets a refused event for good, or a heard one until a peer that has it brings it again."""
         with self._lock:
             if all(event.id != id for event in self.heard()):
                 self._find_refused(id)
@@ -214,11 +218,11 @@ class Replica:
     # What a log has lost
 
     def unvouched(self) -> list[Refused]:
-        """Entries of others that the log had lost and did not take back, with the reason. They show as they did."""
-        return [Refused(outboxed.event, outboxed.error or {}) for outboxed in self._store.outbox("unvouched")]
+        """Entries of others that the log had lost and did not take back, with the reason. They show as before."""
+        return self._with_reasons("unvouched")
 
     def offer_again(self) -> int:
-        """Has them offered once more with the next sync, say after somebody was given the right; how many there are."""
+        """Offers them once more with the next sync, say after this user got the right to give; how many there are."""
         with self._lock:
             unvouched = self._store.outbox("unvouched")
             again = [each._replace(status="orphan" if each.voucher else "heard", error=None) for each in unvouched]
@@ -230,6 +234,9 @@ class Replica:
     def heard(self) -> list[Event]:
         """The events that came from peers and that no server has confirmed yet."""
         return [outboxed.event for outboxed in self._store.outbox("heard")]
+
+    def _with_reasons(self, status: str) -> list[Refused]:
+        return [Refused(each.event, each.error or {}) for each in self._store.outbox(status)]
 
     def _find_refused(self, id: str) -> Event:
         for refused in self.refused():
@@ -297,15 +304,18 @@ class Replica:
     # Peers: what another replica asks and gives
 
     def tree(self, items: Sequence[str] = (), since: int = 0, *, local: bool = True) -> tuple[Tree, Read]:
-        """What is here (of these items, and of entries after a seq), as a Merkle tree, and what reads its entries.
+        """The Merkle tree of what is here of these items, and what reads its entries; of entries, those after a seq.
 
-        ``local``: all that goes between peers, local events too; or else the entries, as a server compares them.
+        ``local``: as peers compare, with local events and without the system's; otherwise as a server: all entries.
         """
         with self._lock:
             return self._holdings.tree(items, since, local=local)
 
     def mend(self, entries: Sequence[Entry]) -> int:
-        """Keeps entries that were missing below, or stand otherwise in the log; how many, as some may be in a base."""
+        """Keeps entries that were missing here, or that the log has in another form; how many.
+
+        Those that a base may hold already are left out.
+        """
         with self._lock:
             change = mending(self._store, entries)
             self._commit(change)
@@ -318,7 +328,7 @@ class Replica:
         return sorted((entry for entry in self._store.find(ids) if entry.seq), key=attrgetter("seq"))
 
     def give(self, ids: Sequence[str], chosen: Callable[[Event], bool] | None = None) -> list[Entry]:
-        """What there is of these ids (and is chosen), for a peer. What is pending keeps its id from then on."""
+        """The events of these ids, for a peer; only those ``chosen``. The pending ones keep their ids from then on."""
         with self._lock:
             found = given(self._store, ids, chosen)
             shared = sharing(self._store, found)
@@ -327,7 +337,7 @@ class Replica:
         return [Entry.of(0, 0, "", entry.event) for entry in found]
 
     def hear(self, events: Sequence[Event], epoch: str | None = None) -> Hearing:
-        """Keeps what a peer gives, which knows the log of this epoch, on top of what is here; see ``hearing``."""
+        """Keeps events of a peer on top of what is here; see ``hearing``. ``epoch``: of the log that the peer knows."""
         with self._lock:
             heard = hearing(self._store, events, epoch, self._now_ms())
             if heard.change.outbox:
@@ -342,7 +352,8 @@ class Replica:
     def leave_node(self) -> None:
         """Another replica uses this node id: from now on this one has another.
 
-        What was not shared moves there; if a server may have some of that, only after all was pulled from it.
+        Events that were not shared get new ids under it. If a server may have some of them, that waits until all was
+        pulled from it.
         """
         with self._lock:
             state = self._state
@@ -423,12 +434,8 @@ class Replica:
                 saw(self._clocks[event.item], event)
         settled = {event.id for event in arriving}
         gone = withdrawals(refused, [event for event in self._unshared() if event.id not in settled])
-        state = change.state or self._state
-        clock = StampClock(state.node, state.stamp)
-        made = [self._event(draft, clock, n) for n, draft in enumerate(drafts, state.n + 1)]
-        outbox = [*change.outbox, *gone, *map(Outboxed, made)]
-        state = replace(state, n=state.n + len(made), stamp=clock.last)
-        return replace(change, outbox=outbox, state=state), made
+        made, state = self._events(drafts, change.state or self._state)
+        return replace(change, outbox=[*change.outbox, *gone, *map(Outboxed, made)], state=state), made
 
     def _unshared(self) -> list[Event]:
         """The pending events that no log has held."""

@@ -15,9 +15,9 @@ __all__ = ["given", "mending", "sharing"]
 
 
 def mending(store: ReplicaStore, entries: Sequence[Entry]) -> Change:
-    """What keeps entries that were missing, or stand otherwise in the log; not those that may be in a base.
+    """What stores entries that were missing here, or are otherwise in the log; not those that may be in a base.
 
-    What stood here in their places, and the log has nowhere, is given back like anything that a log has lost.
+    Other events that stood here under their seqs are offered to the log, like whatever a log has lost.
     """
     state = store.state()
     known = {event.id for event in in_bases(store, [entry.event for entry in entries])}
@@ -42,7 +42,7 @@ def given(store: ReplicaStore, ids: Sequence[str], chosen: Callable[[Event], boo
 
 
 def sharing(store: ReplicaStore, found: Sequence[Entry]) -> Change:
-    """What writes down that others know the local events among these: they keep their ids from then on."""
+    """What writes down that others know the local events among these, which keep their ids from then on."""
     local = {entry.event.id: entry.event.item for entry in found if not entry.seq}
     pending = store.outbox("pending", items=sorted(set(local.values()))) if local else []
     return Change(outbox=[each._replace(seq=0) for each in pending if each.event.id in local and each.seq is None])

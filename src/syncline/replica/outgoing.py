@@ -1,8 +1,8 @@
-"""What a replica may push now: its own pending events, and of what it heard that which is for it to push; or give back.
+"""What a replica may push now, of its own pending events and of those it heard from peers; and what it gives back.
 
-What a pending event names may have been heard from a peer, and a server that does not hold it yet would refuse what
-names it. So such events wait until it is in the log, and with them whatever comes after them on the same item (a node's
-n only rises there) and the rest of their transactions.
+A pending event may build on one that was heard, and a server that does not hold that one yet would refuse it. So it
+waits until the other is in the log, and with it whatever comes after it on the same item (a node's n only rises there)
+and the rest of its transaction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Heard", "NOTHING_HEARD", "Waiting", "outgoing"]
 
 
 class Heard(NamedTuple):
-    """What was heard and has no entry yet: what this user may push, and the ids and items of what only others may."""
+    """What was heard and has no entry yet: the events that this user may push, and of all others the ids and items."""
 
     ours: list[Event]
     theirs: dict[str, str]
@@ -75,12 +75,12 @@ class Waiting:
         return self._offers
 
     def doubtful(self) -> list[Event]:
-        """The pending events that the log may have had before the horizon: no entry will tell."""
+        """The pending events that the log may have up to the horizon: no entry will come and tell."""
         pending = [each.event for each in self._store.outbox("pending") if each.seq is None]
         return in_bases(self._store, pending)
 
     def note(self, change: Change, moved: Mapping[str, int]) -> None:
-        """Something was committed, by which so many events got a status, or lost it."""
+        """A change was committed; ``moved``: how many more events (or fewer, below 0) have each status."""
         if moved.get("heard"):
             only_shrank = moved["heard"] < 0 and not change.forget
             self._heard = self._heard.after(change) if self._heard is not None and only_shrank else None

@@ -58,7 +58,7 @@ async def agree(replica: Replica, transport: Transport, peer: Welcome, options: 
 
 
 def _begun(replica: Replica, options: SyncOptions, since: int) -> Peering:
-    """A course that begins; of what is in logs, both compare what came after the horizon of either."""
+    """Begins to compare. Of entries, only those after ``since`` are: the later of both horizons."""
     tree, read = replica.tree(options.items, since)
     wants = {"fetch": not options.push_only, "give": not options.pull_only}
     return Peering(tree, read, items=tuple(options.items), since=since, **wants)

@@ -71,10 +71,10 @@ def read(array: bytes, epoch: str, receipts: Receipts, erasures: Erasures) -> tu
 def pushed(
     events: Sequence[Event | EventError], user: str, may: Callable[[str, str], bool], erasures: Erasures
 ) -> tuple[Sequence[Event | EventError], frozenset[bytes]]:
-    """The events of a push, what was erased in its erased form; and the digests of those that were lawfully here.
+    """The events of a push, those that were erased in their erased form; and the digests of these that are accepted.
 
-    That is what their author, whom nobody had answered, pushes once more to a log that was put back. ``may``: an
-    action on an item.
+    An author who never got an answer pushes once more, to a log that was put back, what has been erased since. ``may``:
+    whether the user may do an action on an item.
     """
     gone = [event for event in events if isinstance(event, Event) and erasures.has(event)] if erasures.keys else []
     if not gone:

@@ -1,6 +1,6 @@
 """Keeping the history of one space within bounds: its snapshot fresh, and no more of its past than it is to keep.
 
-The work is done in a thread that all spaces share, in short steps with as much rest between them, so that pushes go on.
+The work is done in a thread that all spaces share, in short steps with as long a rest after each, so that pushes go on.
 Of several servers that share a log one at a time does it.
 """
 
@@ -36,12 +36,12 @@ def worth(head: int) -> int:
 
 
 class Means(NamedTuple):
-    """What a space needs for this of its server."""
+    """What a server provides for this."""
 
     folder: Path | None = None
     """Where its archives are; None: its history stays whole."""
     holding: Callable[[str], AbstractContextManager[bool]] = lambda name: nullcontext(True)
-    """Whether nobody else holds a name; if so, nobody else does for as long as the block lasts."""
+    """Holds a lock, by its name, for as long as the block lasts; False: another server has it."""
 
 
 KEPT_WHOLE = Means()
@@ -75,7 +75,7 @@ class Keeping:
             self.look()
 
     def look(self, *, is_asked: bool = False) -> None:
-        """Does soon what there is to do; ``is_asked``: however little that is."""
+        """Begins the work, unless it is under way; ``is_asked``: also where it would not be worth it yet."""
         self._is_asked |= is_asked
         if self._work is None and not self._closing.is_set():
             self._work = asyncio.create_task(self._do())
@@ -98,7 +98,7 @@ class Keeping:
         return self._archives
 
     async def remake(self, items: Collection[str], below: Collection[str]) -> None:
-        """Makes bases again of which something was erased: see ``remaking``. Raises what keeps it from that."""
+        """Makes the bases of items again of which something was erased: see ``remaking``. Raises Overloaded."""
         while self._work is not None:
             await asyncio.shield(self._work)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._remake, items, below)

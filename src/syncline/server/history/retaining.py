@@ -1,7 +1,6 @@
 """Letting go of history as a space's retention says: archived first, then the floor is raised, then content goes.
 
-Whatever interrupts this leaves either the content or its archive. A pass that was broken off is gone on with by the
-next, from where archive, floor and content say.
+Whatever interrupts this leaves either the content or its archive, and the next pass goes on from there.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def _fill(writing: Writing, store: LogStore, until: int) -> Steps:
 
 
 def keep_last(making: Snapshotting, item: str, before: Base | None, *, revisions: int) -> Iterator[Base | None]:
-    """The base of an item below its last revisions; what stood there, if it has not so many beyond that."""
+    """The base of an item before its last so many ``revisions``; the old one, if fewer have come after that."""
     folded, number = Folded(item, before), 0
     ends = deque([(number, folded.seq)], maxlen=revisions + 1)  # where each of the last revisions ends
     for entry in making.entries(item, folded.seq):

@@ -57,12 +57,10 @@ class Snapshotting:
         make: MakeBase | None = None,
         again: Collection[str] = (),
     ) -> None:
-        """``until``: where it stands. ``is_floor``: it goes on from the floor and becomes the next.
+        """``until``: the seq it is of. ``is_floor``: it starts from the floor, and takes its place.
 
-        ``again``: items whose bases are made again, also if nothing has come to them.
-
-        ``make`` makes the base of an item to which something came; None while that needs more steps, and at the end
-        if there is none to be.
+        ``again``: items whose bases are made anew even if nothing has come to them since. ``make`` yields the base of
+        an item that has changed, with a None before it for each step; or None at last, if it is to have no base.
         """
         self.store, self.until = store, until
         self.policies = Policies(load(store, items=[POLICIES_ITEM]))
@@ -85,7 +83,7 @@ class Snapshotting:
         self.store.keep_staged(self.until, is_floor=self._is_floor)
 
     def _add(self, base: Base) -> bool:
-        """Whether it was time to stage."""
+        """Adds a base to the next lot; whether that was full, and is staged."""
         self._staged.append(base)
         is_full = len(self._staged) >= STEP_BASES or sum(len(each.state) for each in self._staged) >= STEP_BYTES
         if is_full:
@@ -119,8 +117,8 @@ class Snapshotting:
             after = part[-1].item
 
     def _look(self) -> Steps:
-        """Finds the items to which something came since the snapshot before. A floor is looked at everywhere: it may
-        stand below what came before it."""
+        """Finds the items to which something came since the snapshot before. For a floor all are looked at, because
+        the bases of some stand at lower seqs than the floor itself."""
         if self._before is None or self._is_floor:
             return
         since, self._changed = self._before.seq, set(self._again)
