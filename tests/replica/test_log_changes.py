@@ -155,3 +155,19 @@ def test_an_acknowledged_event_is_pending_until_its_entry_comes_or_the_conversat
     assert notes.status.pending == 1
     notes.keep_acks()
     assert notes.status.pending == 0
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_an_older_event_that_a_gift_brings_after_newer_ones_of_its_node_counts(notes, milk, monkeypatch, is_open):
+    monkeypatch.setattr(libraries, "STRETCH", 2)
+    arrive(notes, *notes.pending())
+    first, *later = Author("other").events(4, "task.milk", ops=[{"op": "inc", "in": "/n:counter", "by": 1}])
+    arrive(notes, *later, seq=2)
+    if not is_open:
+        notes.library.let_go("task.milk")
+    else:
+        assert milk["n"] == 5
+    arrive(notes, first, seq=5)
+    assert (milk["n"], milk.revision) == (6, 5)
+    opened_anew(notes, "task.milk")
+    assert [change.seq for change in milk.history()] == [1, 2, 3, 4, 5]

@@ -271,6 +271,29 @@ def test_what_no_receipt_vouches_for_stays_until_somebody_may_give_it(serve, at,
 # Lost, and begun anew
 
 
+def test_what_comes_back_after_later_events_of_its_author_counts(serve, at, tmp_path):
+    """The author itself could not give it: it had begun from a snapshot meanwhile."""
+    server = serve()
+    at(server, "ann", lambda notes: notes.create("task.1", {"a": 1}))
+    copy = copied(server, "copy")
+    for name in "bc":
+        at(server, "ann", lambda notes, name=name: notes.document("task.1").__setitem__(name, 1))
+    _, first, second = entries(server)
+    put_back(server, copy)
+    token = key(server, "default", "ann")
+    epoch = server.request("GET", "/v1/spaces/default", headers=server.bearer()).json["epoch"]
+    for gift in ([second], [first]):
+        body = json.dumps({"type": "give", "epoch": epoch, "entries": gift}).encode()
+        answer = server.request("POST", "/v1/give", body, {"Authorization": f"Bearer {token}"})
+        assert all("seq" in result for result in answer.json["results"]), answer.json
+        shown = server.request("GET", "/v1/spaces/default/docs/task.1", headers=server.bearer()).json
+    assert shown["value"] == {"a": 1, "b": 1, "c": 1}
+    assert at(server, "bob").ok
+    with closing(syncline.open(tmp_path / "bob.db")) as bob:
+        assert bob.document("task.1").plain == {"a": 1, "b": 1, "c": 1}
+        assert len(bob.document("task.1").history()) == 3
+
+
 def test_a_server_that_was_lost_is_seeded_by_who_may_give_everything(serve, at, tmp_path):
     server = serve("first")
     assert at(server, "ann", writes("x", *range(3))).ok

@@ -9,6 +9,7 @@ import { ClientSession } from '../../src/core/session.js'
 import { Counter, DocumentReplica, ORSet, Text } from '../../src/syncline.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { entry } from '../author.js'
+import { Author, entries } from '../author.js'
 import { Dice } from '../dice.js'
 import { Server } from './server.js'
 
@@ -52,6 +53,28 @@ test('what is edited shows at once, and is one event a change', () => {
   assert.deepEqual(milk.plain, { title: 'Milk', done: true, tags: ['shop', 'urgent'], body: 'hi 😀!', n: 5, list: [1, 2, 'x'] })
   assert.equal(notes.pending().length, 6)
   assert.equal(milk.plain, milk.plain, 'the same object until it changes')
+})
+
+test('an older event that a gift brings after newer ones of its node counts, once', async () => {
+  for (const settles of [false, true]) {
+    const notes = replica('a')
+    const author = new Author('far', 'bob')
+    const [first, second] = ['a', 'b'].map((key) => author.event('note.a', { ops: [{ op: 'put', key, value: 1 }] }))
+    /** @param {import('../../src/core/events.js').Event} event @param {number} seq */
+    const arrive = (event, seq) => {
+      const page = { type: 'page', entries: entries([event], seq), late: [], forget: [], cursor: 'c', more: false }
+      return notes.perform({ type: 'apply', page: /** @type {any} */ (page), items: [] })
+    }
+    await arrive(second, 1)
+    if (settles) await notes.settle()
+    assert.deepEqual(notes.get('note.a')?.plain, { b: 1 })
+    await arrive(first, 2)
+    assert.deepEqual(notes.get('note.a')?.plain, { b: 1, a: 1 })
+    if (settles) await notes.settle()
+    assert.deepEqual((await notes.document('note.a').history()).map(({ seq }) => seq), [1, 2])
+    notes.library.letGo('note.a')
+    assert.deepEqual(notes.get('note.a')?.plain, { b: 1, a: 1 })
+  }
 })
 
 test('indexes count UTF-16, and never cut a pair', () => {

@@ -14,6 +14,7 @@ from syncline.core.beginning import Take
 from syncline.core.events import Event
 from syncline.core.messages import Page
 from syncline.core.stamps import NIL_ID, from_key, key, maker, node_hash
+from syncline.replica.clocks import saw
 from syncline.stores import EVERYTHING, OF_OTHERS, Change, Part, ReplicaState, ReplicaStore
 from syncline.stores.digests import PIECE, Digested
 
@@ -98,6 +99,7 @@ def confirmed(store: ReplicaStore, node: str, items: set[str]) -> dict[str, dict
     """The last counter of a node on each of several items, as a clock of that node alone."""
     chosen = sorted(items) if len(items) < 100 else ()
     clocks = {base.item: {node: base.clock[node]} for base in store.bases(chosen) if node in base.clock}
-    events: Iterable[Event] = (entry.event for entry in store.load(items=chosen))
-    clocks |= {event.item: {node: event.n} for event in events if event.node == node}
+    for event in (entry.event for entry in store.load(items=chosen)):
+        if event.node == node:
+            saw(clocks.setdefault(event.item, {}), event)
     return {item: clock for item, clock in clocks.items() if item in items}

@@ -50,7 +50,7 @@ export class Document {
   // Folding
 
   /**
-   * Whether an event was folded already: a node's n only rises on an item.
+   * Whether an event was folded already, as far as its n tells: with its author it only rises on an item.
    * @param {Event} event
    */
   hasSeen(event) {
@@ -59,12 +59,15 @@ export class Document {
 
   /**
    * Folds one event; whether the document shows something else now. An event that was folded does nothing.
+   *
+   * `isNext`: it is the next entry of its log, which holds it once; so it counts, even if later ones of its node came
+   * first (with a gift, say, of somebody who had only these).
    * @param {Event} event
-   * @param {{policy?: string, observer?: Observer | null}} options
+   * @param {{policy?: string, observer?: Observer | null, isNext?: boolean}} options
    */
-  fold(event, { policy = MERGE, observer = null } = {}) {
-    if (this.hasSeen(event)) return false
-    this.clock.set(event.node, event.n)
+  fold(event, { policy = MERGE, observer = null, isNext = false } = {}) {
+    if (!isNext && this.hasSeen(event)) return false
+    this.clock.set(event.node, Math.max(event.n, this.clock.get(event.node) ?? 0))
     if (!event.ops) return false
     const ops = changesOf(event)
     const isOverruled =

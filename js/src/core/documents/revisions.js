@@ -68,7 +68,7 @@ export function* replay(document, events, firstNumber = 1, policy = () => MERGE,
     const observer = new Recorder(document)
     let shows = false
     for (const { event, seq } of together) {
-      if (document.fold(event, { policy: policy(seq || undefined), observer })) shows = true
+      if (document.fold(event, { policy: policy(seq || undefined), observer, isNext: seq > 0 })) shows = true
     }
     const goesOn = group !== null && groupOf(together[0].event) === group
     group = null

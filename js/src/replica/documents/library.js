@@ -190,7 +190,7 @@ export class Library {
   _fold({ kept, events }) {
     const shelf = new Shelf(kept)
     for (const placed of events)
-      if (!shelf.document.hasSeen(placed.event))
+      if (placed.seq || !shelf.document.hasSeen(placed.event))
         shelf.fold(placed, this._policies.of(kept.item, placed.seq || undefined))
     return shelf
   }
@@ -341,7 +341,7 @@ export class Library {
       if (!isWhole && !isReached(kept)) return undefined
       const past = new Shelf(kept)
       for (const placed of events) {
-        if (past.document.hasSeen(placed.event)) continue
+        if (!placed.seq && past.document.hasSeen(placed.event)) continue
         if (seq !== undefined && !(placed.seq && placed.seq <= seq)) break
         if (time !== undefined && !(placed.seq && placed.at <= time)) break
         if (past.revision === revision && !past.goesOn(placed.event)) break
@@ -364,7 +364,7 @@ export class Library {
     const found = await this.back(item, ({ kept, events }, isWhole) => {
       if (!isWhole && (kept.revision > after || (kept.revision === after && kept.group !== null))) return undefined
       const { document } = new Shelf(kept)
-      const fresh = events.filter((placed) => !document.hasSeen(placed.event))
+      const fresh = events.filter((placed) => placed.seq || !document.hasSeen(placed.event))
       const policy = (/** @type {number | undefined} */ seq) => this._policies.of(item, seq)
       /** @type {Revision[]} */
       const revisions = []

@@ -68,7 +68,7 @@ export class Shelf {
    * @param {string} policy
    */
   fold(placed, policy) {
-    const hasChanged = this.document.fold(placed.event, { policy })
+    const hasChanged = this.document.fold(placed.event, { policy, isNext: placed.seq > 0 })
     this.add(placed, hasChanged)
     return hasChanged
   }

@@ -58,14 +58,20 @@ class Document:
     # Folding
 
     def has_seen(self, event: Event) -> bool:
-        """Whether an event was folded already: a node's n only rises on an item."""
+        """Whether an event was folded already, as far as its n tells: with its author it only rises on an item."""
         return event.n <= self.clock.get(event.node, 0)
 
-    def fold(self, event: Event, *, policy: str = MERGE, observer: Observer | None = None) -> bool:
-        """Folds one event; whether the document shows something else now. An event that was folded does nothing."""
-        if self.has_seen(event):
+    def fold(
+        self, event: Event, *, policy: str = MERGE, observer: Observer | None = None, is_next: bool = False
+    ) -> bool:
+        """Folds one event; whether the document shows something else now. An event that was folded does nothing.
+
+        ``is_next``: it is the next entry of its log, which holds it once; so it counts, even if later ones of its node
+        came first (with a gift, say, of somebody who had only these).
+        """
+        if not is_next and self.has_seen(event):
             return False
-        self.clock[event.node] = event.n
+        self.clock[event.node] = max(event.n, self.clock.get(event.node, 0))
         if event.ops is UNSET:
             return False
         sequence = event.changes

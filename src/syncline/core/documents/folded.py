@@ -38,9 +38,9 @@ class Folded:
     def fold(self, placed: Placed, policy: str) -> None:
         """Folds the next entry; one that is in it already does nothing."""
         event = placed.event
-        if self.document.has_seen(event):
+        if placed.seq <= self.seq:
             return
-        has_changed = self.document.fold(event, policy=policy)
+        has_changed = self.document.fold(event, policy=policy, is_next=True)
         group = group_of(event)
         if has_changed and (group is None or group != self._group):
             self.revision += 1

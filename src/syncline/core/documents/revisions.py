@@ -69,6 +69,11 @@ class Placed(NamedTuple):
         return cls(entry.event, entry.seq, entry.at)
 
 
+def fold_placed(document: Document, placed: Placed, policy: str, observer: Recorder | None = None) -> bool:
+    """Folds an event where it is: each entry counts, and a pending event unless it was folded before."""
+    return document.fold(placed.event, policy=policy, observer=observer, is_next=placed.seq > 0)
+
+
 def replay(
     document: Document,
     events: Iterable[Placed],
@@ -86,7 +91,7 @@ def replay(
     for _, members in groupby(events, _group):
         together = list(members)
         recorder = Recorder(document)
-        shows = [document.fold(each.event, policy=policy(each.seq or None), observer=recorder) for each in together]
+        shows = [fold_placed(document, each, policy(each.seq or None), recorder) for each in together]
         goes_on, group = group is not None and group_of(together[0].event) == group, None
         if any(shows) and not goes_on:  # even if it is what showed before the event or the group
             yield _revision(first_number, together, recorder.change() or Change("update", [], []))

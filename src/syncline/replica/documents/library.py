@@ -23,7 +23,7 @@ from syncline.core.documents.document import Document
 from syncline.core.documents.folded import document_of
 from syncline.core.documents.history import History, Step
 from syncline.core.documents.policies import SERVER_WINS
-from syncline.core.documents.revisions import Placed, Revision, group_of, replay
+from syncline.core.documents.revisions import Placed, Revision, fold_placed, group_of, replay
 from syncline.core.documents.settings import POLICIES_ITEM, Policies
 from syncline.core.documents.undo import fold_without
 from syncline.core.events import Entry, Event
@@ -140,7 +140,7 @@ class Library:
         """The document of these events, which are all of an item after its base; it is not kept in memory."""
         document = Document(item) if base is None else document_of(base)
         for placed in events:
-            document.fold(placed.event, policy=self._policies.of(item, placed.seq or None))
+            fold_placed(document, placed, self._policies.of(item, placed.seq or None))
         return document
 
     def let_go(self, item: str | None = None) -> None:
@@ -216,9 +216,9 @@ class Library:
 
     def _is_in_order(self, shelf: Shelf) -> bool:
         """Whether events were confirmed in the order in which they were folded; of several authors they need not be."""
-        if shelf.is_in_order and shelf.pending and shelf.looked_at != shelf.confirmed:
+        if shelf.is_in_order and shelf.looked_at != shelf.confirmed:
             first = next(iter(self._source.pending(shelf.kept.item)), None)
-            shelf.is_in_order = first is None or first.id > shelf.confirmed
+            shelf.is_in_order = first is None or first.id > (shelf.confirmed if shelf.pending else shelf.kept.last)
             shelf.looked_at = shelf.confirmed
         return shelf.is_in_order
 
@@ -235,7 +235,7 @@ class Library:
     def _after(self, item: str, kept: Kept, document: Document) -> Iterator[Placed]:
         """The events that a snapshot does not hold, in order; ``document`` is what was folded so far."""
         for entry in self._source.entries(item, kept.head):
-            if not document.has_seen(entry.event):
+            if not (kept.pending and document.has_seen(entry.event)):
                 yield Placed.of(entry)
         for event in self._source.pending(item, kept.last):
             if not document.has_seen(event):

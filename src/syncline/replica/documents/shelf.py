@@ -8,7 +8,7 @@ from syncline.core.bases import Base
 from syncline.core.documents import snapshots
 from syncline.core.documents.document import Document
 from syncline.core.documents.folded import document_of, state_of
-from syncline.core.documents.revisions import Placed, group_of
+from syncline.core.documents.revisions import Placed, fold_placed, group_of
 from syncline.core.events import Event
 from syncline.core.stamps import NIL_ID
 from syncline.stores.snapshots import Kept
@@ -30,7 +30,7 @@ class Shelf:
 
     def fold(self, placed: Placed, policy: str) -> None:
         """Folds the next event of the stretch."""
-        self.add(placed, has_changed=self.document.fold(placed.event, policy=policy))
+        self.add(placed, has_changed=fold_placed(self.document, placed, policy))
 
     def add(self, placed: Placed, *, has_changed: bool) -> None:
         """Takes note of an event that was folded. A visible change is a revision, as are neighbours of one group."""
