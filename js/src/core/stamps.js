@@ -86,6 +86,9 @@ export function nodeHash(node) {
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 2
 }
 
+/** The greatest of some ids. @param {string} first @param {string[]} more */
+export const greatest = (first, more) => more.reduce((a, b) => (a > b ? a : b), first)
+
 /** Makes a node's ids. `last` is the greatest id made or seen; persist it with the event that used it. */
 export class StampClock {
   /** @param {string} node */

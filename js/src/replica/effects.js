@@ -4,9 +4,9 @@ import { thin } from '../core/cursors.js'
 import { Event } from '../core/events.js'
 import { MAX_DRIFT_MS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
-import { StampClock } from '../core/stamps.js'
+import { StampClock, greatest } from '../core/stamps.js'
 import { SynclineError, fail } from '../errors.js'
-import { EVERYTHING, isOnItsWay, lost, newNode, pending } from '../stores/index.js'
+import { EVERYTHING, isOnItsWay, isOursAlone, lost, newNode, pending } from '../stores/index.js'
 import { READ, may } from './foresight.js'
 import { afterPage, covered, isInBases, settledBy, taken } from './horizon.js'
 import { idsIn, renamed } from './naming.js'
@@ -130,7 +130,7 @@ function settle(store, { answers }) {
   }
   if (!known.length) return outbox.length ? { outbox } : null
   const drop = known.map(([{ id }]) => id)
-  return { drop, outbox, state: { ...state, forgotten: greatest([state.forgotten, ...drop]) } }
+  return { drop, outbox, state: { ...state, forgotten: greatest(state.forgotten, drop) } }
 }
 
 /**
@@ -181,8 +181,8 @@ function apply(store, { page, items }, around) {
     seq,
     cursor,
     cursors: withCursor(before.cursors, seq, cursor),
-    stamp: greatest([before.stamp, ...ids]),
-    confirmed: greatest([before.confirmed, ...ids]),
+    stamp: greatest(before.stamp, ids),
+    confirmed: greatest(before.confirmed, ids),
     copied: before.copied || isStrange(store, mine, before.forgotten),
     syncedAt: more ? before.syncedAt : around.now(),
   }
@@ -192,9 +192,6 @@ function apply(store, { page, items }, around) {
   const change = { forget, bases: around.bases, entries: fresh, drop, state }
   return more ? change : withoutOverdue(store, change, new Set(ids), matcher(items))
 }
-
-/** @param {string[]} ids */
-const greatest = (ids) => ids.reduce((a, b) => (a > b ? a : b))
 
 /**
  * The state that a page goes on from, if it forgets items or brings some that became visible.
@@ -209,7 +206,7 @@ function otherView({ state: before, log }, page) {
   const isAll = forget.includes(EVERYTHING)
   const isGone = matcher(forget)
   const gone = forget.length ? log.filter(({ event }) => event.node === state.node && isGone(event.item)) : []
-  const forgotten = greatest([state.forgotten, ...gone.map(({ event }) => event.id)])
+  const forgotten = greatest(state.forgotten, gone.map(({ event }) => event.id))
   return { ...state, cursors: [], forgotten, seq: isAll ? 0 : state.seq }
 }
 
@@ -230,7 +227,7 @@ function withoutOverdue(store, change, arrived, isInView) {
   const drop = [...change.drop, ...settled.map(({ id }) => id)]
   const overdue = waiting.filter((each) => !isHidden(each) && (each.seq ?? 0) <= state.seq && isInView(each.event.item))
   const mine = settled.filter(({ node }) => node === state.node)
-  const forgotten = greatest([state.forgotten, ...mine.map(({ id }) => id)])
+  const forgotten = greatest(state.forgotten, mine.map(({ id }) => id))
   return { ...change, drop, outbox: overdue.map(lost), state: { ...state, forgotten } }
 }
 
@@ -267,7 +264,7 @@ function restamp(store, { nowMs }, around) {
   const fresh = local.filter(isOursAlone)
   const kept = local.filter((each) => !isOursAlone(each)).map(({ event }) => event.id)
   const node = state.copied ? newNode(around.random) : state.node
-  const clock = new StampClock(node, greatest([state.forgotten, state.confirmed, ...kept]))
+  const clock = new StampClock(node, greatest(state.forgotten, [state.confirmed, ...kept]))
   const names = new Map(fresh.map(({ event }) => [event.id, clock.next(nowMs, around.random())]))
   let n = state.copied ? 0 : state.n
   const outbox = fresh.map(({ event }) => {
@@ -278,9 +275,6 @@ function restamp(store, { nowMs }, around) {
   const next = { ...state, node, n, stamp: clock.last, copied: false, skewMs }
   return { drop: [...names.keys()], outbox, renamed: names, state: next }
 }
-
-/** Whether nobody else knows the id of a local event, so that it may get another. @param {Outboxed} each */
-const isOursAlone = ({ status, seq }) => status === 'pending' && seq === null
 
 /**
  * The event gets a new id with the next re-stamping, even if a log has held it: it cannot go back as it is. What was heard

@@ -1,7 +1,8 @@
 // What a replica gives to a peer, and takes from it or from a server that heals it.
 
+import { greatest } from '../core/stamps.js'
 import { fail } from '../errors.js'
-import { newNode } from '../stores/index.js'
+import { isOursAlone, newNode } from '../stores/index.js'
 import { hearing } from './hearing.js'
 import { Holdings, isBetweenPeers } from './holdings.js'
 import { inBases } from './horizon.js'
@@ -62,7 +63,7 @@ export async function give(replica, ids) {
   await replica.change(({ outbox }) => {
     const local = /** @type {Outboxed[]} */ (ids.map((id) => outbox.get(id)).filter((each) => each && each.status !== 'refused'))
     for (const { event } of local) found.set(event.id, event)
-    const shared = local.filter(({ status, seq, event }) => status === 'pending' && seq === null && isGiven(event))
+    const shared = local.filter((each) => isOursAlone(each) && isGiven(each.event))
     return shared.length ? { outbox: shared.map((each) => ({ ...each, seq: 0 })) } : null
   })
   for (const { event } of await holdings.entries(ids)) found.set(event.id, event)
@@ -109,7 +110,7 @@ export async function mend(replica, entries) {
     count = lacking.length
     if (!count) return null
     const mine = lacking.filter(({ event }) => event.node === state.node).map(({ event }) => event.n)
-    const stamp = lacking.reduce((last, { event: { id } }) => (id > last ? id : last), state.stamp)
+    const stamp = greatest(state.stamp, lacking.map(({ event }) => event.id))
     return { entries: lacking, state: { ...state, stamp, n: Math.max(state.n, ...mine) } }
   })
   return count

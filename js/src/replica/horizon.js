@@ -5,6 +5,7 @@
 
 import { covers } from '../core/bases.js'
 import { inflate } from '../core/inflate.js'
+import { greatest } from '../core/stamps.js'
 import { fail } from '../errors.js'
 import { EVERYTHING, OF_OTHERS, isForgotten } from '../stores/index.js'
 
@@ -75,9 +76,6 @@ export function afterPage(state, { bases = [], forget }) {
   const ids = bases.map(({ last }) => last)
   return { ...state, horizon, stamp: greatest(state.stamp, ids), confirmed: greatest(state.confirmed, ids) }
 }
-
-/** @param {string} first @param {string[]} ids */
-const greatest = (first, ids) => ids.reduce((a, b) => (a > b ? a : b), first)
 
 /**
  * Whether what the log has at a seq is known without its entry.

@@ -8,7 +8,7 @@ import { Event } from '../core/events.js'
 import { MAX_PUSH_EVENTS } from '../core/limits.js'
 import { matcher } from '../core/patterns.js'
 import { fail } from '../errors.js'
-import { newNode } from '../stores/index.js'
+import { isOursAlone, newNode } from '../stores/index.js'
 import { Acks } from './acks.js'
 import { Clocks, clockWith, saw } from './clocks.js'
 import { changeFor, isBlank, remade } from './effects.js'
@@ -393,7 +393,7 @@ export class Replica extends Saving {
   /** The pending events that the log may have had before the horizon. */
   _doubtful() {
     if (!this.horizon) return []
-    const fresh = this.store.withStatus('pending').filter(({ seq }) => seq === null)
+    const fresh = this.store.withStatus('pending').filter(isOursAlone)
     return inBases(this.store, fresh.map(({ event }) => event))
   }
 

@@ -15,11 +15,11 @@ import { idsIn } from './naming.js'
  * @param {readonly Event[]} pending @param {readonly Event[]} heard @param {ReplicaState} state
  */
 export function outgoing(pending, heard, state) {
-  const ours = heard.filter((event) => mayPassOn(state, event))
-  const theirs = new Set(heard.filter((event) => !mayPassOn(state, event)).map(({ id }) => id))
-  const items = new Set(heard.filter(({ id }) => theirs.has(id)).map(({ item }) => item)) // what an event names is of its item
-  const candidates = [...pending, ...ours].sort((a, b) => (a.id < b.id ? -1 : 1))
-  const names = (/** @type {Event} */ { body }) => idsIn(body).some((id) => theirs.has(id))
+  const theirs = heard.filter((event) => !mayPassOn(state, event))
+  const ids = new Set(theirs.map(({ id }) => id))
+  const items = new Set(theirs.map(({ item }) => item)) // what an event names is of its item
+  const candidates = [...pending, ...heard.filter(({ id }) => !ids.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const names = (/** @type {Event} */ { body }) => idsIn(body).some((id) => ids.has(id))
   const waiting = new Set(candidates.filter((event) => items.has(event.item) && names(event)))
   for (let count = -1; count !== waiting.size; ) {
     count = waiting.size

@@ -66,16 +66,10 @@ export class Contents {
   /** What the log has lost, in the order in which it is to be given back. */
   offers() {
     const isOrphan = (/** @type {Offer} */ { event }) => this.outbox.get(event.id)?.status === 'orphan'
-    if (!this._offers) this._offers = inOrder(this._orphans())
+    const offered = (/** @type {Outboxed} */ { event, voucher }) => (voucher ? [{ event, voucher }] : [])
+    if (!this._offers) this._offers = inOrder(this.withStatus('orphan').flatMap(offered))
     else if (this._offers.length !== this.counts.orphan) this._offers = this._offers.filter(isOrphan)
     return this._offers
-  }
-
-  _orphans() {
-    /** @type {Offer[]} */
-    const found = []
-    for (const { event, voucher } of this.withStatus('orphan')) if (voucher) found.push({ event, voucher })
-    return found
   }
 
   /**

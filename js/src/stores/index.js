@@ -153,6 +153,9 @@ export const OF_OTHERS = ['heard', 'orphan', 'unvouched']
  */
 export const isOnItsWay = (outboxed) => outboxed !== undefined && outboxed.status !== 'refused'
 
+/** Whether nobody else knows the id of a local event, so that it may get another. @param {Outboxed} outboxed */
+export const isOursAlone = ({ status, seq }) => status === 'pending' && seq === null
+
 /**
  * What becomes of an entry when its log is rolled back.
  * @param {Entry} entry

@@ -6,6 +6,7 @@
 // at all is left as it is: it may open again.
 
 import { encode } from '../core/canonical.js'
+import { NIL_ID, greatest } from '../core/stamps.js'
 import { SynclineError } from '../errors.js'
 import { newNode, newState, readOutboxRow } from './index.js'
 import { asked, result } from './requests.js'
@@ -90,7 +91,7 @@ async function rescue(name) {
     }
     const rows = found.filter(isWhole)
     const { user = null, epoch = null } = (await asked(db, 'state', (store) => store.get('state')).catch(() => null)) ?? {}
-    const stamp = rows.reduce((last, { id }) => (id > last ? id : last), newState('').stamp)
+    const stamp = greatest(NIL_ID, rows.map(({ id }) => id))
     return { rows, unread: found.filter((row) => !isWhole(row)), state: { ...newState(newNode()), user, epoch, stamp } }
   } finally {
     db.close()
