@@ -6,7 +6,8 @@
  * last of the run before it, how long it is (negative: down consecutive events, a key an event), and its state.
  */
 
-import { EVENT, Run, unitsTo } from './sequence.js'
+import { EVENT } from './places.js'
+import { Run, unitsTo } from './runs.js'
 
 /** Of the form of a snapshot. */
 export const VERSION = 1

@@ -21,7 +21,7 @@ import * as names from './names.js'
 import { CLASSES, inOrderOfRank, isSame, List, MapObject, Ref, Standing, TextObject, Top, winner } from './objects.js'
 import { changesOf } from './ops.js'
 import { contradicts, MERGE, SERVER_WINS } from './policies.js'
-import { EVENT, Events } from './sequence.js'
+import { EVENT, Events } from './places.js'
 import { inOrder, markMap } from './values.js'
 
 /** The state of one item. Reading it costs what is read; folding an event costs its ops. */

@@ -27,7 +27,7 @@ import { Fold } from './fold.js'
 import { child, compare, MAP, MAX_NAMES, root, short, stretch } from './names.js'
 import { Ref } from './objects.js'
 import { size } from './ops.js'
-import { ORIGINAL, standingIn } from './sequence.js'
+import { ORIGINAL, standingIn } from './runs.js'
 import { check, depthOf } from './values.js'
 
 /**

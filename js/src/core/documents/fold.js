@@ -22,7 +22,8 @@ import * as names from './names.js'
 import { CounterObject, Element, EMPTY, List, MapObject, Obj, SetObject, showsSame, Standing } from './objects.js'
 import { TextObject, without } from './objects.js'
 import { size } from './ops.js'
-import { EVENT, GONE, ORIGINAL, sizeOf, standingIn, stateOf } from './sequence.js'
+import { EVENT } from './places.js'
+import { GONE, ORIGINAL, sizeOf, standingIn, stateOf } from './runs.js'
 import { depthOf, inOrder, openValue } from './values.js'
 
 /** Stands for the insertion itself in the state of a text's character. */

@@ -6,13 +6,14 @@
  * neither double nor lose it. A slot's value that is an object is that object.
  *
  * @typedef {readonly Standing[]} Slot
- * @typedef {import('./sequence.js').Events} Events
- * @typedef {import('./sequence.js').Run} Run
+ * @typedef {import('./places.js').Events} Events
+ * @typedef {import('./runs.js').Run} Run
  * @typedef {{parent: Ref & Record<string, any>, place: any}} Birth
  */
 
 import { compare, COUNTER, LIST, MAP, SET, TEXT } from './names.js'
-import { GONE, ORIGINAL, Sequence } from './sequence.js'
+import { GONE, ORIGINAL } from './runs.js'
+import { Sequence } from './sequence.js'
 import { sortedByBytes } from './values.js'
 
 /** @type {Slot} */

@@ -25,7 +25,7 @@
 
 import { fail, SynclineError } from '../../errors.js'
 import { KINDS, MAX_NAMES, NAME, OBJECT, STRETCH } from './names.js'
-import { sizeOf } from './sequence.js'
+import { sizeOf } from './runs.js'
 import { isKey, measure, namesIn } from './values.js'
 
 /** Which members each op has, in order; an empty `in` is left out. @type {any} */

@@ -18,7 +18,7 @@ import { eventOf } from './names.js'
 import { CounterObject, List, MapObject, SetObject, TextObject, winner } from './objects.js'
 import { MERGE } from './policies.js'
 import { Recorder } from './recorder.js'
-import { numberOf } from './sequence.js'
+import { numberOf } from './places.js'
 import { sortedByBytes } from './values.js'
 
 /**

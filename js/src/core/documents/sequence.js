@@ -6,155 +6,25 @@
  * parent's, so a new place goes right from its neighbour, past all names greater than its own. Places are never
  * removed; what stands in one is its *state*, which belongs to the caller.
  *
- * A place is one number, `event number * 65536 + k`. Neighbours with equal states whose places lie in a line, along one
- * event or down consecutive events (a key an event), are one *run*. A run is found by position in a B+-tree over the
- * runs, and by name in *cells*, 64 k of one event or 64 by 64 for runs that go down, which no run leaves. Left out, for
- * size: greater names are passed run by run. They are those of others who wrote at the same spot, later.
+ * Places that go on from each other are one *run* (`runs.js`). A run is found by position in a tree over the runs
+ * (`run_tree.js`), and by name in its *cell*. Left out, for size: greater names are passed run by run. They are those of
+ * others who wrote at the same spot, later.
  *
  * A *position* is an index as everywhere in JavaScript: it counts elements of a list, UTF-16 code units of a text. A
  * place is an element or a code point. A position inside a surrogate pair means: behind it to insert, all of it to
  * delete.
  *
- * @typedef {any} Content a string, or an array of anything
- * @typedef {string} State names of the puts that stand in a place (see `stateOf`); '' if there are none
- * @typedef {{parent: Node | null, children: any[], visible: number}} Node
- *   of the tree: its children, which are runs or nodes, and how much is visible below it
+ * @typedef {import('./places.js').Events} Events
+ * @typedef {import('./run_tree.js').Node} Node
+ * @typedef {import('./runs.js').Content} Content
+ * @typedef {import('./runs.js').State} State
  */
 
-import { make } from './names.js'
-
-/** The insertion itself stands, and nothing else. @type {State} */
-export const ORIGINAL = ';'
-
-/** Nothing stands. @type {State} */
-export const GONE = ''
-
-/** From a place to the one with the same k in the next event: the stride of a run down the events. */
-export const EVENT = 65_536
-
-const CELL = 64
-const FANOUT = 32
-
-/**
- * The state in which these puts stand; '' is the insertion itself.
- * @param {Iterable<string>} names
- */
-export const stateOf = (names) => [...new Set(names)].sort().map((name) => name + ';').join('')
-
-/**
- * The puts that stand in a state.
- * @param {State} state
- */
-export const standingIn = (state) => state.split(';').slice(0, -1)
-
-/**
- * The number of the event of a place.
- * @param {number} place
- */
-export const numberOf = (place) => Math.floor(place / EVENT)
-
-/** The events of one document, numbered as they come, so that a name is one number: `number * 65536 + k`. */
-export class Events {
-  /** @param {{length: number, at: (number: number) => any}} known the first, ascending, each read when it is needed */
-  constructor(known = []) {
-    this._known = known
-    /** @type {(string | undefined)[]} */
-    this._ids = new Array(known.length)
-    /** How many of the first have ascending ids. They are searched for, which takes less memory than a table. */
-    this._ascending = known.length
-    /** The numbers of the others. @type {Map<string, number>} */
-    this._others = new Map()
-  }
-
-  /** How many there are. */
-  get size() {
-    return this._ids.length
-  }
-
-  /**
-   * The number of an event; a new one if it has none.
-   * @param {string} id
-   */
-  index(id) {
-    const known = this.find(id)
-    if (known !== undefined) return known
-    const number = this._ids.push(id) - 1
-    if (this._ascending === number && !(number && this.id(number - 1) > id)) this._ascending++
-    else this._others.set(id, number)
-    return number
-  }
-
-  /**
-   * The number of an event; undefined if it has none.
-   * @param {string} id
-   */
-  find(id) {
-    let high = this._ascending
-    let low = high && this.id(high - 1) <= id ? high - 1 : 0 // most are new, or the last
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.id(middle) < id) low = middle + 1
-      else high = middle
-    }
-    return low < this._ascending && this.id(low) === id ? low : this._others.get(id)
-  }
-
-  /**
-   * The id of an event.
-   * @param {number} number
-   * @returns {string}
-   */
-  id(number) {
-    return (this._ids[number] ??= this._known.at(number))
-  }
-
-  /**
-   * The full name of a place.
-   * @param {number} place
-   */
-  name(place) {
-    return make(this.id(numberOf(place)), place % EVENT)
-  }
-
-  /**
-   * Whether the name of one place is less than that of another.
-   * @param {number} one
-   * @param {number} other
-   */
-  less(one, other) {
-    const limit = this._ascending * EVENT
-    const [number, otherNumber] = [numberOf(one), numberOf(other)]
-    if (number === otherNumber || (one < limit && other < limit)) return one < other
-    return this.id(number) < this.id(otherNumber)
-  }
-}
-
-/** Neighbours in one state: `count` places `first`, `first + stride`, …, in ascending order of names. */
-export class Run {
-  /**
-   * @param {number} first
-   * @param {number} stride
-   * @param {Content} content
-   * @param {State} state
-   */
-  constructor(first, stride, content, state, count = sizeOf(content)) {
-    this.first = first
-    this.stride = stride
-    this.content = content
-    this.state = state
-    this.count = count
-    /** @type {Run | null} */
-    this.next = null
-    /** The next in the same cell. @type {Run | undefined} */
-    this.peer = undefined
-    /** @type {Node | null} */
-    this.parent = null
-  }
-
-  get visible() {
-    return this.state ? this.content.length : 0
-  }
-}
+import { EVENT, numberOf } from './places.js'
+import { addVisible, adopt, node, visibleBefore } from './run_tree.js'
+import {
+  CELL, GONE, ORIGINAL, Run, STRIDES, cell, cut, holds, inCells, offset, pointAt, strideTo, unitAt,
+} from './runs.js'
 
 /**
  * A sequence of code points (`empty` is `''`) or of anything (`empty` is `[]`). A position that is not there raises
@@ -606,59 +476,6 @@ export class Sequence {
   }
 }
 
-// Places
-
-const STRIDES = [1, EVENT]
-
-/**
- * The stride of a run in which a place follows on another; 0 if it does in none.
- * @param {number} last
- * @param {number} place
- */
-const strideTo = (last, place) => (place - last === EVENT ? EVENT : place - last === 1 && place % EVENT ? 1 : 0)
-
-/**
- * The cell of a place in a run of this stride; those of runs down the events are negative.
- * @param {number} place
- * @param {number} stride
- */
-const cell = (place, stride) =>
-  stride === 1
-    ? Math.floor(place / CELL)
-    : -1 - Math.floor(place / (EVENT * CELL)) * EVENT - Math.floor((place % EVENT) / CELL)
-
-/**
- * @param {Run} run
- * @param {number} place
- */
-const offset = (run, place) => (place - run.first) / run.stride
-
-/**
- * @param {Run} run
- * @param {number} place
- */
-function holds(run, place) {
-  const at = offset(run, place)
-  return at >= 0 && at < run.count && at % 1 === 0
-}
-
-/**
- * The parts of a run that lie in a cell each.
- * @param {Run} run
- */
-function inCells({ first, stride, content, state, count }) {
-  const parts = []
-  for (let at = 0, unit = 0; at < count; ) {
-    const many = Math.min(count - at, CELL - (Math.floor(first / stride) % CELL))
-    const end = count === content.length ? unit + many : unitsTo(content, many, unit)
-    parts.push(new Run(first, stride, content.slice(unit, end), state, many))
-    first += many * stride
-    at += many
-    unit = end
-  }
-  return parts
-}
-
 /**
  * @param {number} at
  * @returns {never}
@@ -666,118 +483,6 @@ function inCells({ first, stride, content, state, count }) {
 function notThere(at) {
   throw new RangeError(`${at} is not there.`)
 }
-
-// The tree
-
-/**
- * A node with these children.
- * @param {Node | null} parent
- * @param {any[]} children
- * @returns {Node}
- */
-function node(parent, children) {
-  const made = { parent, children, visible: 0 }
-  for (const child of children) {
-    made.visible += child.visible
-    child.parent = made
-  }
-  return made
-}
-
-/**
- * Makes something a run's, or a node's, next sibling. It is counted already.
- * @param {any} sibling
- * @param {any} added
- */
-function adopt(sibling, added) {
-  const parent = (added.parent = sibling.parent)
-  const { children } = parent
-  children.splice(children.indexOf(sibling) + 1, 0, added)
-  if (children.length <= FANOUT) return
-  let left = parent
-  if (!left.parent) parent.children = [(left = node(parent, children))] // the root stays, and what it had goes down
-  const right = node(null, children.splice(FANOUT / 2))
-  left.visible -= right.visible
-  adopt(left, right)
-}
-
-/**
- * Adds to what is visible below a node and those above it.
- * @param {Node | null} node
- * @param {number} change
- */
-function addVisible(node, change) {
-  for (; node; node = node.parent) node.visible += change
-}
-
-/** @param {Run} run */
-function visibleBefore(run) {
-  let before = 0
-  for (let found = /** @type {any} */ (run); found.parent; found = found.parent) {
-    for (const sibling of found.parent.children) {
-      if (sibling === found) break
-      before += sibling.visible
-    }
-  }
-  return before
-}
-
-// Content
-
-/**
- * How many places a content takes: elements, or code points.
- * @param {Content} content
- */
-export function sizeOf(content) {
-  let size = content.length
-  if (typeof content === 'string') for (let at = content.length; at--; ) if (isPair(content, at)) size--
-  return size
-}
-
-/**
- * Whether a surrogate pair begins here.
- * @param {string} text
- * @param {number} at
- */
-const isPair = (text, at) => (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
-
-/**
- * The unit where the code point begins that is so many behind the one at unit `from`.
- * @param {string} text
- * @param {number} points
- * @param {number} from
- */
-export function unitsTo(text, points, from) {
-  for (; points && from < text.length; points--) from += isPair(text, from) ? 2 : 1
-  return from
-}
-
-/**
- * The unit where a place of a run begins.
- * @param {Run} run
- * @param {number} point
- */
-const unitAt = ({ content, count }, point) => (count === content.length ? point : unitsTo(content, point, 0))
-
-/**
- * Which place of a run a unit belongs to.
- * @param {Run} run
- * @param {number} unit
- */
-function pointAt({ content, count }, unit) {
-  if (count === content.length) return unit
-  let point = -1
-  for (let at = 0; at <= unit; point++) at = at < content.length ? unitsTo(content, 1, at) : at + 1
-  return point
-}
-
-/**
- * What is in places of a run.
- * @param {Run} run
- * @param {number} start
- * @param {number} count
- */
-const cut = (run, start, count) => run.content.slice(unitAt(run, start), unitAt(run, start + count))
 
 /**
  * @param {Content[]} parts

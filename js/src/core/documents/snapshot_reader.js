@@ -9,7 +9,9 @@ import { Ids, readRuns } from './columns.js'
 import { Document } from './document.js'
 import * as names from './names.js'
 import { CounterObject, Element, EMPTY, List, MapObject, Standing, TextObject, winner } from './objects.js'
-import { Events, GONE, ORIGINAL, Run, Sequence, stateOf } from './sequence.js'
+import { Events } from './places.js'
+import { GONE, ORIGINAL, Run, stateOf } from './runs.js'
+import { Sequence } from './sequence.js'
 
 /** Reads one document. */
 export class Reader {

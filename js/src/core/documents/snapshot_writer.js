@@ -10,7 +10,8 @@ import { encode } from '../canonical.js'
 import { VERSION, writeIds, writeRuns } from './columns.js'
 import * as names from './names.js'
 import { CounterObject, Element, EMPTY, List, MapObject, Ref, SetObject, Standing, TextObject } from './objects.js'
-import { GONE, numberOf, ORIGINAL, standingIn } from './sequence.js'
+import { numberOf } from './places.js'
+import { GONE, ORIGINAL, standingIn } from './runs.js'
 import { inOrder } from './values.js'
 
 /** Writes one document, twice: which ids are named, and so their numbers, is known from the first time. */

@@ -19,7 +19,7 @@ import { count } from './assign.js'
 import { compare, full, make, maker, stretchOf } from './names.js'
 import { CounterObject, isSame, List, MapObject, Ref, SetObject, TextObject, winner } from './objects.js'
 import { changesOf, size } from './ops.js'
-import { EVENT, numberOf } from './sequence.js'
+import { EVENT, numberOf } from './places.js'
 import { byBytes } from './values.js'
 
 /**

@@ -10,7 +10,7 @@ import { fail } from '../../errors.js'
 import { MAX_KEY_LENGTH } from '../limits.js'
 import { isContainer } from '../json.js'
 import { COUNTER, LIST, MAP, SET, TEXT } from './names.js'
-import { sizeOf } from './sequence.js'
+import { sizeOf } from './runs.js'
 
 /** A text that several people may edit at once. */
 export class Text {

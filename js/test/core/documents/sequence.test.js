@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { EVENT, Events, GONE, ORIGINAL, Run, Sequence, standingIn, stateOf } from '../../../src/core/documents/sequence.js'
+import { EVENT, Events } from '../../../src/core/documents/places.js'
+import { GONE, ORIGINAL, Run, standingIn, stateOf } from '../../../src/core/documents/runs.js'
+import { Sequence } from '../../../src/core/documents/sequence.js'
 import { Dice } from '../../dice.js'
 
 const SEEDS = Number(process.env.SEEDS ?? 12)
