@@ -15,6 +15,7 @@ from syncline.sync.peers import agree
 from syncline.sync.replica_peer import ReplicaPeer
 from syncline.testing import ManualClock
 from syncline.transports.memory import MemoryTransport
+from tests.simulation.bounded import BoundedWorld
 from tests.simulation.world import DAY, ITEMS, MINUTE, World
 
 
@@ -81,6 +82,10 @@ class PeerWorld(World):
             known = [*in_bases(one.store, events), *in_bases(other.store, events)]
             more = {event.id for event in events} - {event.id for event in known}
             assert not more, f"{one.name} and {other.name} met, and {phone.name} alone has {more}"
+
+
+class BoundedPeerWorld(PeerWorld, BoundedWorld):
+    """Some of those who meet have no history."""
 
 
 async def _meet(replica, peer):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation import broken
 from tests.simulation.healing import ForkedWorld, LostWorld, RestoredWorld
-from tests.simulation.peers import PeerWorld
+from tests.simulation.peers import BoundedPeerWorld, PeerWorld
 from tests.simulation.running import CHUNK, check_found, run
 from tests.simulation.world import World
 
@@ -30,10 +30,11 @@ def test_what_a_server_loses_comes_back_once(kind, first):
     assert happened > CHUNK // 4, "hardly anything was lost"
 
 
-@pytest.mark.parametrize("first", range(0, HEALED_SEEDS, CHUNK))
-def test_replicas_that_also_meet_each_other_end_well(first):
+@pytest.mark.parametrize("kind", [PeerWorld, BoundedPeerWorld])
+@pytest.mark.parametrize("first", range(0, HEALED_SEEDS // 2, CHUNK))
+def test_replicas_that_also_meet_each_other_end_well(kind, first):
     heard = 0
-    for world in run(PeerWorld, range(first, first + CHUNK)):
+    for world in run(kind, range(first, first + CHUNK)):
         heard += world.heard
     assert heard > CHUNK * 10, "hardly anything was heard"
 
