@@ -60,7 +60,7 @@ class WorldOfEagerPushes(PlainWorld):
             if self.has_begun or local.copied or not local.pending or not isinstance(step, Pull):
                 return step
             self.has_begun = True
-            self._pushed = self._batch(local.pending)
+            self._pushed = self._first(local.pending)
             return Push.of(self._pushed)
 
 
