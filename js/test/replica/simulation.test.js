@@ -11,7 +11,7 @@ import { Simulation } from './simulation.js'
 /** @typedef {import('../../src/stores/store.js').Store} Store */
 /** @typedef {import('./simulation.js').Tab} Tab */
 
-const SEEDS = Number(process.env.SEEDS ?? 40)
+const SEEDS = Number(process.env.SEEDS ?? 100)
 
 class Log extends Simulation {
   /** What tabs recorded, by replica. @type {Map<Mirror, number[]>} */
