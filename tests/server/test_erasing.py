@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,15 @@ from msgspec import UNSET
 import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.snapshots import encode
+from syncline.core.log import Receipts
 from syncline.replica.documents import library as libraries
 from syncline.server.app import create_app
-from syncline.server.history import erasing
+from syncline.server.history import erasing, targets
 from syncline.server.history.archives import Archives
 from syncline.server.history.targets import Found
 from syncline.server.registry import open_registry
 from syncline.stores import load
+from syncline.stores.sqlite import SqliteEventStore
 from tests.server.rest import Client
 from tests.server.running import Author, eventually
 
@@ -405,6 +407,22 @@ def test_without_its_archives_nothing_before_the_horizon_is_erased(home, root, d
     assert refused.code == "history_expired"
     (home.data / "elsewhere").rename(home.data / "archives")
     assert erase(root, items=["task.*"])["events"] == 2
+
+
+def test_archives_are_read_as_often_for_many_items_as_for_one(home, device, monkeypatch):
+    ann, read = device("ann"), []
+    for n in range(500):
+        ann.record(f"task.{n % 250}", "say", SECRET)
+    agree(ann)
+    assert shorten(home)["horizon"]
+    home.stop()
+    archives, entries = Archives(home.data / "archives" / "home", "home"), Archives.entries
+    monkeypatch.setattr(Archives, "entries", lambda self: read.append(self) or entries(self))
+    with closing(SqliteEventStore(home.data / "spaces" / "home.db", Receipts(b""))) as store:
+        assert len(targets.find(store, archives, targets.Target(items=["task.0"])).entries) == 2
+        for_one = len(read)
+        assert len(targets.find(store, archives, targets.Target(items=["task.*"])).entries) == 500
+    assert len(read) == 2 * for_one > 0
 
 
 # Salt

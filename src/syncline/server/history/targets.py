@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import chain, takewhile
 from typing import NamedTuple
 
@@ -115,12 +115,10 @@ def _named(past: _Past, store: LogStore, ids: Sequence[str], shows: Callable[[st
 def _add_copies(past: _Past, found: dict[int, Entry]) -> None:
     """Adds those that put back what one of these had put: they hold its values, too."""
     ids = {entry.event.id for entry in found.values()}
-    items = sorted({entry.event.item for entry in found.values()})
-    for several in lots(items, MAX_ITEM_PATTERNS):
-        for entry in past.read(several):  # in order, so copies of copies are found
-            if _speaks(entry.event) and not ids.isdisjoint(put_back_by(entry.event)):
-                ids.add(entry.event.id)
-                found[entry.seq] = entry
+    for entry in past.of({entry.event.item for entry in found.values()}):  # of each in order: copies of copies, too
+        if _speaks(entry.event) and not ids.isdisjoint(put_back_by(entry.event)):
+            ids.add(entry.event.id)
+            found[entry.seq] = entry
 
 
 class _Past:
@@ -137,6 +135,13 @@ class _Past:
         wanted = patterns.matcher(patterns.check(items))
         archived = (entry for entry in self.archived() if wanted(entry.event.item)) if self.horizon else ()
         yield from chain(archived, load(self._store, items=patterns.check(items)))
+
+    def of(self, items: Set[str]) -> Iterator[Entry]:
+        """The entries of items that are named one by one, however many: those of each in order of seq."""
+        if self.horizon and items:
+            yield from (entry for entry in self.archived() if entry.event.item in items)
+        for several in lots(sorted(items), MAX_ITEM_PATTERNS):
+            yield from load(self._store, items=several)
 
     def archived(self) -> Iterator[Entry]:
         """The entries of which the log has no content any more. Raises HistoryExpired."""
