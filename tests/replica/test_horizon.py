@@ -330,6 +330,22 @@ def _vouched(entry):
     return Submission([entry.event], entry.event.user, is_system=True, rights=TRUSTED)
 
 
+def test_what_a_log_lost_is_given_back_even_where_a_base_has_later_events_of_its_node(space, ann):
+    """Its author gave back what came after it, and could not give this."""
+    bob = space.replica()
+    space.sync(bob, user="bob")
+    made, titled, counted, stepped, _ = load(space.server.store)
+    space.server.store = Space().server.store
+    for entry in (made, titled, stepped):
+        space.server.store.append([_vouched(entry)], now_ms=entry.at)
+    space.forget()
+    assert space.sync(bob, user="bob").ok
+    assert counted.event.id in [entry.event.id for entry in load(space.server.store)]
+    assert bob.status.orphan == 0
+    assert bob.document("task.milk")["count"] == 5
+    assert encode(bob.library.document("task.milk")) == encode(space.folded("task.milk").document)
+
+
 def test_a_snapshot_that_is_replaced_while_it_is_taken_is_taken_anew(space, ann):
     ann.create("task.bread", {"title": "Bread"})
     space.sync(ann)

@@ -7,7 +7,7 @@ import { covers } from '../core/bases.js'
 import { inflate } from '../core/inflate.js'
 import { greatest } from '../core/stamps.js'
 import { fail } from '../errors.js'
-import { EVERYTHING, OF_OTHERS, isForgotten } from '../stores/index.js'
+import { EVERYTHING, isForgotten } from '../stores/index.js'
 
 /** @typedef {import('../core/beginning.js').Take} Take */
 /** @typedef {import('../core/events.js').Entry} Entry */
@@ -93,10 +93,14 @@ export const inBases = ({ documents }, events) =>
     return base !== undefined && covers(base.clock, node, n)
   })
 
-/** Others' local events that are in a base: the log has them, and nobody need give them any more. @param {Held} store */
+/**
+ * Others' local events that are in a base: the log has them, and nobody need give them any more. Not what a log has lost:
+ * later events of its node may have come back without it, so the log is asked.
+ * @param {Held} store
+ */
 export function covered(store) {
   if (!store.state.horizon) return []
-  return inBases(store, store.withStatus(...OF_OTHERS).map(({ event }) => event))
+  return inBases(store, store.withStatus('heard', 'unvouched').map(({ event }) => event))
 }
 
 /**

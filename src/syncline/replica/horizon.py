@@ -1,12 +1,12 @@
 """What a replica does with bases: it takes a snapshot in place of entries, and knows what they stand for.
 
-Up to its horizon a replica has no history. What it recorded itself and no server has answered stays, and merges; what a
-server answers with a seq up to there is in the bases, so nothing more comes of it.
+Up to its horizon a replica has bases and no entries. What it recorded itself and no server has answered stays, and
+merges. What a server answers with a seq up to there is in a base: no entry of it will come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -15,8 +15,8 @@ from syncline.core.events import Event
 from syncline.core.messages import Page
 from syncline.core.stamps import NIL_ID, from_key, key, maker, node_hash
 from syncline.replica.clocks import saw
-from syncline.stores import EVERYTHING, OF_OTHERS, Change, Part, ReplicaState, ReplicaStore
-from syncline.stores.digests import PIECE, Digested
+from syncline.stores import EVERYTHING, Change, Part, ReplicaState, ReplicaStore
+from syncline.stores.digests import all_digests
 
 
 def taken(store: ReplicaStore, take: Take) -> Change:
@@ -50,15 +50,7 @@ def taken(store: ReplicaStore, take: Take) -> Change:
 def _newest_of(store: ReplicaStore, node: str) -> str:
     """The greatest id among the entries that a node has made. Nothing is read but keys: there may be a million."""
     hash = node_hash(node)
-    return from_key(max((each.key for each in held(store) if maker(each.key) == hash), default=key(NIL_ID)))
-
-
-def held(store: ReplicaStore) -> Iterator[Digested]:
-    """All entries, as far as can be told without reading them, in order of their seqs."""
-    since = 0
-    while piece := store.digests(since, PIECE):
-        yield from piece
-        since = piece[-1].seq
+    return from_key(max((each.key for each in all_digests(store) if maker(each.key) == hash), default=key(NIL_ID)))
 
 
 def after_page(state: ReplicaState, page: Page) -> ReplicaState:
@@ -72,12 +64,12 @@ def after_page(state: ReplicaState, page: Page) -> ReplicaState:
 
 
 def is_in_bases(state: ReplicaState, seq: int | None) -> bool:
-    """Whether what the log has at a seq is known without its entry."""
+    """Whether a base holds what the log has at a seq, so that its entry does not come."""
     return 0 < (seq or 0) <= min(state.horizon, state.seq)
 
 
 def in_bases(store: ReplicaStore, events: Sequence[Event]) -> list[Event]:
-    """Those of some events of whose nodes a base has as many or more: these, unless a file was copied."""
+    """Those of these events that a base holds, as their nodes' counters tell: true unless a file was copied."""
     if not events or not store.state().horizon:
         return []
     bases = {base.item: base for base in store.bases(sorted({event.item for event in events}))}
@@ -85,8 +77,11 @@ def in_bases(store: ReplicaStore, events: Sequence[Event]) -> list[Event]:
 
 
 def covered(store: ReplicaStore) -> list[Event]:
-    """Others' local events that are in a base: the log has them, and nobody need give or hear them any more."""
-    return in_bases(store, [each.event for each in store.outbox(*OF_OTHERS)] if store.state().horizon else [])
+    """Others' local events that are in a base: the log has them, and nobody need give or hear them any more.
+
+    Not what a log has lost: later events of its node may have come back without it, so the log is asked.
+    """
+    return in_bases(store, [each.event for each in store.outbox("heard", "unvouched")] if store.state().horizon else [])
 
 
 def newest_id(store: ReplicaStore, ids: Iterable[str]) -> str:
