@@ -8,7 +8,6 @@ from collections import Counter
 
 import pytest
 
-from syncline.core.session import ClientSession
 from tests.simulation.bounded import BoundedWorld
 from tests.simulation.running import CHUNK, check_found, run
 
@@ -21,19 +20,6 @@ def test_every_world_that_forgets_ends_well(first):
     for world in run(BoundedWorld, range(first, first + CHUNK), "python -m tests.simulation bounded {seed}"):
         begun.update(phone.replica.horizon > 0 for phone in world.phones)
     assert begun[True] > CHUNK // 2, "hardly anybody began from a snapshot"
-
-
-class WorldOfHastyNames(BoundedWorld):
-    """A replica gives new ids to what a base may hold, without asking."""
-
-    class Session(ClientSession):
-        def _ask_about(self, doubtful):
-            self._answered.update(event.id for event in doubtful)
-            return self.next(self._doubted)
-
-        def _step(self, local):
-            self._doubted = local
-            return super()._step(local)
 
 
 class WorldOfForgottenStamps(BoundedWorld):
@@ -57,6 +43,6 @@ class WorldOfHalfSnapshots(BoundedWorld):
             return part
 
 
-@pytest.mark.parametrize("kind", [WorldOfHastyNames, WorldOfForgottenStamps, WorldOfHalfSnapshots])
+@pytest.mark.parametrize("kind", [WorldOfForgottenStamps, WorldOfHalfSnapshots])
 def test_what_is_broken_is_found(kind):
     check_found(kind)
