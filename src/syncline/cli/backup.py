@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from syncline.cli.times import moment
 from syncline.server.settings import Settings, gather
 
 if TYPE_CHECKING:
+    from syncline.core.log import Head
     from syncline.server.backups.folder import Folder, Listing
     from syncline.server.backups.taking import Taken
 
@@ -153,9 +155,13 @@ def restore(
     if json:
         ends = {name: {"epoch": head.epoch, "head": head.seq, "tail": head.tail.hex()} for name, head in heads.items()}
         emit({"name": listing.name, "spaces": ends, "register": with_register})
-        return
-    for each, head in heads.items():
-        say(f"{each}: {count(head.seq, 'event')}, up to {local_time(head.at or None)}.")
+    else:
+        _tell_restored(heads, with_register=with_register)
+
+
+def _tell_restored(heads: Mapping[str, Head], *, with_register: bool) -> None:
+    for space, head in heads.items():
+        say(f"{space}: {count(head.seq, 'event')}, up to {local_time(head.at or None)}.")
     if not with_register:
         note("Users, keys and secrets were left out; --with-register restores them into a place that has none.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,17 +68,21 @@ def share(
 
     def on_ready(port: int) -> None:
         place = f"[{host}]" if ":" in host else host
-        url, grpc = f"http://{place}:{port}", f"grpc://{place}:{taken[0]}" if taken else None
-        if json:
-            emit({"url": url, "grpc": grpc, "replica": str(file), "token": made})
-            return
-        say(Text.assemble(f"{file} is shared at ", (url, "bold cyan")))
-        if grpc is not None:
-            say(Text.assemble("and over gRPC at ", (grpc, "bold cyan")))
-        if made is not None:
-            say(Text.assemble("with the token ", (made, "bold green")))
-        out.file.flush()
+        _tell(file, f"http://{place}:{port}", f"grpc://{place}:{taken[0]}" if taken else None, made, json=json)
 
     with open_replica(file) as replica:
         replica.tree()  # of a large one that takes a while, in which nobody should have to wait for an answer
         run_peer(PeerApp(replica, token), host, port, on_ready, make_calls if grpc_port >= 0 else None)
+
+
+def _tell(file: Path, url: str, grpc: str | None, token: str | None, *, json: bool) -> None:
+    """Where it is shared, and the token, if one was made."""
+    if json:
+        emit({"url": url, "grpc": grpc, "replica": str(file), "token": token})
+        return
+    say(Text.assemble(f"{file} is shared at ", (url, "bold cyan")))
+    if grpc is not None:
+        say(Text.assemble("and over gRPC at ", (grpc, "bold cyan")))
+    if token is not None:
+        say(Text.assemble("with the token ", (token, "bold green")))
+    out.file.flush()

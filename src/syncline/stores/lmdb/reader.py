@@ -53,8 +53,7 @@ class LmdbReader:
     def horizon(self) -> int:
         """See ``LogReader.horizon``."""
         with self._env.reading() as txn:
-            floor = bases.points(txn).floor
-        return floor.seq if floor else 0
+            return bases.points(txn).horizon
 
     def check(self) -> list[str]:
         """See ``LogReader.check``."""

@@ -87,8 +87,7 @@ class PostgresReader:
     def horizon(self) -> int:
         """See ``LogReader.horizon``."""
         with self._db.at_once() as cursor:
-            floor = bases.points(cursor, self._key).floor
-        return floor.seq if floor else 0
+            return bases.points(cursor, self._key).horizon
 
     def check(self) -> list[str]:
         """See ``LogReader.check``: PostgreSQL looks after its files itself (``pg_amcheck``)."""

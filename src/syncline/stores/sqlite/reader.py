@@ -55,8 +55,7 @@ class SqliteReader:
     def horizon(self) -> int:
         """See ``LogReader.horizon``."""
         with self._db.reading() as cursor:
-            floor = bases.points(cursor).floor
-        return floor.seq if floor else 0
+            return bases.points(cursor).horizon
 
     def check(self) -> list[str]:
         """See ``LogReader.check``."""
