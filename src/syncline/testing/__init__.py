@@ -80,10 +80,12 @@ _HOME = {
 
 for _name in (
     "adoption",
+    "base_store",
     "digests",
     "document_index",
     "event_store",
     "log_store",
+    "replica_changes",
     "replica_store",
     "snapshot_store",
     "transport",
