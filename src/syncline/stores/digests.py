@@ -31,6 +31,16 @@ class DigestStore(Protocol):
         """The first entries from one key to another, both included, in order of their keys."""
 
 
+def all_digests(store: DigestStore, since: int = 0) -> Iterator[Digested]:
+    """The entries after a seq, in order of their seqs, read piece by piece."""
+    while True:
+        piece = store.digests(since, PIECE)
+        yield from piece
+        if len(piece) < PIECE:
+            return
+        since = piece[-1].seq
+
+
 ById = Callable[[bytes, bytes, int], Sequence[Digested]]
 """``digests_by_id`` of a store."""
 Wanted = Callable[[Digested], bool]
