@@ -28,9 +28,9 @@ from syncline.replica.documents.live import LiveDocument
 from syncline.replica.documents.upcasts import FIRST_SCHEMA, UPCASTS, Upcasts, schema_of
 from syncline.replica.documents.watching import Callback, Results, Stop, WatchedDocuments, WatchedQuery, Watchers
 from syncline.replica.drafts import Draft
-from syncline.replica.horizon import held
 from syncline.replica.traces import spoiled
 from syncline.stores import EVERYTHING, ON_ITS_WAY, Change, ReplicaStore, is_on_its_way
+from syncline.stores.digests import all_digests
 from syncline.stores.documents import DocumentIndex, MemoryDocumentIndex
 
 MANY = 50
@@ -233,7 +233,7 @@ class FindingReplica(Replica):
         items = {event.item for event in events if is_op(event)} | (set(change.forget) - {EVERYTHING})
         items.update(base.item for base in change.bases)
         if EVERYTHING in change.forget and self._watched:  # the index begins anew in any case
-            items.update(filter(self._has_ops, {each.item for each in held(self._store)}))
+            items.update(filter(self._has_ops, {each.item for each in all_digests(self._store)}))
             items.update(base.item for base in self._store.bases() if base.state)
         if change.rewind is not None:
             items.update(entry.event.item for entry in self._store.load(change.rewind))

@@ -7,15 +7,15 @@ are kept, too, because finding them again among all others would take long. One 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
 from syncline.core.access.views import Decisions, View
 from syncline.core.merkle import Leaf, Read, Tree, held_in, span
 from syncline.stores import LogStore
-from syncline.stores.digests import PIECE, Digested, Wanted, leaves, reading
+from syncline.stores.digests import PIECE, Wanted, all_digests, leaves, reading
 
 MAX_TREES = 16
 """So many trees of narrower views are kept for a space."""
@@ -113,7 +113,8 @@ def _grow(cut: Cut, before: Grown | None) -> Grown:
     """The tree of a cut, from that of an earlier one if this is not much more."""
     if before is None or not 0 <= cut.until - before.seq <= max(PIECE, before.tree.count):
         return _built(cut)
-    new = [Leaf(key, digest) for _, key, digest, _ in filter(cut.wanted(), _since(cut, before.seq))]
+    since = takewhile(lambda each: each.seq <= cut.until, all_digests(cut.store, before.seq))
+    new = [Leaf(key, digest) for _, key, digest, _ in filter(cut.wanted(), since)]
     read, held = _reading(cut, before, new)
     return Grown(cut.until, before.tree.add(new, read), read, held)
 
@@ -132,10 +133,3 @@ def _reading(cut: Cut, before: Grown, new: list[Leaf]) -> tuple[Read, list[Leaf]
         return reading(cut.store.digests_by_id, cut.wanted()), None
     held = sorted([*before.held, *new])
     return held_in(held), held
-
-
-def _since(cut: Cut, seq: int) -> Iterator[Digested]:
-    """The entries after a seq up to the end of a cut."""
-    while seq < cut.until and (piece := cut.store.digests(seq, PIECE)):
-        yield from piece
-        seq = piece[-1].seq
