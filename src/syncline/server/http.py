@@ -28,6 +28,7 @@ from syncline.errors import (
     UnsupportedMedia,
 )
 from syncline.server import limits, packing
+from syncline.server.auth.credentials import bearer_of
 from syncline.server.auth.identity import Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.author import check_node
@@ -97,10 +98,9 @@ class Request:
     @property
     def token(self) -> str | None:
         """The credentials that came with the request, if any."""
-        authorization = self.headers.get(b"authorization", b"").decode("latin-1")
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() == "bearer":
-            return token.strip()
+        token = bearer_of(self.headers.get(b"authorization", b"").decode("latin-1"))
+        if token is not None:
+            return token
         given = self.headers.get(b"x-api-key", b"").decode("latin-1")
         return given or (ticket_of(self.scope) if self.opens_stream else None)
 
@@ -185,11 +185,10 @@ class Request:
         return self._body
 
     async def _receive_body(self) -> bytes:
-        try:
-            async with asyncio.timeout(self.service.settings.body_seconds):
-                body = await self._collect()
-        except TimeoutError:
-            raise RequestTimeout("The body did not arrive in time.") from None
+        length = self.headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
+        body = await receive_body(self.receive, self.service.settings.body_seconds)
         encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"identity":
             return body
@@ -203,22 +202,6 @@ class Request:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             raise BadRequest(f"Not a {kind.__name__} message: {error}") from None
-
-    async def _collect(self) -> bytes:
-        length = self.headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
-        parts, size, more = [], 0, True
-        while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > MAX_BODY_BYTES:
-                raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
-            more = message.get("more_body", False)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def answer(self, body: bytes, *, status: int = 200, kind: bytes = JSON, **headers: str) -> None:
         """Sends the whole response. Unless it is said otherwise, no cache on the way shows it to anybody else."""
@@ -273,6 +256,25 @@ class Request:
         if error.status in (408, 413):
             headers = {"connection": "close"}  # what is left of the body is not worth reading
         await self.answer(problem_of(error), status=error.status, kind=PROBLEM, **headers)
+
+
+async def receive_body(receive: Receive, seconds: float) -> bytes:
+    """The body of a request, as it was sent. Raises TooLarge, RequestTimeout or Disconnected."""
+    parts, size, more = [], 0, True
+    try:
+        async with asyncio.timeout(seconds):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > MAX_BODY_BYTES:
+                    raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise RequestTimeout("The body did not arrive in time.") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def problem_of(error: SynclineError) -> bytes:

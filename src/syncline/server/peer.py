@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS, MAX_BODY_BYTES, PING_SECONDS
+from syncline.core.limits import BODY_SECONDS, HELLO_SECONDS, IDLE_SECONDS
 from syncline.core.messages import ErrorMessage, Hello, Live, Message, Ping, encode, type_of
 from syncline.core.requests import decode_request
 from syncline.core.server_session import CLOSE_CODES, CLOSE_OTHERWISE
@@ -23,11 +23,11 @@ from syncline.errors import (
     NotFound,
     RequestTimeout,
     SynclineError,
-    TooLarge,
 )
 from syncline.replica import Replica
-from syncline.server.http import JSON, PROBLEM, Disconnected, Receive, Scope, Send, problem_of
-from syncline.server.streams import EVENT_STREAM, STILL_HERE, event
+from syncline.server.auth.credentials import bearer_of
+from syncline.server.http import JSON, PROBLEM, Disconnected, Receive, Scope, Send, problem_of, receive_body
+from syncline.server.streams import EVENT_STREAM, STILL_HERE, event, keep_alive, until_gone, until_one_ends
 from syncline.sync.replica_peer import ReplicaPeer
 
 log = logging.getLogger("syncline.peer")
@@ -76,7 +76,7 @@ class PeerApp:
         return self._follow if verb == "live" else self._reply
 
     async def _reply(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = decode_request(await _body(receive))
+        message = decode_request(await receive_body(receive, BODY_SECONDS))
         verb = scope["path"].rpartition("/")[2]
         if type_of(message) != verb:
             raise BadRequest(f"This address takes a {verb} message.")
@@ -86,14 +86,17 @@ class PeerApp:
 
     async def _follow(self, _: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", EVENT_STREAM)]})
-        tasks = [
-            asyncio.create_task(each)
-            for each in (_until_gone(receive), _keep_alive(send), _stream(ReplicaPeer(self._replica), send))
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await _cancelled(tasks)
+
+        async def stream(part: bytes) -> None:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+        async def tell() -> None:
+            await stream(STILL_HERE)
+            async with aclosing(ReplicaPeer(self._replica).follow(Live())) as hints:
+                async for hint in hints:
+                    await stream(event("page", hint.decode()))
+
+        await until_one_ends(until_gone(receive), keep_alive(stream), tell())
 
     # WebSocket
 
@@ -123,7 +126,9 @@ class PeerApp:
         except OSError:
             return  # the peer has gone while it was answered
         finally:
-            await _cancelled(list(tasks.values()))
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 def _kind(text: bytes) -> type[Message] | None:
@@ -151,50 +156,13 @@ def _check_origin(scope: Scope) -> None:
 
 
 def _token(scope: Scope) -> str | None:
-    headers = dict(scope["headers"])
-    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-async def _body(receive: Receive) -> bytes:
-    """The body of a request. Raises TooLarge, RequestTimeout or Disconnected."""
-    body, more = bytearray(), True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes.")
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise RequestTimeout("The body did not arrive in time.") from None
-    return bytes(body)
+    return bearer_of(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
 
 
 async def _respond(send: Send, status: int, kind: bytes, body: bytes) -> None:
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _keep_alive(send: Send) -> None:
-    while True:
-        await send({"type": "http.response.body", "body": STILL_HERE, "more_body": True})
-        await asyncio.sleep(PING_SECONDS)
-
-
-async def _stream(peer: ReplicaPeer, send: Send) -> None:
-    async with aclosing(peer.follow(Live())) as hints:
-        async for hint in hints:
-            await send({"type": "http.response.body", "body": event("page", hint.decode()), "more_body": True})
 
 
 async def _text(receive: Receive, seconds: float) -> bytes | None:
@@ -220,9 +188,3 @@ async def _send_hints(peer: ReplicaPeer, send: Send) -> None:
 def _closing(answer: Message) -> dict[str, object]:
     code = answer.code if isinstance(answer, ErrorMessage) else ""
     return {"code": CLOSE_CODES.get(code, CLOSE_OTHERWISE), "reason": code}
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

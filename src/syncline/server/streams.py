@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from syncline.core.limits import PING_SECONDS
 from syncline.core.messages import ErrorMessage, encode
 from syncline.errors import SynclineError
-from syncline.server.http import Request
+from syncline.server.http import Receive, Request
 
 EVENT_STREAM = b"text/event-stream"
 STILL_HERE = b": still here\n\n"
@@ -29,17 +30,9 @@ async def serve(request: Request, events: AsyncGenerator[bytes, None]) -> None:
     first = await anext(events)
     await request.begin_stream(EVENT_STREAM)
     await request.stream(first)
-    tasks = [
-        asyncio.create_task(until_gone(request)),
-        asyncio.create_task(_keep_alive(request)),
-        asyncio.create_task(_stream(request, events)),
-    ]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(until_gone(request.receive), keep_alive(request.stream), _stream(request, events))
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await events.aclose()
     with suppress(OSError):
         await request.stream(b"", more=False)
@@ -53,13 +46,25 @@ async def _stream(request: Request, events: AsyncIterator[bytes]) -> None:
         await request.stream(event("error", encode(ErrorMessage.of(error)).decode()))
 
 
-async def _keep_alive(request: Request) -> None:
+async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
+    """Runs several things side by side, and breaks off the others when one of them ends."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def keep_alive(stream: Callable[[bytes], Awaitable[None]]) -> None:
+    """Says every so often that the stream is still there."""
     while True:
         await asyncio.sleep(PING_SECONDS)
-        await request.stream(STILL_HERE)
+        await stream(STILL_HERE)
 
 
-async def until_gone(request: Request) -> None:
+async def until_gone(receive: Receive) -> None:
     """Returns when the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass

@@ -23,6 +23,7 @@ from syncline.errors import (
     Unauthorized,
     UnsupportedProtocol,
 )
+from syncline.server.auth.credentials import bearer_of
 from syncline.server.auth.identity import Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.member import Member
@@ -59,8 +60,8 @@ class Asked:
     @property
     def token(self) -> str | None:
         """The credentials in the metadata, if any."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else self.headers.get("x-api-key") or None
+        token = bearer_of(self.headers.get("authorization", ""))
+        return self.headers.get("x-api-key") or None if token is None else token
 
     @cached_property
     def space(self) -> str:

@@ -80,7 +80,7 @@ async def pull(request: Request) -> None:
 
 async def _wait(request: Request, member: Member, pull: Pull, seconds: int) -> None:
     """Waits for news, or for the client to go."""
-    gone = asyncio.create_task(streams.until_gone(request))
+    gone = asyncio.create_task(streams.until_gone(request.receive))
     news = asyncio.create_task(member.wait(pull.cursor, pull.items, seconds))
     try:
         await asyncio.wait([gone, news], return_when=asyncio.FIRST_COMPLETED)

@@ -30,6 +30,7 @@ from syncline.errors import (
     Unauthorized,
     UnsupportedProtocol,
 )
+from syncline.server.auth.credentials import bearer_of
 from syncline.server.auth.identity import Identity
 from syncline.server.auth.tickets import TICKET_PREFIX
 from syncline.server.member import Member
@@ -67,8 +68,7 @@ class Asked:
     @property
     def token(self) -> str | None:
         """The credentials in the header, if any."""
-        scheme, _, token = self.headers.get(AUTHORIZATION.lower(), "").partition(" ")
-        return token.strip() or None if scheme.lower() == "bearer" else None
+        return bearer_of(self.headers.get(AUTHORIZATION.lower(), "")) or None
 
     @cached_property
     def space(self) -> str:

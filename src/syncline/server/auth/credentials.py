@@ -25,6 +25,12 @@ REMEMBERED_TOKENS = 10_000
 MAX_CHARACTERS = jwts.MAX_CHARACTERS
 
 
+def bearer_of(authorization: str) -> str | None:
+    """The token in an ``Authorization`` header (RFC 6750); None if it is of another scheme."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 class Found(NamedTuple):
     """Whose a token was, and when it was looked up."""
 
