@@ -87,6 +87,7 @@ def test_a_ring_of_files_and_then_a_server(syncline, titled):
     [
         (["a.db", "a.db"], 2, "one and the same"),
         (["x.db", "y.db"], 5, "x.db: No such file"),
+        (["a.db", "nowhere/x.db"], 5, "No such file"),
         (["a.db"], 2, "Sync with what?"),
         (["a.db", "http://127.0.0.1:1"], 3, "cannot be reached"),
     ],

@@ -77,6 +77,16 @@ def test_a_database_of_something_else_is_left_as_it_is(tmp_path, open_store):
     assert apsw.Connection(str(path)).execute("SELECT name FROM sqlite_schema").fetchall() == [("diary",)]
 
 
+def test_where_no_file_can_be_the_system_says_why(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        open_replica(tmp_path / "nowhere" / "x.db")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        open_replica(tmp_path / "folder")
+    open_replica(tmp_path / "x.db").close()
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
 def test_a_replica_is_no_log(tmp_path):
     open_replica(tmp_path / "replica.db").close()
     with pytest.raises(ForeignFile):

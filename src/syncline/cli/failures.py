@@ -62,7 +62,7 @@ HINTS: dict[type[SynclineError], str] = {
     UnknownUser: "syncline users list shows those there are, syncline users create makes one.",
     UserExists: "syncline users show tells more; syncline users setup gives a new setup token.",
     UnknownSpace: "syncline spaces list shows those there are; --space or SYNCLINE_SPACE names one.",
-    EpochChanged: "Its entries are read from the start, without a cursor.",
+    EpochChanged: "syncline give brings a lost log back to a space that is empty; a new file begins with any log.",
 }
 
 

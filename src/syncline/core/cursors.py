@@ -131,7 +131,7 @@ def _read(body: bytes) -> Cursor:
 def check_place(cursor: Cursor, head: Head, tail_at: Callable[[int], bytes | None]) -> None:
     """Raises EpochChanged or CursorReset unless the log knows a cursor's place; ``tail_at`` gives its tail at a seq."""
     if cursor.epoch != head.epoch:
-        raise EpochChanged("This cursor belongs to another log: the space was made anew.", epoch=head.epoch)
+        raise EpochChanged("This cursor belongs to another log: read this one from its start.", epoch=head.epoch)
     if cursor.seq > head.seq or (cursor.seq and tail_at(cursor.seq) != cursor.tail):
         raise CursorReset("The log does not know this cursor's place: it was restored from an older copy.")
 

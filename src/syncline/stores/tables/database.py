@@ -322,8 +322,9 @@ def _connect(
 
 
 def hold(path: Path) -> apsw.Connection:
-    """Holds a lock file until it is closed; the system frees it when a process dies. Raises StoreLocked."""
-    lock = apsw.Connection(str(path))
+    """Holds a lock file until it is closed; the system frees it when a process dies. Raises StoreLocked or OSError."""
+    with _told_why(path):
+        lock = apsw.Connection(str(path))
     try:
         lock.execute(HOLD).fetchall()
     except apsw.BusyError:
@@ -431,16 +432,27 @@ def glance(path: Path, statement: str) -> list[tuple[Any, ...]]:
 def _proven_if_free(path: Path, schema: Schema) -> PageSums | None:
     """The same of a file that is only looked at: nothing is known of one that changes meanwhile."""
     if page_sums.beside(path).exists():
-        with suppress(StoreLocked, apsw.CantOpenError), closing(hold(Path(f"{path}.lock"))):
+        with suppress(StoreLocked, OSError, apsw.CantOpenError), closing(hold(Path(f"{path}.lock"))):
             return _proven(path, schema, derived=False)
     return None
+
+
+@contextmanager
+def _told_why(path: Path) -> Iterator[None]:
+    """A file that SQLite cannot open is an OSError, which says why: no such folder, not allowed, a folder."""
+    try:
+        yield
+    except apsw.CantOpenError:
+        path.open("r+b" if path.exists() else "ab").close()
+        raise
 
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     """Errors of SQLite as ours."""
     try:
-        yield
+        with _told_why(path):
+            yield
     except apsw.FullError as error:
         raise StorageFull(f"The disk is full; nothing was stored in {path.name}.") from error
     except apsw.BusyError as error:
