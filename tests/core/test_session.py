@@ -30,6 +30,7 @@ from syncline.errors import (
     EpochChanged,
     HelloRequired,
     InvalidEvent,
+    MissingDependency,
     NodeConflict,
     Overloaded,
     QuotaExceeded,
@@ -244,6 +245,16 @@ def test_a_transaction_refused_for_good_goes_to_the_inbox():
         (1, "tx_refused"),
         (2, "invalid_event"),
     ]
+
+
+def test_what_names_an_event_that_gets_another_id_waits_for_that():
+    client = ready()
+    events = [an_event(n) for n in (1, 2, 3, 4)]
+    client.next(a_local(*events))
+    needs = [MissingDependency("no", name=f"{event.id}:{n}") for n, event in enumerate(events)]
+    settle, *others = client.receive(ack(NodeConflict("no"), needs[0], needs[1], MissingDependency("no", name="?")))
+    assert answers([settle]) == [(4, "missing_dependency")]
+    assert others == [MarkCopied(events[0])]
 
 
 def test_another_number_of_answers_is_no_answer():

@@ -381,12 +381,17 @@ export class ClientSession {
     const answers = []
     /** @type {Effect[]} */
     const effects = [{ type: 'settle', answers }]
+    const copied = new Set()
     errorsOf(pushed, results).forEach((error, place) => {
       const event = pushed[place]
       if (!error?.retryable) this._answered.add(event.id)
       if (!error) answers.push([event, results[place].seq ?? 0])
-      else if (error.code === 'node_conflict') effects.push({ type: 'mark_copied', event })
-      else if (error.code === 'clock_drift' && !this._hasRestamped) {
+      else if (error.code === 'node_conflict') {
+        effects.push({ type: 'mark_copied', event })
+        copied.add(event.id)
+      } else if (error.code === 'missing_dependency' && copied.has(error.details.name?.slice(0, 36))) {
+        copied.add(event.id) // it gets another id with what it names
+      } else if (error.code === 'clock_drift' && !this._hasRestamped) {
         this._serverMs = error.details.time // the next step finds the event ahead of this
         this._isJustTold = true
       } else if (mayPass(error)) this._holdBack(event, error) // the server's clock itself may be behind

@@ -52,6 +52,7 @@ from syncline.errors import (
     ConnectionLost,
     CursorExpired,
     CursorReset,
+    MissingDependency,
     NodeConflict,
     RateLimited,
     SnapshotGone,
@@ -323,6 +324,7 @@ class ClientSession:
         self.caught_up = False
         answers: list[tuple[Event, int | SynclineError]] = []
         effects: list[Effect] = [Settle(answers)]
+        copied: set[str] = set()
         for event, result, error in zip(pushed, ack.results, pushes.errors(pushed, ack), strict=True):
             if error is None or not error.retryable:
                 self._answered.add(event.id)
@@ -330,6 +332,9 @@ class ClientSession:
                 answers.append((event, result.seq or 0))
             elif isinstance(error, NodeConflict):
                 effects.append(MarkCopied(event))
+                copied.add(event.id)
+            elif isinstance(error, MissingDependency) and str(error.details.get("name"))[:36] in copied:
+                copied.add(event.id)  # it gets another id with what it names
             elif isinstance(error, ClockDrift) and not self._has_restamped:
                 self._server_ms = int(error.details["time"])  # the next step finds the event ahead of this
                 self._is_just_told = True
