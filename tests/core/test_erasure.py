@@ -338,6 +338,8 @@ def test_what_is_erasable_is_what_was_said_last():
     for seq, items in ((3, ["a"]), (4, ["b.*"]), (4, ["c"])):
         erasures.note(seq, an_event(seq, item=ERASURES, action=SET_ERASABLE, payload={"items": items}))
     assert (erasures.erasable, erasures.seqs) == (("b.*",), [])
+    assert [erasures.is_erasable(item) for item in ("a", "b.1")] == [False, True]
+    assert not Erasures().is_erasable("b.1")
     erasures.note(9, an_event(9, item=ERASURES, action=".other"))
     erasures.note(10, act(10, events=[], deep=True))
     assert (erasures.erasable, erasures.seqs, erasures.deep) == (("b.*",), [10], 10)

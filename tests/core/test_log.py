@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.core.events import Entry
-from syncline.core.log import NO_TAIL, RECEIPT_LENGTH, Head, Receipts, chain, extend
+from syncline.core.log import NO_TAIL, RECEIPT_LENGTH, Head, Receipts, chain, chain_end, extend
 from tests.core.samples import EPOCH, KEY, NOW, RECEIPTS, an_event
 
 digests = st.binary(min_size=32, max_size=32)
@@ -20,6 +20,7 @@ def naive_tail(history: list[bytes]) -> bytes:
 
 @given(st.lists(digests, max_size=6))
 def test_a_tail_names_the_whole_history(history):
+    assert chain_end(NO_TAIL, history) == naive_tail(history)
     assert chain(NO_TAIL, history) == [naive_tail(history[:length]) for length in range(1, len(history) + 1)]
 
 
