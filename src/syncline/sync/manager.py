@@ -121,6 +121,9 @@ class SyncManager:
 
     async def _run(self, conversation: Conversation) -> None:
         conversation.session.token = await self._credentials.ask()
+        await self._run_on(conversation)
+
+    async def _run_on(self, conversation: Conversation) -> None:
         await conversation.run()
         if self._heals:
             await conversation.heal()
@@ -254,23 +257,8 @@ class SyncManager:
         attendance = asyncio.create_task(_outcome(self._attend(conversation.session)))
         try:
             while not follower.done():
-                began = time.monotonic()
                 self._wake.clear()
-                if self._rounds:  # somebody asked to sync now
-                    conversation.session.release()
-                    conversation.session.giving.gives_all = True
-                await conversation.run()
-                if self._heals:
-                    await conversation.heal()
-                if conversation.session.holds_back and self._releasing is None:
-                    pause = max(HELD_SECONDS, min(conversation.session.postponed.seconds, LONGEST_SECONDS))
-                    self._releasing = loop.call_later(pause, self._release, conversation.session)
-                if conversation.session.giving.withholds and self._giving is None:
-                    pause = self._chance() * self._options.give_seconds
-                    self._giving = loop.call_later(pause, self._give_all, conversation.session)
-                result = conversation.result
-                if self._rounds or result.pushed or result.pulled or result.errors:
-                    self._answer_rounds(self._report(conversation, began))
+                await self._round(conversation)
                 await _first(follower, self._wake.wait())
             follower.result()
         finally:
@@ -281,6 +269,28 @@ class SyncManager:
             for task in (follower, renewal, attendance):
                 task.cancel()
             await asyncio.gather(follower, renewal, attendance, return_exceptions=True)
+
+    async def _round(self, conversation: Conversation) -> None:
+        """One exchange, and what it leaves for later."""
+        began, session = time.monotonic(), conversation.session
+        if self._rounds:  # somebody asked to sync now
+            session.release()
+            session.giving.gives_all = True
+        await self._run_on(conversation)
+        self._try_later(session)
+        result = conversation.result
+        if self._rounds or result.pushed or result.pulled or result.errors:
+            self._answer_rounds(self._report(conversation, began))
+
+    def _try_later(self, session: ClientSession) -> None:
+        """What is held back is tried again after a while, and what others may give back is given, if nobody has."""
+        loop = asyncio.get_running_loop()
+        if session.holds_back and self._releasing is None:
+            pause = max(HELD_SECONDS, min(session.postponed.seconds, LONGEST_SECONDS))
+            self._releasing = loop.call_later(pause, self._release, session)
+        if session.giving.withholds and self._giving is None:
+            pause = self._chance() * self._options.give_seconds
+            self._giving = loop.call_later(pause, self._give_all, session)
 
     async def _attend(self, session: ClientSession) -> None:
         if isinstance(self._transport, PresenceTransport):
