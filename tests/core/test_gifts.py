@@ -121,7 +121,7 @@ def test_entries_in_another_spelling_are_read_too():
 def test_a_voucher_is_what_remains_of_an_entry():
     (encoded,) = a_log(an_event(1))
     entry = Entry.read(encoded)
-    assert Offer(entry.event, Voucher.of(EPOCH, entry)).encoded == encoded
+    assert Offer(entry.event, Voucher.of(EPOCH, entry)).entry.encoded == encoded
     assert Voucher.of(None, entry).epoch == ""
     assert gifts.message([Offer(entry.event, Voucher.of(EPOCH, entry))]).entries == Raw(b"[" + encoded + b"]")
 

@@ -57,9 +57,9 @@ class Offer(NamedTuple):
     voucher: Voucher
 
     @property
-    def encoded(self) -> bytes:
+    def entry(self) -> Entry:
         """The entry that it was."""
-        return Entry.of(self.voucher.seq, self.voucher.at, self.voucher.receipt, self.event).encoded
+        return Entry.of(self.voucher.seq, self.voucher.at, self.voucher.receipt, self.event)
 
     @property
     def order(self) -> tuple[bool, int]:
@@ -70,8 +70,8 @@ class Offer(NamedTuple):
 def in_order(offers: Iterable[Offer]) -> list[Offer]:
     """Offers in the order of giving them: see ``Offer.order``.
 
-    Of a log that was put back twice, some stood there before the first time and some after it; so what an event has
-    seen goes before it.
+    If a log was put back twice, some got their seqs there before the first time and some after it, so seqs alone do not
+    tell. Therefore what an event has seen always goes before it.
     """
     placed = sorted(offers, key=attrgetter("order"))
     unseen: defaultdict[tuple[str, str], list[Offer]] = defaultdict(list)  # by item and node, the last first
@@ -95,9 +95,10 @@ def _seen_by(event: Event, unseen: Mapping[tuple[str, str], list[Offer]]) -> lis
 
 
 def due(offers: Iterable[Offer], user: str, items: Collection[str]) -> list[Offer]:
-    """Those that wait for nobody else to give them: one's own and the system's, and what these may depend on.
+    """Those that are given without waiting whether somebody else does: this user's own, and the system's.
 
-    That is what stands on the same items, and on the ``items`` where something is pending.
+    And with them what they may build on: whatever else is on the same items, or on the ``items`` where something waits
+    to be pushed.
     """
     offers = list(offers)
     mine = {offer.event.item for offer in offers if offer.event.user == user or offer.event.item[0] == "."}
@@ -116,8 +117,7 @@ def batch(offers: Sequence[Offer], most: int, max_bytes: int) -> Sequence[Offer]
 
 def message(offers: Sequence[Offer]) -> Give:
     """The message that gives these, which are of one log."""
-    entries = b",".join(offer.encoded for offer in offers)
-    return Give(epoch=offers[0].voucher.epoch, entries=Raw(b"[" + entries + b"]"))
+    return Give.of(offers[0].voucher.epoch, [offer.entry for offer in offers])
 
 
 # What a server reads
