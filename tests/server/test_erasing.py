@@ -3,6 +3,8 @@
 import asyncio
 import json
 from contextlib import ExitStack, closing
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ import syncline
 from syncline import Counter, ORSet, Text
 from syncline.core.documents.snapshots import encode
 from syncline.core.log import Receipts
+from syncline.core.retention import Retention
 from syncline.replica.documents import library as libraries
 from syncline.server.app import create_app
-from syncline.server.history import erasing, targets
+from syncline.server.history import erasing, retaining, targets
 from syncline.server.history.archives import Archives
+from syncline.server.history.snapshotting import Snapshotting
 from syncline.server.history.targets import Found
 from syncline.server.registry import open_registry
 from syncline.stores import load
@@ -393,6 +397,56 @@ def test_what_lies_before_the_horizon_goes_from_bases_and_archives_too(home, roo
     assert told(home.data, tmp_path / "ann.db", tmp_path / "bob.db", tmp_path / "new.db") == []
     archives = Archives(home.data / "archives" / "home", "home")
     assert [seal.last for _, seal in archives.verify()]
+    assert SECRET not in "".join(entry.event.body.decode() for entry in archives.entries())
+
+
+def shorten_between(space, *, is_whole):
+    """What keeps history does, but for letting go of content at the end, unless it is done as a whole."""
+    store, one = space.store, Retention(revisions=1)
+    steps = retaining._archive(store, space.keeping.archives, target := retaining.horizon_for(store, one, 0))
+    make = partial(retaining.keep_last, revisions=1)
+    for _ in chain(steps, Snapshotting(store, target, is_floor=True, make=make).steps()):
+        pass
+    while is_whole and store.drop():
+        pass
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_goes_from_the_log_while_it_is_erased_is_gone_from_bases_and_archives(home, device, tmp_path, is_whole):
+    """The horizon passes it after it was found: archives have it, and bases, and the log if that was broken off."""
+    with device("ann") as ann:
+        milk = ann.create("task.milk", {"title": SECRET})
+        milk["note"] = SECRET
+        milk["n"] = 1
+        agree(ann)
+    home.stop()
+
+    async def erase_what_goes_meanwhile():
+        app = create_app(data=str(home.data))
+        app.start()
+        table = app.service.registry.erasures
+        async with app.service.spaces.use("home", create=False) as space:
+            found = targets.find(space.store, space.keeping.archives, targets.Target(items=["task.*"]))
+            await space.keeping.keep_up()
+            shorten_between(space, is_whole=is_whole)
+            assert space.store.points().horizon > found.entries[0].seq
+            assert bool(space.store.find([found.entries[0].event.id])) != is_whole
+            await erasing._erase(space, ".root", found, table)
+        await app.stop()
+
+    asyncio.run(erase_what_goes_meanwhile())
+    home.start()
+    new = device("ann", "new", history=False)
+    with closing(open_registry(home.data, "", lambda: 1)) as registry:
+        token = registry.create_key("again", "ann", "home")
+    with syncline.open(tmp_path / "ann.db", server=home.url, space="home", token=token) as ann:
+        agree(new, ann)
+        shown = {"title": None, "note": None, "n": None}
+        assert [each.get("task.milk").plain for each in (new, ann)] == [shown, shown]
+    new.close()
+    home.stop()
+    assert told(home.data, tmp_path / "ann.db", tmp_path / "new.db") == []
+    archives = Archives(home.data / "archives" / "home", "home")
     assert SECRET not in "".join(entry.event.body.decode() for entry in archives.entries())
 
 

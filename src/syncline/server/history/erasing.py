@@ -22,6 +22,7 @@ from syncline.core.lots import lots
 from syncline.server.administration import Act, write
 from syncline.server.history import targets
 from syncline.server.history.archives import Archives
+from syncline.server.history.keeping import Rewritten
 from syncline.server.history.targets import Found, Target
 from syncline.server.member import Member
 from syncline.server.register.erasures import ErasureTable
@@ -52,10 +53,10 @@ async def erase(member: Member, target: Target, table: ErasureTable, *, dry_run:
 
 
 async def _erase(space: Space, user: str, found: Found, table: ErasureTable) -> None:
+    for lot in lots(found.entries, MAX_ERASED):
+        await asyncio.to_thread(table.add, space.name, _payload(lot, found))
+    found = await carry_out(space, found)
     acts = [Act(ERASURES, ERASE, _payload(lot, found)) for lot in lots(found.entries, MAX_ERASED)]
-    for act in acts:
-        await asyncio.to_thread(table.add, space.name, act.payload)
-    await carry_out(space, found)
     await write(space, user, acts, TRUSTED)
     if found.dropped:
         await space.keeping.keep_up()  # from which those go on who held it
@@ -70,13 +71,22 @@ def _payload(entries: Sequence[Entry], found: Found) -> dict[str, Any]:
     return {"events": events, "items": sorted({entry.event.item for entry in entries}), **deep}
 
 
-async def carry_out(space: Space, found: Found) -> None:
-    """Leaves of these entries their erased form, wherever they are, and nothing of what was made of them."""
-    entries = {entry.seq: erased_entry(entry) for entry in found.entries}
-    await space.run(_rewrite, space.store, space.keeping.archives, entries)
-    items = {entry.event.item for entry in found.entries}
-    await space.keeping.remake(items, {entry.event.item for entry in found.entries if entry.seq in found.dropped})
-    await space.documents.forget(items)
+async def carry_out(space: Space, found: Found) -> Found:
+    """Leaves of these entries their erased form, wherever they are, and nothing of what was made of them.
+
+    Returns them with what has gone from the log since they were found. Raises Overloaded, before anything is done.
+    """
+    store, archives, now = space.store, space.keeping.archives, found
+
+    def change() -> Rewritten:
+        nonlocal now
+        now = targets.since_found(store, found)
+        _rewrite(store, archives, {entry.seq: erased_entry(entry) for entry in now.entries})
+        return Rewritten(now.items, now.items_below)
+
+    await space.keeping.rewrite(change)
+    await space.documents.forget(now.items)
+    return now
 
 
 def _rewrite(store: LogStore, archives: Archives | None, entries: Mapping[int, Entry]) -> None:
@@ -91,8 +101,9 @@ async def make_up(space: Space, table: ErasureTable) -> None:
     known = space.erasures.keys
     missing = [payload for payload in payloads if not known.issuperset(map(stamps.key, payload["events"]))]
     for payload in missing:
-        await _again(space, payload["events"])
-        await write(space, ROOT, [Act(ERASURES, ERASE, payload)], TRUSTED)
+        found = await _again(space, payload["events"])
+        deep = {"deep": True} if found.dropped else {}
+        await write(space, ROOT, [Act(ERASURES, ERASE, {**payload, **deep})], TRUSTED)
     await renew(space)
 
 
@@ -111,8 +122,8 @@ async def renew(space: Space) -> None:
         space.keeping.look(is_asked=True)
 
 
-async def _again(space: Space, ids: Sequence[str]) -> None:
-    await carry_out(space, await space.run(_held, space.store, space.keeping.archives, ids))
+async def _again(space: Space, ids: Sequence[str]) -> Found:
+    return await carry_out(space, await space.run(_held, space.store, space.keeping.archives, ids))
 
 
 def _held(store: LogStore, archives: Archives | None, ids: Sequence[str]) -> Found:

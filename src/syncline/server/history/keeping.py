@@ -35,6 +35,13 @@ def worth(head: int) -> int:
     return max(WORTH, head // 10)
 
 
+class Rewritten(NamedTuple):
+    """The items of which something was rewritten, and those of them of which that was so before the horizon."""
+
+    items: Collection[str]
+    below: Collection[str]
+
+
 class Means(NamedTuple):
     """What a server provides for this."""
 
@@ -97,17 +104,20 @@ class Keeping:
         """Where history goes before its content does; None: it stays."""
         return self._archives
 
-    async def remake(self, items: Collection[str], below: Collection[str]) -> None:
-        """Makes the bases of items again of which something was erased: see ``remaking``. Raises Overloaded."""
+    async def rewrite(self, change: Callable[[], Rewritten]) -> None:
+        """Carries out a change of what was, and makes the bases again that told of it: see ``remaking``.
+
+        Nothing goes from the log meanwhile, nor into an archive or a base. Raises Overloaded, before anything is done.
+        """
         while self._work is not None:
             await asyncio.shield(self._work)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._remake, items, below)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._rewrite, change)
 
-    def _remake(self, items: Collection[str], below: Collection[str]) -> None:
+    def _rewrite(self, change: Callable[[], Rewritten]) -> None:
         with self._means.holding(f"history of {self._name}") as is_alone:
             if not is_alone:
                 raise Overloaded("Another server makes a snapshot of this space. Try again in a moment.")
-            for _ in remake(self._store, self._archives, items, below):
+            for _ in remake(self._store, self._archives, *change()):
                 pass
 
     async def _do(self) -> None:

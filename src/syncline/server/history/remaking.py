@@ -23,7 +23,7 @@ def remake(store: LogStore, archives: Archives | None, items: Collection[str], b
     Both stand where they stood.
     """
     points = store.points()
-    if points.floor and below and archives is not None:
+    if points.floor and below and archives is not None and archives.covers(points.horizon):
         making = Snapshotting(store, points.floor, is_floor=True, again=below)
         bases: dict[str, Base] = {}
         yield from _fold_archived(making, archives, below, bases)

@@ -32,7 +32,17 @@ class Found(NamedTuple):
 
     entries: list[Entry]
     dropped: set[int]
-    """The seqs of those that only archives have."""
+    """The seqs of those that only archives have, or soon will."""
+
+    @property
+    def items(self) -> set[str]:
+        """Of which something was found."""
+        return {entry.event.item for entry in self.entries}
+
+    @property
+    def items_below(self) -> set[str]:
+        """Of which something is before the horizon."""
+        return {entry.event.item for entry in self.entries if entry.seq in self.dropped}
 
     def first(self, count: int) -> Found:
         """The first of them."""
@@ -75,6 +85,14 @@ def copies(store: LogStore, archives: Archives | None, found: Found) -> Found:
     past, entries = _Past(store, archives), {entry.seq: entry for entry in found.entries}
     _add_copies(past, entries)
     return _in_order(past, {seq: entries[seq] for seq in entries.keys() - {entry.seq for entry in found.entries}})
+
+
+def since_found(store: LogStore, found: Found) -> Found:
+    """The same entries, with what the floor stands for since, whether its content has gone from the log yet or not."""
+    held = {entry.seq for entry in store.find([entry.event.id for entry in found.entries])}
+    floors = {item: base.seq for item in found.items if (base := store.base(item))}
+    below = {entry.seq for entry in found.entries if entry.seq <= floors.get(entry.event.item, 0)}
+    return found._replace(dropped=({entry.seq for entry in found.entries} - held) | below)
 
 
 def _in_order(past: _Past, entries: Mapping[int, Entry]) -> Found:
