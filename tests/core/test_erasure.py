@@ -271,7 +271,7 @@ def test_what_was_erased_is_given_back_in_its_erased_form_and_keeps_its_digest()
     head, entries = a_log()
     gone = [erased_entry(entry) for entry in entries]
     offers = [Offer(entry.event, Voucher.of(EPOCH, entry)) for entry in gone]
-    assert [offer.encoded for offer in offers] == [entry.encoded for entry in gone]
+    assert [offer.entry.encoded for offer in offers] == [entry.encoded for entry in gone]
     assert [offer.voucher.event(offer.event.body).digest for offer in offers] == [each.event.digest for each in entries]
     gift = given(*gone)
     events = [each.event for each in gift]
