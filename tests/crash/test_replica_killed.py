@@ -52,10 +52,11 @@ def test_what_was_forgotten_is_nowhere(nursery, chance, tmp_path):
 
 def test_a_snapshot_is_taken_as_a_whole_or_not_at_all(nursery, chance, tmp_path):
     path, said, recorded, last = tmp_path / "replica.db", 0, [], 0
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         assert nursery.start("take", str(path)) == "open"
-        time.sleep(chance.uniform(0.0, 0.15))  # the random moment
-        for line in nursery.kill():
+        heard = [nursery.line() for _ in range(turn % 3)]  # however slow the machine is
+        time.sleep(chance.uniform(0.0, 0.1))  # the random moment
+        for line in [*heard, *nursery.kill()]:
             number, id = line.split()
             said, recorded = int(number), [*recorded, id]
         with syncline.open(path) as replica:
@@ -65,7 +66,7 @@ def test_a_snapshot_is_taken_as_a_whole_or_not_at_all(nursery, chance, tmp_path)
             assert {document["n"] for document in replica.documents("doc.*")} == ({number} if number else set())
             assert len(replica.items("doc.*")) == (60 if number else 0)
             assert set(recorded) <= {event.id for event in replica.pending()}
-    assert said > 5
+    assert said >= ROUNDS - 1
 
 
 def named_in(directory):
