@@ -250,9 +250,14 @@ class Library:
     def _turned(self, shelf: Shelf) -> Shelf:
         if len(shelf.stretch) < STRETCH or group_of(shelf.stretch[-1].event) is not None:
             return shelf
-        if not self._is_in_order(shelf) or shelf.bytes < 2 * len(shelf.kept.body):
+        if not self._is_in_order(shelf) or shelf.bytes < 2 * len(shelf.kept.body) or not self._holds_pending(shelf):
             return shelf
         return self._begin(shelf)
+
+    def _holds_pending(self, shelf: Shelf) -> bool:
+        """Whether all pending events up to the last one are folded: not one of which its node has a later entry."""
+        waiting = self._source.pending(shelf.kept.item) if shelf.pending else ()
+        return sum(event.id <= shelf.last for event in waiting) == shelf.pending
 
     def _begin(self, shelf: Shelf) -> Shelf:
         kept, document = self._keep(shelf), shelf.document
