@@ -20,9 +20,9 @@ def main(first, last=None, *, kind=World):
         try:
             kind(seed).run()
         except Exception as error:  # noqa: BLE001  (a search goes on)
-            kind = f"{type(error).__name__}: {str(error).splitlines()[0][:60] if str(error) else ''}"
-            failures[kind] += 1
-            print(seed, kind)
+            what = f"{type(error).__name__}: {str(error).splitlines()[0][:60] if str(error) else ''}"
+            failures[what] += 1
+            print(seed, what)
     print(failures.total(), "failed")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.bounded import BoundedWorld
 from tests.simulation.running import CHUNK, check_found, run
 
-SEEDS = 300
+SEEDS = 200
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
