@@ -34,7 +34,7 @@ from syncline.errors import BadOp, InvalidEvent, MissingDependency
 from tests.core.documents.histories import ITEM, history
 from tests.core.samples import EPOCH, NOW, RECEIPTS, an_event, an_id
 
-COUNT = int(os.environ.get("HISTORIES", "500" if "PYTEST_XDIST_WORKER" in os.environ else "200"))
+COUNT = int(os.environ.get("HISTORIES", "1000" if "PYTEST_XDIST_WORKER" in os.environ else "200"))
 SECRET = "hunter2"
 
 

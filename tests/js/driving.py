@@ -14,7 +14,7 @@ NODE = shutil.which("node")
 
 BLOCKS = 20
 """The seeds of one test are shared out to so many, for several processors."""
-COUNT = int(os.environ.get("HISTORIES", "1000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
+COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
 
 
 class Driver:

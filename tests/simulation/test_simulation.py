@@ -1,4 +1,4 @@
-"""Hundreds of worlds, and some that are broken on purpose.
+"""A thousand worlds, and some that are broken on purpose.
 
 A failure names its seed; ``python -m tests.simulation SEED`` tells what happened there, step by step.
 """
@@ -11,7 +11,7 @@ from tests.simulation.peers import BoundedPeerWorld, PeerWorld
 from tests.simulation.running import CHUNK, check_found, run
 from tests.simulation.world import World
 
-SEEDS = 500
+SEEDS = 1_000
 HEALED_SEEDS = 200
 
 

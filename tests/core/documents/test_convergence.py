@@ -23,7 +23,7 @@ from tests.core.documents.model import Model
 from tests.core.samples import an_id
 
 BLOCKS = 20
-COUNT = int(os.environ.get("HISTORIES", "1000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
+COUNT = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
 
 
 def seeds(block: int) -> range:

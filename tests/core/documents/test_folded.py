@@ -15,7 +15,7 @@ from syncline.errors import StoreDamaged
 from tests.core.documents import histories
 from tests.core.samples import an_event
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
+HISTORIES = int(os.environ.get("HISTORIES", "1000"))
 PARTS = 20
 ITEM = histories.ITEM
 

@@ -9,7 +9,7 @@ from syncline.core.events import Event
 from tests.core.documents.people import ITEM, Device, Log, create, fold_without_undone, random_edit
 from tests.core.samples import a_value
 
-HISTORIES = int(os.environ.get("HISTORIES", "500" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
+HISTORIES = int(os.environ.get("HISTORIES", "2000" if "PYTEST_XDIST_WORKER" in os.environ else "100"))
 SEEDS_IN_ONE = 50
 
 
