@@ -6,7 +6,7 @@ import shutil
 from contextlib import closing
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, structs
 
 import syncline
 from syncline import Counter, DocumentReplica, ORSet, SyncManager, SyncOptions, Text
@@ -15,11 +15,13 @@ from syncline.core.answers import decode_answer, expect
 from syncline.core.documents import snapshots
 from syncline.core.documents.settings import POLICIES_ITEM, SET_POLICY
 from syncline.core.effects import Apply, Greet, MarkCopied, Restamp, Settle
+from syncline.core.erasure import erased
 from syncline.core.events import Entry
 from syncline.core.log import Receipts
-from syncline.core.messages import Ack, Give, Page, Welcome, encode
+from syncline.core.messages import Ack, Give, Merkle, Page, Welcome, encode
 from syncline.core.requests import decode_request
 from syncline.errors import (
+    BadRequest,
     BadSettings,
     ClockDrift,
     EpochChanged,
@@ -393,6 +395,26 @@ def test_the_systems_events_are_a_servers_to_tell(make):
     assert sync(one, other).pushed == 1
     assert ids(other) == {event.id}
     assert [type(error) for error in other.hear([rule]).left.values()] == [Forbidden]
+
+
+def test_that_an_event_was_erased_is_a_servers_to_tell(make):
+    """Somebody could take the place of an event with an erased form of it, and nobody could tell."""
+    replica, event = make("one"), erased(Author("far").event(payload="said"))
+    assert [type(error) for error in replica.hear([event]).left.values()] == [Forbidden]
+    assert ids(replica) == set()
+
+
+class Receding(ReplicaPeer):
+    """One whose history always begins after what was asked about."""
+
+    def reply(self, message):
+        answer = super().reply(message)
+        return structs.replace(answer, seq=message.since + 1) if isinstance(message, Merkle) else answer
+
+
+def test_a_peer_that_never_compares_is_not_asked_for_ever(make):
+    one, other = make("one"), make("other")
+    assert isinstance(sync(one, other, peer=Receding(other)).failure, BadRequest)
 
 
 def test_a_token_is_asked_for(make):

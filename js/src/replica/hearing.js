@@ -50,8 +50,9 @@ export function hearing({ state, outbox }, isHeld, events, epoch, nowMs) {
 }
 
 /** Why an event is left with the peer. @param {Event} event @param {string} limit */
-function objection({ id, item }, limit) {
+function objection({ id, item, isErased }, limit) {
   if (!isBetweenPeers(item)) return new SynclineError('forbidden', 'Events of the system come from a server alone.', { id })
+  if (isErased) return new SynclineError('forbidden', "That an event was erased is a server's to tell.", { id })
   if (id < limit) return null
   return new SynclineError('clock_drift', 'The event is of a time that is not yet, by the clock here.', { id })
 }

@@ -5,13 +5,15 @@
 
 import { MAX_FETCH_IDS } from '../core/limits.js'
 import { Peering, batches, checkEpochs, eventsFound, giveOf, sortedOut } from '../core/peering.js'
-import { fromWire } from '../errors.js'
+import { SynclineError, fromWire } from '../errors.js'
 import { give, hear, holdingsOf } from '../replica/exchange.js'
 
 /** @typedef {import('../core/messages.js').Welcome} Welcome */
-/** @typedef {import('../errors.js').SynclineError} SynclineError */
 /** @typedef {import('../replica/index.js').Replica} Replica */
 /** @typedef {import('../transports/memory.js').Transport} Transport */
+
+/** How often one comparison begins: at both horizons, and again if one of them moves meanwhile. */
+const MAX_BEGINNINGS = 4
 
 /**
  * What it took until two replicas held the same, and why single events did not go over.
@@ -27,6 +29,7 @@ import { give, hear, holdingsOf } from '../replica/exchange.js'
 export async function agree(replica, transport, peer, items) {
   checkEpochs(replica.epoch, peer.epoch)
   let peering = await begun(replica, items, replica.horizon)
+  let beginnings = 1
   /** @type {Agreed} */
   const agreed = { given: 0, heard: 0, errors: [] }
   for (let step; (step = peering.next()); ) {
@@ -34,6 +37,7 @@ export async function agree(replica, transport, peer, items) {
     else {
       const answer = /** @type {any} */ (await transport.ask(step))
       if (answer.type === 'tree' && answer.seq > peering.since) {
+        if (++beginnings > MAX_BEGINNINGS) throw new SynclineError('bad_request', 'merkle: what the peer compares begins later each time.')
         peering = await begun(replica, items, answer.seq) // what is in its bases, nobody need give it
         continue
       }

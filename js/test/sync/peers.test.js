@@ -164,6 +164,20 @@ test('what no server could take, and what only a server tells, is left where it 
   const system = Event.of({ ...new Author().event('.rules.a').value })
   const { left, news } = await hear(here, [system], null)
   assert.deepEqual([left.get(system.id)?.code, news], ['forbidden', []])
+  const { id, item, node, clock } = new Author().event('task.b').value
+  const erased = Event.of({ id, item, action: '.erased', node, clock })
+  assert.deepEqual((await hear(here, [erased], null)).left.get(id)?.code, 'forbidden')
+})
+
+test('a peer whose history begins later each time is not asked for ever', async (t) => {
+  const [here, peer] = [place(t), new ReplicaPeer(place(t))]
+  here.create('task.a', { n: 1 })
+  /** @type {any} */
+  const transport = new MemoryTransport(peer)
+  const ask = transport.ask.bind(transport)
+  transport.ask = async (/** @type {any} */ step) => ({ ...(await ask(step)), ...(step.type === 'merkle' && { seq: step.since + 1 }) })
+  const { failure } = await syncWith(here, transport).sync()
+  assert.equal(failure?.code, 'bad_request')
 })
 
 test('a peer answers who shows its token, and what it cannot read with an error', async (t) => {

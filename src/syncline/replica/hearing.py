@@ -55,6 +55,8 @@ def _objection(event: Event, now_ms: int) -> SynclineError | None:
     """Why an event is left with the peer."""
     if not is_between_peers(event.item):
         return Forbidden("Events of the system come from a server alone.", id=event.id)
+    if event.is_erased:
+        return Forbidden("That an event was erased is a server's to tell.", id=event.id)
     if event.id >= stamps.drift_limit(now_ms):
         return ClockDrift("The event is of a time that is not yet, by the clock here.", id=event.id, time=now_ms)
     return None

@@ -14,12 +14,15 @@ from syncline.core.limits import MAX_FETCH_IDS
 from syncline.core.lots import lots
 from syncline.core.messages import Ack, Fetch, Found, Give, Merkle, Tree, Welcome
 from syncline.core.peering import NO_EPOCH, Peering, Share, batches, events_of
-from syncline.errors import EpochChanged, SynclineError
+from syncline.errors import BadRequest, EpochChanged, SynclineError
 from syncline.replica import Replica
 from syncline.sync.options import SyncOptions
 from syncline.transports import Transport
 
 __all__ = ["Agreed", "agree", "check_epochs"]
+
+MAX_BEGINNINGS = 4
+"""How often one comparison begins: at both horizons, and again if one of them moves meanwhile."""
 
 _Sorted = tuple[list[Event], list[SynclineError]]
 
@@ -36,10 +39,10 @@ class Agreed(NamedTuple):
 async def agree(replica: Replica, transport: Transport, peer: Welcome, options: SyncOptions) -> Agreed:
     """Compares with a peer that was greeted, fetches what this replica lacks, and gives what the peer lacks.
 
-    Raises EpochChanged if both know logs that are not the same.
+    Raises EpochChanged if both know logs that are not the same, and BadRequest for answers that make no sense.
     """
     check_epochs(replica.epoch, peer.epoch)
-    peering = _begun(replica, options, replica.horizon)
+    peering, beginnings = _begun(replica, options, replica.horizon), 1
     given, heard, errors = 0, 0, list[SynclineError]()
     while (step := peering.next()) is not None:
         if isinstance(step, Share):
@@ -48,7 +51,9 @@ async def agree(replica: Replica, transport: Transport, peer: Welcome, options: 
         else:
             answer = await _ask(transport, step)
             if isinstance(answer, Tree) and answer.seq > peering.since:  # what is in its bases, nobody need give it
-                peering = _begun(replica, options, answer.seq)
+                peering, beginnings = _begun(replica, options, answer.seq), beginnings + 1
+                if beginnings > MAX_BEGINNINGS:
+                    raise BadRequest("merkle: what the peer compares begins later each time.")
                 continue
             entries = peering.receive(answer)
             count, refusals = _hear(replica, entries, peer.epoch, options)
