@@ -1,13 +1,16 @@
-"""Replays one seed and tells everything: ``python -m tests.simulation SEED``. Two numbers are a range to search.
+"""Replays one seed and tells everything: ``python -m tests.simulation [KIND] SEED``. Two numbers are a range to search.
 
-``bounded`` before them means a world whose server forgets.
+A kind is a class of worlds, ``BoundedWorld`` say; without one it is ``World``.
 """
 
 import sys
 from collections import Counter
 
-from tests.simulation.bounded import BoundedWorld
+from tests.simulation import away, bounded, damaged, erasing, healing, peers, recreated, world
 from tests.simulation.world import World
+
+MODULES = (away, bounded, damaged, erasing, healing, peers, recreated, world)
+KINDS = {name: kind for module in MODULES for name, kind in vars(module).items() if name.endswith("World")}
 
 
 def main(first, last=None, *, kind=World):
@@ -27,7 +30,7 @@ def main(first, last=None, *, kind=World):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "bounded":
-        main(*sys.argv[2:], kind=BoundedWorld)
+    if sys.argv[1] in KINDS:
+        main(*sys.argv[2:], kind=KINDS[sys.argv[1]])
     else:
         main(*sys.argv[1:])

@@ -11,15 +11,15 @@ ENOUGH = 400
 """Seeds in which each broken part must be found."""
 
 
-def run(kind: Callable[[int], Any], seeds: Iterable[int], again: str = "{kind}({seed}).run()") -> Iterator[Any]:
-    """The worlds of these seeds after they have run; ``again`` says how to see one of them."""
+def run(kind: Callable[[int], Any], seeds: Iterable[int]) -> Iterator[Any]:
+    """The worlds of these seeds after they have run."""
     for seed in seeds:
         world = kind(seed)
         try:
             world.run()
         except Exception as error:  # noqa: BLE001  (whatever it is, the seed has to be told)
             trace = "\n".join(" ".join(map(str, words))[:300] for words in world.trace[-TOLD:])
-            how = again.format(kind=getattr(kind, "__name__", kind), seed=seed)
+            how = f"python -m tests.simulation {name_of(kind)} {seed}"
             pytest.fail(f"{how}\n{trace}\n{type(error).__name__}: {error}")
         yield world
 
@@ -31,4 +31,9 @@ def check_found(kind: Callable[[int], Any]) -> None:
             kind(seed).run()
         except Exception:  # noqa: BLE001  (whatever shows it)
             return
-    pytest.fail(f"{getattr(kind, '__name__', kind)} went unnoticed")
+    pytest.fail(f"{name_of(kind)} went unnoticed")
+
+
+def name_of(kind: Callable[[int], Any]) -> str:
+    """What a kind of worlds is called."""
+    return str(getattr(kind, "__name__", kind))
