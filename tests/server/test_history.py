@@ -203,6 +203,27 @@ def test_pushing_again_what_went_answers_its_seq(kept, space, ann):
     assert again["results"] == first["results"]
 
 
+def test_the_last_of_a_log_can_be_asked_for_however_short_it_is(kept, space, ann):
+    """Who holds none of it gets a cursor that leads on: no further back than the history, whatever was erased there."""
+    fill(ann, 2)
+    retain(kept, space, revisions=1)
+    history(kept, space)
+    ann.put("task.a", {"n": 9})
+    ann.put("task.a", {"n": 10})
+
+    def last(count):
+        place = administer(kept, "GET", f"/v1/spaces/{space}?back={count}").json["cursor"]
+        answer = pull(kept, space, kept.bearer(), place)
+        assert answer.status == 200, answer
+        return [each["event"]["action"] for each in answer.json["entries"]]
+
+    assert last(1_000) == last(2) == ["put", "put"]
+    assert administer(kept, "POST", f"/v1/spaces/{space}/erase", {"items": ["task.b"]}).json["events"]
+    ann.put("task.c", {})
+    assert last(1_000) == last(1) == ["put"]
+    assert last(2)[-1] == "put"
+
+
 def test_labels_hold_the_horizon(kept, space, ann):
     fill(ann, 2)
     assert administer(kept, "PUT", f"/v1/spaces/{space}/labels/first", {"seq": 2}).json == {"name": "first", "seq": 2}

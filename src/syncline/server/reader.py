@@ -40,15 +40,18 @@ class Reader(Standing):
         return part.encode(self._text(part.next), pull.ref or None)
 
     async def cursor_back(self, entries: int, items: Sequence[str]) -> str:
-        """The cursor that many entries before the head (0: at the head), for a reader of these items."""
+        """The cursor that many entries before the head (0: at the head), for a reader of these items who holds none.
+
+        It is where the history begins if that is later.
+        """
         await self.catch_up()
-        head = self.space.hub.head
-        seq = max(0, head.seq - entries)
+        head, deep = self.space.hub.head, self.space.erasures.deep
+        seq = max(head.seq - entries, (await self.space.run(self.space.store.points)).horizon)
         tail = await self.space.run(self.space.store.tail, seq)
         asked = patterns.check(items)
         access = self.space.access
         stand = Stand(self._view(access, asked).digest, access.seq, asked)
-        return self._text(Cursor(head.epoch, seq, tail or NO_TAIL, stand))
+        return self._text(Cursor(head.epoch, seq, tail or NO_TAIL, stand, erased=deep if deep > seq else 0))
 
     async def wait(self, cursor: str | None, items: Sequence[str], seconds: float) -> None:
         """Returns when there is something after a cursor that shows, or after some seconds."""
