@@ -26,6 +26,7 @@ from syncline.stores import load
 from syncline.stores.sqlite import SqliteEventStore
 from tests.server.rest import Client
 from tests.server.running import Author, eventually
+from tests.server.tenants import administer
 
 SECRET = "told-to-nobody-ever"
 
@@ -448,6 +449,23 @@ def test_what_goes_from_the_log_while_it_is_erased_is_gone_from_bases_and_archiv
     assert told(home.data, tmp_path / "ann.db", tmp_path / "new.db") == []
     archives = Archives(home.data / "archives" / "home", "home")
     assert SECRET not in "".join(entry.event.body.decode() for entry in archives.entries())
+
+
+def test_who_was_away_loses_what_was_erased_and_has_gone_from_the_log_since(home, root, device, tmp_path):
+    """The horizon passes what was erased, but not who still holds it as it was said: they go on from a snapshot."""
+    ann, bob = device("ann"), device("bob")
+    milk = ann.create("task.milk", {"title": SECRET})
+    milk["note"] = 1
+    agree(ann, bob)
+    administer(home, "PUT", "/v1/spaces/home/labels/here", {"seq": 2})
+    agree(bob)
+    assert erase(root, events=[next(ann.entries(items=["task.*"])).event.id])["events"] == 1
+    administer(home, "PATCH", "/v1/spaces/home", {"retention": {"labels": True}})
+    assert administer(home, "POST", "/v1/spaces/home/history", {}).json["horizon"] == 2
+    agree(bob)
+    assert bob.get("task.milk").plain == {"title": None, "note": 1}
+    bob.close()
+    assert told(tmp_path / "bob.db") == []
 
 
 def test_without_its_archives_nothing_before_the_horizon_is_erased(home, root, device):

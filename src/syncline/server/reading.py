@@ -15,7 +15,7 @@ from syncline.core.access.views import View, differences
 from syncline.core.answers import encode_page
 from syncline.core.bases import Base
 from syncline.core.cursors import Cursor, Stand, Way
-from syncline.core.erasure import ERASURES, Erasures, erased_entry, events_of
+from syncline.core.erasure import ERASURES, Erasures, erased_entry, events_of, items_of
 from syncline.core.events import Entry
 from syncline.core.limits import MAX_PAGE_BYTES
 from syncline.core.log import NO_TAIL
@@ -112,9 +112,14 @@ def _part(store: LogStore, view_of: ViewOf, place: Place, limit: int, until: int
 
 
 def _erased(store: LogStore, view: View, seq: int, since: int) -> bytes:
-    """What an act has left of entries that a reader holds."""
+    """What an act has left of entries that a reader holds. Raises CursorExpired if the log let go of some since."""
     (act,) = load(store, seq - 1, items=[ERASURES], limit=1)
-    held = [entry for entry in store.find(events_of(act.event)) if entry.seq <= since and view.shows(entry.event.item)]
+    ids = set(events_of(act.event))
+    found, horizon = store.find(ids), store.points().horizon  # which moves before content goes
+    if len(found) < len(ids) and horizon and any(map(view.shows, items_of(act.event))):
+        words = "The log has let go of something that was erased: take a snapshot, and go on from there."
+        raise CursorExpired(words, horizon=horizon)
+    held = [entry for entry in found if entry.seq <= since and view.shows(entry.event.item)]
     return b",".join(erased_entry(entry).encoded for entry in held)
 
 
