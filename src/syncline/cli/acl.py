@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -62,7 +60,7 @@ def list_rules(
     json: Json = False,
 ) -> None:
     """List the rules in the order in which they were made; those of one user with the most specific first."""
-    rules = _ask(Remote(server, space, token), lambda administration: administration.rules(user))
+    rules = Remote(server, space, token).ask(lambda administration: administration.rules(user))
     if json:
         emit({"rules": rules})
         return
@@ -89,7 +87,7 @@ def add(
     async def make(administration: Administration) -> list[dict[str, Any]]:
         return [made for several in lots(rules, AT_ONCE) for made in await administration.add_rules(several)]
 
-    made = _ask(Remote(server, space, token), make)
+    made = Remote(server, space, token).ask(make)
     if json:
         emit({"rules": made})
         return
@@ -108,7 +106,7 @@ def remove(
         for several in lots(ids, AT_ONCE):
             await administration.remove_rules(several)
 
-    _ask(Remote(server, space, token), take_away)
+    Remote(server, space, token).ask(take_away)
     if json:
         emit({"removed": ids})
     else:
@@ -126,7 +124,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Say whether a user may do something, and why. Everybody may ask about themselves."""
-    found = _ask(Remote(server, space, token), lambda administration: administration.explain(user, item, action))
+    found = Remote(server, space, token).ask(lambda administration: administration.explain(user, item, action))
     if json:
         emit(found)
     else:
@@ -151,7 +149,7 @@ def compare(
     if rules is not None:
         found = _offline(expected, rules)
     else:
-        found = _ask(Remote(server, space, token), lambda administration: _online(administration, expected))
+        found = Remote(server, space, token).ask(lambda administration: _online(administration, expected))
     differ = [(each, answer) for each, answer in zip(expected, found, strict=True) if answer["allowed"] != each.allowed]
     if json:
         emit({"expectations": len(expected), "differ": [each.to_json() | answer for each, answer in differ]})
@@ -205,11 +203,3 @@ def _why(found: dict[str, Any]) -> str:
     if rule is None:
         return f"({found['reason']})"
     return f"by {words(rule)} ({rule['id'] or 'default'})"
-
-
-def _ask(remote: Remote, question: Callable[[Administration], Awaitable[T]]) -> T:
-    async def ask() -> T:
-        async with remote.administer() as administration:
-            return await question(administration)
-
-    return asyncio.run(ask())

@@ -36,7 +36,7 @@ def erase(
     if not any(what.values()):
         misused("Say what to erase: ids of events, --items or --user.")
     remote = Remote(server, space, token)
-    found = asyncio.run(_look(remote, what))
+    found = remote.ask(lambda administration: administration.erase(**what, dry_run=True))
     if found["events"] and not dry_run:
         _confirm(found, yes=yes)
         asyncio.run(_erase(remote, what, found["events"]))
@@ -47,11 +47,6 @@ def erase(
     else:
         done = "would be erased" if dry_run else "erased"
         say(f"{_told(found)} {done}.")
-
-
-async def _look(remote: Remote, what: dict[str, Any]) -> dict[str, Any]:
-    async with remote.administer() as administration:
-        return await administration.erase(**what, dry_run=True)
 
 
 async def _erase(remote: Remote, what: dict[str, Any], total: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -53,7 +52,7 @@ def retention(
             await administration.keep_up(name)
         return await administration.space(name)
 
-    space = _ask(server, token, "default", ask)
+    space = Remote(server, token=token).ask(ask)
     if json:
         emit({"name": name, "retention": space.get("retention"), **space.get("history", {})})
     else:
@@ -62,7 +61,7 @@ def retention(
 
 def snapshot(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
     """Make a snapshot of a space now, from which new replicas begin; the server also makes them by itself."""
-    history = _ask(server, token, "default", lambda administration: administration.keep_up(name))
+    history = Remote(server, token=token).ask(lambda administration: administration.keep_up(name))
     if json:
         emit({"name": name, **history})
     else:
@@ -86,7 +85,7 @@ def label(
             return None
         return await administration.set_label(text, seq)
 
-    place = _ask(server, token, name, ask)
+    place = Remote(server, name, token).ask(ask)
     if json:
         emit({"label": text, "seq": place})
     else:
@@ -95,7 +94,7 @@ def label(
 
 def labels(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
     """List the labels of a space."""
-    found = _ask(server, token, name, lambda administration: administration.labels())
+    found = Remote(server, name, token).ask(lambda administration: administration.labels())
     if json:
         emit({"labels": found})
         return
@@ -125,11 +124,3 @@ def _words(kept: Mapping[str, Any]) -> str:
     words += [f"{kept['revisions']:,} revisions of each item" if kept.get("revisions") else ""]
     words += ["what came after the oldest label" if kept.get("labels") else ""]
     return ", ".join(filter(None, words)) or "everything"
-
-
-def _ask(server: str, token: str | None, space: str, question: Callable[[Administration], Awaitable[T]]) -> T:
-    async def ask() -> T:
-        async with Remote(server, token=token, space=space).administer() as administration:
-            return await question(administration)
-
-    return asyncio.run(ask())

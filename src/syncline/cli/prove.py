@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,11 +66,13 @@ def prove(
         _check(check, root, json=json)
         return
     from syncline.cli.looking import opened_log, opened_server
+    from syncline.core.attestation import Attestation
     from syncline.stores.attesting import attest
 
     assert id is not None
     if server is not None:
-        made = asyncio.run(_asked(Remote(server, space, token), id))
+        proof = Remote(server, space, token).ask(lambda administration: administration.proof(id))
+        made = Attestation.read(msgspec.json.encode(proof))
     elif log is not None:
         with opened_log(log) as reader:
             made = attest(reader, id)
@@ -80,13 +81,6 @@ def prove(
         with opened_server(settings.store, Path(settings.data)) as here, here.open(space) as reader:
             made = attest(reader, id)
     _give(made, out)
-
-
-async def _asked(remote: Remote, id: str) -> Attestation:
-    from syncline.core.attestation import Attestation
-
-    async with remote.administer() as administration:
-        return Attestation.read(msgspec.json.encode(await administration.proof(id)))
 
 
 def _check(file: Path, root: str | None, *, json: bool) -> None:

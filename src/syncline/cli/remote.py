@@ -88,6 +88,15 @@ class Remote(NamedTuple):
         async with Administration(self.server, await self.bearer(), self.space) as administration:
             yield administration
 
+    def ask(self, question: Callable[[Administration], Awaitable[T]]) -> T:
+        """The answer to a question beside the log; returns when it is there."""
+
+        async def ask() -> T:
+            async with self.administer() as administration:
+                return await question(administration)
+
+        return asyncio.run(ask())
+
     async def bearer(self) -> str | None:
         """What the server is shown: the token that was given, or else what the sign-in has."""
         source = credentials(self.server, self.token)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -36,7 +35,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @app.command("list")
 def list_spaces(server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
     """List the spaces."""
-    names = _ask(server, token, lambda administration: administration.spaces())
+    names = Remote(server, token=token).ask(lambda administration: administration.spaces())
     if json:
         emit({"spaces": names})
     for name in () if json else names:
@@ -46,7 +45,7 @@ def list_spaces(server: Server = DEFAULT_SERVER, token: Token = None, json: Json
 @app.command()
 def create(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
     """Make a space; nothing happens if it is there."""
-    is_new = _ask(server, token, lambda administration: administration.create_space(name))
+    is_new = Remote(server, token=token).ask(lambda administration: administration.create_space(name))
     if json:
         emit({"name": name, "created": is_new})
     else:
@@ -56,7 +55,7 @@ def create(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, jso
 @app.command()
 def show(name: Name, server: Server = DEFAULT_SERVER, token: Token = None, json: Json = False) -> None:
     """Show where a space's log stands, and to its administrator what it holds and may hold."""
-    space = _ask(server, token, lambda administration: administration.space(name))
+    space = Remote(server, token=token).ask(lambda administration: administration.space(name))
     if json:
         emit(space)
         return
@@ -120,18 +119,13 @@ def erasable(
     async def ask(administration: Administration) -> list[str]:
         return await (administration.set_erasable(items or []) if items or none else administration.erasable())
 
-    found = asyncio.run(_in_space(Remote(server, name, token), ask))
+    found = Remote(server, name, token).ask(ask)
     if json:
         emit({"items": found})
     elif not found:
         note("No items are.")
     for item in () if json else found:
         say(item)
-
-
-async def _in_space(remote: Remote, question: Callable[[Administration], Awaitable[T]]) -> T:
-    async with remote.administer() as administration:
-        return await question(administration)
 
 
 def _quota(text: str) -> int | None:
@@ -143,7 +137,7 @@ def _quota(text: str) -> int | None:
 
 
 def _change(server: str, token: str | None, name: str, words: str | None, *, json: bool, **terms: Any) -> None:
-    space = _ask(server, token, lambda administration: administration.change_space(name, **terms))
+    space = Remote(server, token=token).ask(lambda administration: administration.change_space(name, **terms))
     if json:
         emit(space)
     elif words is not None:
@@ -171,7 +165,7 @@ def delete(
     """Delete a space for ever: its log is gone, and its name is not used again."""
     if not yes:
         _confirm(name)
-    _ask(server, token, lambda administration: administration.delete_space(name))
+    Remote(server, token=token).ask(lambda administration: administration.delete_space(name))
     if json:
         emit({"name": name, "deleted": True})
     else:
@@ -183,11 +177,3 @@ def _confirm(name: str) -> None:
         misused("Deleting cannot be undone, and nobody can be asked here. Say --yes if it is meant.")
     if typer.prompt(f"This deletes the log of {name} for ever. Its name again", err=True) != name:
         misused("That is another name; nothing was deleted.")
-
-
-def _ask(server: str, token: str | None, question: Callable[[Administration], Awaitable[T]]) -> T:
-    async def ask() -> T:
-        async with Remote(server, token=token).administer() as administration:
-            return await question(administration)
-
-    return asyncio.run(ask())
