@@ -64,8 +64,9 @@ def test_a_file_from_before_there_were_checksums_is_taken_over(path):
         old.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)", rows)
     assert pending(path) == [event.id for event in events]
     overwrite(path, 5 * PAGE, bytes(PAGE))
-    with pytest.raises(StoreDamaged):
+    with pytest.raises(StoreDamaged) as told:
         SqliteReplicaStore(path, "new")
+    assert told.value.message.count(path.name) == 1
 
 
 def test_a_file_without_its_sums_is_looked_through(path):

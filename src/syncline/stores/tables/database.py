@@ -244,7 +244,7 @@ class Database:
                 raise
             with suppress(OSError):
                 self._sums.distrust()
-            raise StoreDamaged(f"{self._path.name} is damaged: {error}") from error
+            raise _damage(self._path, error) from error
 
     def scrub(self) -> bool:
         """Leaves no byte of what was deleted, neither in the file nor beside it; whether that went well.
@@ -396,7 +396,7 @@ def _proven(path: Path, schema: Schema, *, derived: bool) -> PageSums | None:
             proven = sums
     except (StoreDamaged, apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
         if not derived:
-            raise StoreDamaged(f"{path.name} is damaged: {error}") from error
+            raise _damage(path, error) from error
     if proven is None and derived and path.exists() and (page_sums.beside(path).exists() or _is_marked(path, schema)):
         discard(path)
     return proven
@@ -435,6 +435,12 @@ def _proven_if_free(path: Path, schema: Schema) -> PageSums | None:
         with suppress(StoreLocked, OSError, apsw.CantOpenError), closing(hold(Path(f"{path}.lock"))):
             return _proven(path, schema, derived=False)
     return None
+
+
+def _damage(path: Path, error: Exception) -> StoreDamaged:
+    """What is wrong with a file, in words that name it once."""
+    is_told = isinstance(error, StoreDamaged) and error.message.startswith(path.name)
+    return StoreDamaged(str(error) if is_told else f"{path.name} is damaged: {error}")
 
 
 @contextmanager
