@@ -7,7 +7,9 @@ end. ``python -m tests.simulation BoundedWorld SEED`` tells what happened in one
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
+from syncline.core.stamps import NIL_ID
 from tests.simulation.bounded import BoundedWorld
 from tests.simulation.running import CHUNK, check_found, run
 
@@ -28,9 +30,7 @@ class WorldOfForgottenStamps(BoundedWorld):
     class Server(BoundedWorld.Server):
         def _part(self, asked):
             part = super()._part(asked)
-            for base in part.bases:
-                object.__setattr__(base, "last", "00000000-0000-7000-8000-000000000000")
-            return part
+            return replace(part, bases=[replace(base, last=NIL_ID) for base in part.bases])
 
 
 class WorldOfHalfSnapshots(BoundedWorld):
@@ -38,9 +38,7 @@ class WorldOfHalfSnapshots(BoundedWorld):
 
     class Server(BoundedWorld.Server):
         def _part(self, asked):
-            part = super()._part(asked)
-            object.__setattr__(part, "after", None)
-            return part
+            return replace(super()._part(asked), after=None)
 
 
 @pytest.mark.parametrize("kind", [WorldOfForgottenStamps, WorldOfHalfSnapshots])

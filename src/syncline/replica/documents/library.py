@@ -81,7 +81,8 @@ class Library:
 
     def document(self, item: str) -> Document:
         """The document of an item. It changes as events come; only an ``Editor`` whose event follows may change it."""
-        return self._in_order(item).document
+        is_ordered = self._policies.of(item) == SERVER_WINS  # else all orders lead to the same
+        return (self._in_order(item) if is_ordered else self._shelf(item)).document
 
     def shelf(self, item: str) -> Shelf:
         """The same with its place in history: the number of the last revision, the seq and time of the last entry."""
@@ -114,7 +115,7 @@ class Library:
         """Whatever is pending will be judged by this one, not by that which it was folded under."""
         if placed.seq:
             self._policies.note(placed)
-            for item in [item for item, shelf in self._shelves.items() if shelf.pending]:
+            for item in [item for item, shelf in self._shelves.items() if shelf.pending or not shelf.is_in_order]:
                 if self._policies.has_changed(item, placed.seq - 1):
                     self.let_go(item)
 
