@@ -13,7 +13,7 @@ from syncline.core.stamps import NIL_ID
 from tests.simulation.bounded import BoundedWorld
 from tests.simulation.running import CHUNK, check_found, run
 
-SEEDS = 200
+SEEDS = 300
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
