@@ -59,7 +59,7 @@ def test_equal_sets_are_one_question_without_an_answer(size: int) -> None:
 
 @pytest.mark.parametrize("has_others", [False, True])
 def test_very_much_is_asked_in_batches(*, has_others: bool) -> None:
-    theirs = cluster(0, 128, 20_000, 1)
+    theirs = cluster(0, 128, 10_000, 1)
     mine = {key: a_digest(key, 1) for key in theirs} if has_others else {}
     end = End(theirs)
     walk = walked(End(mine), end)
