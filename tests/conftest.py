@@ -1,5 +1,6 @@
 """Hypothesis profiles: `quick` for every run, `thorough` for a night (`pytest --hypothesis-profile=thorough`)."""
 
+import gc
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -13,3 +14,9 @@ settings.load_profile("quick")
 
 # A shell that starts tests in the background makes them deaf to Ctrl-C, and the processes that they start inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish():
+    """What was collected stays to the end, and is much: garbage is not looked for there again and again."""
+    gc.collect()
+    gc.freeze()
