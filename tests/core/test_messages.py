@@ -65,7 +65,7 @@ from syncline.errors import (
 )
 from tests.core.samples import EPOCH, NOW, an_event, an_id, json_values, texts
 
-refs = st.integers(0, 2**53)
+refs = st.integers(0, MAX_SAFE_INTEGER)
 cursors = st.none() | st.text("ab-_", max_size=76)
 patterns = st.lists(st.sampled_from(["*", "task.*", "a"]), max_size=3).map(tuple)
 ids = st.integers(0, 9).map(an_id)
