@@ -1,4 +1,4 @@
-# Everything a contributor does is one word. Needs python3 with pip; test-js also Node (20.10 or newer) with npm.
+# Everything a contributor does is one word. Needs python3 with pip; test-js also Node (20 or newer) with npm.
 
 PORT ?= 8080
 UV   := .uvtool/bin/uv
