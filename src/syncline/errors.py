@@ -57,7 +57,7 @@
     │   ├── SpaceDeleted             space_deleted
     │   ├── SpaceSuspended           space_suspended
     │   └── SpaceMismatch            space_mismatch
-    ├── LogChanged                   the log is not the one the cursor knew
+    ├── LogChanged                   log_changed: the log is not the one that was known
     │   ├── CursorReset              cursor_reset
     │   ├── CursorExpired            cursor_expired
     │   ├── SnapshotGone             snapshot_gone
@@ -480,8 +480,12 @@ class SpaceMismatch(AccessError):
 
 
 class LogChanged(SynclineError):
-    """The cursor is genuine but its log has changed; the replica has to heal, nothing is skipped."""
+    """The log is not how it was known to be, or to begin: what goes on from there is left as it is.
 
+    Of a cursor there are more exact ones, below: it is genuine, and the replica has to heal; nothing is skipped.
+    """
+
+    code = "log_changed"
     status = 409
 
 

@@ -81,6 +81,7 @@ def test_spaces_keep_what_they_are_told_to(syncline, server):
     (listed,) = syncline("archives", "list", str(folder), "--json").json["archives"]
     assert (listed["first"], listed["last"]) == (1, 8)
     assert syncline("archives", "verify", str(folder), "--json").json["entries"] == 8
+    assert syncline("archives", "verify", str(folder)).out == "8 entries in 1 archive: all as they were.\n"
     shown = syncline("archives", "show", str(folder)).out.splitlines()
     assert [json.loads(line)["event"] for line in shown][:6] == before
     assert syncline("archives", "show", str(folder), "--since", 2).out.splitlines() == shown[2:]

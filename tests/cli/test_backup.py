@@ -308,6 +308,18 @@ def test_not_where_a_server_runs_or_another_log_is(terminal, data):
     assert terminal("backup", "restore", "kept").code == 2, "it has to be said where to"
 
 
+def test_where_a_log_goes_on_beyond_the_backup_or_otherwise_it_stays(terminal, data):
+    done(terminal, "create", "kept", "--data", "data")
+    for name, more in (("longer", Author(node="more")), ("other", Author(node="other"))):
+        part = () if name == "longer" else ("--to-seq", 10, "--space", "home")
+        done(terminal, "restore", "kept", "--data", name, *part)
+        fill(terminal.directory / name / "spaces" / "home.db", 100, author=more)
+        before = look(terminal.directory / name / "spaces" / "home.db")
+        refused = terminal("backup", "restore", "kept", "--data", name)
+        assert (refused.code, refused.err.rstrip().endswith("(log_changed)")) == (1, True), refused.err
+        assert look(terminal.directory / name / "spaces" / "home.db") == before
+
+
 def test_a_deleted_space_stays_deleted(terminal, data):
     done(terminal, "create", "kept", "--data", "data")
     (terminal.directory / "new").mkdir()
@@ -429,9 +441,19 @@ def test_what_is_no_folder_of_backups_is_left_alone(terminal, data):
     assert [path.name for path in (terminal.directory / "letters").iterdir()] == ["ann.txt"]
 
 
+def test_a_folder_that_says_nothing_of_itself_is_none_of_backups(terminal, data):
+    done(terminal, "create", "kept", "--data", "data")
+    (terminal.directory / "kept" / "backup.json").write_text("{}")
+    for verb in (("create", "kept", "--data", "data"), ("verify", "kept"), ("restore", "kept", "--data", "new")):
+        refused = terminal("backup", *verb)
+        assert (refused.code, "is not that of a folder of backups, or damaged" in refused.err) == (5, True), refused.err
+    assert not (terminal.directory / "new").exists()
+
+
 def test_there_must_be_something_to_back_up(terminal):
     refused = terminal("backup", "create", "kept", "--data", "nowhere")
     assert (refused.code, "--data" in refused.err) == (2, True)
+    assert not (terminal.directory / "kept").exists()
 
 
 def test_two_do_not_write_to_one_folder(terminal, data):
@@ -481,6 +503,23 @@ def test_what_was_erased_stays_so(terminal):
         assert terminal("verify", "--data", f"copy-{number}").code == 0
     done(terminal, "restore", "anew", "--data", "copy-anew")
     assert not holds(terminal.directory / "copy-anew", SECRET)
+
+
+def test_a_damaged_register_says_why_nothing_is_restored_and_what_helps(terminal):
+    """What was erased is told by it alone: a restore without it would bring that back."""
+    with served(terminal.directory / "one") as one:
+        pushed(one.url, one.key, "home", Author(user=".root"), 3)
+    older, newest = (done(terminal, "create", "kept", "--data", "one/data")["name"] for _ in range(2))
+    max((terminal.directory / "kept" / "register").iterdir()).write_bytes(b"")
+    for name in (older, newest):
+        refused = terminal("backup", "restore", "kept", "--data", "new", "--name", name)
+        assert (refused.code, "what was erased" in refused.err) == (5, True), refused.err
+        assert f"move {newest}.json away" in refused.err
+    last = done(terminal, "create", "kept", "--data", "one/data")["name"]
+    assert done(terminal, "restore", "kept", "--data", "new", "--name", newest)["spaces"]["home"]["head"] == 3
+    for name in (newest, last):
+        (terminal.directory / "kept" / f"{name}.json").unlink()
+    assert done(terminal, "restore", "kept", "--data", "old")["name"] == older
 
 
 def let_go(address, archives):

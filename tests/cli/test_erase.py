@@ -27,7 +27,7 @@ def test_what_would_be_erased_is_said_and_then_it_is_gone(filled):
     assert "secret" not in filled("pull").out
     again = filled("erase", "--items", "task.*", "--yes")
     assert (again.code, again.out, again.err) == (0, "", "There is nothing to erase.\n")
-    assert "erased 1 events of 1 items" in filled("audit").out
+    assert "events erased: 1, of items: 1" in filled("audit").out
 
 
 def test_events_are_named_by_their_ids(filled):

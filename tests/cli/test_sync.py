@@ -222,7 +222,30 @@ def test_heal_mends_what_a_file_has_lost(syncline, titled):
     assert told["root"] == syncline("status", "--json").json["space"]["root"]
 
 
+def test_on_a_terminal_it_is_shown_how_much_has_come(syncline, titled):
+    with sdk.open(syncline.directory / "a.db") as replica:
+        for place in range(30):
+            replica.record(f"task.{place}", "update", place)
+    assert " 31 \r" in _bar("Syncing", syncline.screen("sync", "a.db", "b.db"))
+    assert _bar("Syncing", syncline.screen("sync", "a.db"))
+    assert " 31 \r" in _bar("Syncing", syncline.screen("sync", "c.db"))
+    assert _bar("Healing", syncline.screen("heal", "c.db"))
+    for verb in ("sync", "heal"):
+        assert json.loads(syncline.screen(verb, "c.db", "--json"))["errors"] == []
+
+
+def _bar(what, screen):
+    """A bar as it was last shown."""
+    return screen.rpartition(what)[2]
+
+
 def test_heal_needs_a_server_and_a_file(terminal, titled):
     assert terminal("heal", "a.db").code == 2
     assert terminal("heal", "x.db", "--server", "http://127.0.0.1:1").code == 5
     assert terminal("heal", "a.db", "--server", "http://127.0.0.1:1").code == 3
+
+
+@pytest.mark.parametrize("verb", ["heal", "give"])
+def test_which_urls_are_taken_is_told(terminal, titled, verb):
+    refused = terminal(verb, "a.db", "--server", "nats://localhost:4222", COLUMNS="200")
+    assert (refused.code, "no http:// or https:// URL" in refused.err) == (2, True), refused.err

@@ -229,6 +229,11 @@ def test_a_proof_comes_from_beside_a_server(terminal):
         assert made.json["digest"] == event.digest.hex()
         asked = terminal("prove", event.id, "--server", one.url, "--token", one.key, "--space", "home")
         assert asked.json == made.json, "the administrator may read all"
+        named = {"SYNCLINE_SERVER": one.url, "SYNCLINE_TOKEN": one.key, "SYNCLINE_SPACE": "home"}
+        assert terminal("prove", event.id, **named).json == made.json
+        named["SYNCLINE_SERVER"] = "http://127.0.0.1:1"
+        assert terminal("prove", event.id, **named).code == 3, "it is this server that is asked"
+        assert terminal("prove", event.id, "--data", "one/data", **named).json == made.json, "what is said goes first"
         unknown = terminal("prove", author.event().id, "--server", one.url, "--token", one.key, "--space", "home")
         assert (unknown.code, "There is no event" in unknown.err) == (1, True)
 

@@ -31,7 +31,7 @@ export async function mend(name) {
   if (rescued.unread.length) await keep(`${name}.damaged-${Date.now()}`, rescued)
   await keep(besideOf(name), rescued)
   await result(indexedDB.deleteDatabase(name))
-  console.warn(`syncline: ${name} was damaged; ${rescued.rows.length} local events were saved.`)
+  console.warn(`syncline: ${name} was damaged; local events that were saved: ${rescued.rows.length}.`)
 }
 
 /**

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from syncline.cli.failures import misused
-from syncline.cli.terminal import Json, emit, out, say, table, write
+from syncline.cli.terminal import Json, count, emit, out, say, table, write
 from syncline.server.history.archives import Archives
 
 app = typer.Typer(
@@ -40,7 +40,8 @@ def verify(folder: Folder, json: Json = False) -> None:
     if json:
         emit({"archives": len(checked), "entries": entries, "tail": checked[-1][1].after if checked else None})
     else:
-        say(f"{entries:,} entries in {len(checked):,} archives are as they were.")
+        what = f"{count(entries, 'entry', 'entries')} in {count(len(checked), 'archive')}"
+        say(f"{what}: all as they were.")
 
 
 @app.command()

@@ -64,11 +64,14 @@ def create(
     it goes on where it was when it is said again.
     """
     _be_nice()
-    from syncline.server.backups.folder import Folder
+    from syncline.server.backups.folder import ABOUT, Folder
+    from syncline.server.backups.sources import open_sources
     from syncline.server.backups.taking import Taking
 
     settings = _settings(config, data, store)
     secret = _secret(key_file)
+    if not (folder / ABOUT).exists():
+        open_sources(settings.store, Path(settings.data)).close()  # where is nothing to back up, no folder is made
     place = Folder.make(folder, secret)
     archives = Path(settings.archives) if settings.archives else None
     taking = Taking(place, settings.store, Path(settings.data), _now_ms, archives=archives, full=full, rest=_Resting())

@@ -65,7 +65,9 @@ def credentials(server: str | None, token: str | None) -> SignIn | str | None:
 def check_url(url: str | None) -> str | None:
     """A server as somebody names it, if they do. Raises BadParameter."""
     if url is not None and not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{url!r} is not a URL such as {DEFAULT_SERVER}.")
+        raise typer.BadParameter(
+            f"{url!r} is no http:// or https:// URL, such as {DEFAULT_SERVER}; no others are taken here."
+        )
     return url
 
 

@@ -8,6 +8,7 @@ from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials
 from syncline.cli.databases import Server
 from syncline.cli.failures import REFUSED, misused
 from syncline.cli.files import File, looking_at
+from syncline.cli.passing import counting
 from syncline.cli.terminal import Json, complain, count, emit, say
 
 
@@ -25,7 +26,8 @@ def heal(
     with looking_at(file):
         pass  # a file whose name was misspelled is not made
     with open_replica(file, server=server, space=space, token=credentials(server, token), transport="http") as replica:
-        result = replica.heal()
+        with counting("Healing", replica, json=json):
+            result = replica.heal()
         tree, _ = replica.tree(since=replica.horizon, local=False)
     single = [error for error in result.errors if error is not result.failure]
     counts = {"mended": result.mended, "given": result.given, "pushed": result.pushed, "pulled": result.pulled}

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from syncline.cli.chosen import DEFAULT_SPACE, Space, Token
-from syncline.cli.chosen import check_url as checked
+from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, origin, server_of
 from syncline.cli.failures import REFUSED, misused
 from syncline.cli.flags import Config, Data, Store, config_file
 from syncline.cli.remote import Remote
-from syncline.cli.terminal import Json, complain, emit, note, say, write
+from syncline.cli.terminal import Json, complain, count, emit, note, say, write
 from syncline.server.settings import gather
 
 if TYPE_CHECKING:
@@ -27,7 +26,15 @@ Log = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--server", "-s", metavar="URL", callback=checked, show_default=False, help="Ask this server."),
+    typer.Option(
+        "--server",
+        "-s",
+        envvar="SYNCLINE_SERVER",
+        metavar="URL",
+        callback=server_of,
+        show_default=False,
+        help="Ask this server.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the proof to a file.")
@@ -41,6 +48,7 @@ Root = Annotated[
 
 
 def prove(
+    ctx: typer.Context,
     id: Id = None,
     log: Log = None,
     data: Data = None,
@@ -56,9 +64,10 @@ def prove(
 ) -> None:
     """Prove that an event is in a log, or check such a proof.
 
-    The log is the space's of the server that --data or the settings name, which may run meanwhile; or --log; or that of
-    --server, as far as one may read it there. A proof is worth as much as the root with which it is checked: syncline
-    verify, syncline status or somebody else tells that.
+    The log is that of --server, as far as one may read it there; or --log; or the space's of the server whose data are
+    here (--data, --store, --config), which may run meanwhile. If none of these is said, SYNCLINE_SERVER or the context
+    names the server; without one, the settings name the data. A proof is worth as much as the root with which it is
+    checked: syncline verify, syncline status or somebody else tells that.
     """
     if (id is None) == (check is None):
         misused("Say the id of an event, or --check with the file of a proof.")
@@ -70,7 +79,8 @@ def prove(
     from syncline.stores.attesting import attest
 
     assert id is not None
-    if server is not None:
+    is_here = any((log, data, store, config))
+    if server is not None and (origin(ctx, "server") == "flag" or not is_here):
         proof = Remote(server, space, token).ask(lambda administration: administration.proof(id))
         made = Attestation.read(msgspec.json.encode(proof))
     elif log is not None:
@@ -93,7 +103,7 @@ def _check(file: Path, root: str | None, *, json: bool) -> None:
         emit({"holds": wrong is None, "wrong": wrong, "root": read.root, "digest": read.digest, "id": id})
     elif wrong is None:
         say(f"{_named(read)} is in the tree with this root.")
-        note(f"By its own word it is of the log {read.epoch}, {read.count:,} events at seq {read.seq:,}.")
+        note(f"By its own word it is of the log {read.epoch}, {count(read.count, 'event')} at seq {read.seq:,}.")
         if root is None:
             note(f"If its root was {read.root}: --root compares it with one that you know from elsewhere.")
     else:

@@ -14,6 +14,7 @@ from syncline.cli.chosen import DEFAULT_SPACE, Space, Token, credentials
 from syncline.cli.databases import Server
 from syncline.cli.failures import REFUSED, misused
 from syncline.cli.files import File
+from syncline.cli.passing import counting
 from syncline.cli.terminal import Json, complain, count, emit, say
 
 if TYPE_CHECKING:
@@ -63,16 +64,16 @@ def sync(
     there yet is made.
     """
     if other is not None and not other.startswith(URLS):
-        exchange = _with_file(file, Path(other))
+        exchange = _with_file(file, Path(other), json=json)
     else:
         other = other or server
         if other is None:
             misused("Sync with what? Name another replica's file, a URL, or a server: syncline login, or --server.")
-        exchange = _with_url(file, other, space, token, history=history)
+        exchange = _with_url(file, other, space, token, history=history, json=json)
     _show(str(file), other, exchange, json=json)
 
 
-def _with_file(one: Path, other: Path) -> Exchange:
+def _with_file(one: Path, other: Path, *, json: bool) -> Exchange:
     from syncline.sync import SyncManager
     from syncline.sync import open as open_replica
     from syncline.sync.replica_peer import ReplicaPeer
@@ -86,15 +87,17 @@ def _with_file(one: Path, other: Path) -> Exchange:
         has_more = mine.tree()[0].count >= theirs.tree()[0].count
         asking, answering = (mine, theirs) if has_more else (theirs, mine)  # to give much is quicker than to find it
         manager = SyncManager(asking, MemoryTransport(ReplicaPeer(answering)))
-        result = asyncio.run(manager.sync())
+        with counting("Syncing", mine, theirs, json=json):
+            result = asyncio.run(manager.sync())
     return Exchange(*((result.pushed, result.pulled) if has_more else (result.pulled, result.pushed)), result)
 
 
-def _with_url(file: Path, url: str, space: str, token: str | None, *, history: bool) -> Exchange:
+def _with_url(file: Path, url: str, space: str, token: str | None, *, history: bool, json: bool) -> Exchange:
     from syncline.sync import open as open_replica
 
     found = credentials(url, token)
-    with open_replica(file, server=url, space=space, token=found, transport="http", history=history) as replica:
+    opened = open_replica(file, server=url, space=space, token=found, transport="http", history=history)
+    with opened as replica, counting("Syncing", replica, json=json):
         result = replica.sync()
     return Exchange(result.pushed + result.given, result.pulled, result)
 

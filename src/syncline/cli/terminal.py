@@ -111,13 +111,16 @@ def local_time(ms: int | None) -> str:
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while the block runs, if that is a terminal; call what it gives with how much is done."""
+    """A bar on stderr while the block runs, if that is a terminal; call what it gives with how much is done.
+
+    Without a total it shows how much that is.
+    """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # few need it
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
-        TaskProgressColumn(),
+        TaskProgressColumn(text_format_no_percentage="{task.completed:,.0f}"),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=err, transient=True, expand=True, disable=not err.is_terminal) as bar:

@@ -201,7 +201,7 @@ class Request:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            raise BadRequest(f"Not a {kind.__name__} message: {error}") from None
+            raise BadRequest(f"No {kind.__name__} message: {error}") from None
 
     async def answer(self, body: bytes, *, status: int = 200, kind: bytes = JSON, **headers: str) -> None:
         """Sends the whole response. Unless it is said otherwise, no cache on the way shows it to anybody else."""

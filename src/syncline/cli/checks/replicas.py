@@ -7,6 +7,7 @@ from pathlib import Path
 
 from syncline.cli.checks.findings import Checks, Finding, good, warning
 from syncline.cli.files import looking_at
+from syncline.cli.terminal import count
 from syncline.stores.sqlite.mending import put_aside
 
 UNPROVEN = "Its program looks through it whenever it opens it; close that, and look again."
@@ -33,4 +34,4 @@ def whole(path: Path) -> Iterator[Finding]:
         else:
             yield warning("replica", f"{path} is open in another program, or has no checksums yet", UNPROVEN)
         if refused := len(store.outbox("refused")):
-            yield warning("replica", f"{refused:,} events were refused", f"syncline status {path} tells why.")
+            yield warning("replica", f"refused: {count(refused, 'event')}", f"syncline status {path} tells why.")

@@ -52,7 +52,7 @@ async def erase(request: Request) -> None:
         now = found if asked.dry_run else found[: erasing.MAX_AT_ONCE]
         items = sorted({entry.event.item for entry in now})
         if now and not asked.dry_run:
-            request.note_act(SPACE, f"erased {len(now)} events of {len(items)} items")
+            request.note_act(SPACE, f"events erased: {len(now)}, of items: {len(items)}")
         await request.answer(msgspec.json.encode(Erased(len(now), items[:MAX_SHOWN_ITEMS], len(found) - len(now))))
 
 

@@ -86,7 +86,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 class About(msgspec.Struct, frozen=True, kw_only=True):
     """What a folder says of itself."""
 
-    syncline_backup: int = FORMAT
+    syncline_backup: int
     encryption: Encryption | None = None
 
 
@@ -104,7 +104,7 @@ class Folder:
         """The folder, made if there is nothing yet."""
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             make_folder(path)
-            about = About(encryption=None if secret is None else Encryption.new(secret))
+            about = About(syncline_backup=FORMAT, encryption=None if secret is None else Encryption.new(secret))
             write_file(path / ABOUT, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
         return cls(path, secret)
 
@@ -192,7 +192,7 @@ def _about(path: Path) -> About:
     except (FileNotFoundError, NotADirectoryError):
         raise ForeignFile(f"{path} is no folder of backups: it has no {ABOUT}.") from None
     except msgspec.MsgspecError as error:
-        raise ForeignFile(f"{path / ABOUT} does not read as that of a backup: {error}") from None
+        raise ForeignFile(f"{path / ABOUT} is not that of a folder of backups, or damaged: {error}") from None
     if about.syncline_backup > FORMAT:
         raise NewerSchema(f"{path} was written by a newer Syncline (format {about.syncline_backup}). Upgrade this one.")
     return about

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from syncline.core.events import Entry
 from syncline.core.log import Head, Receipts, chain_end
-from syncline.errors import BadSettings, EpochChanged, LogChanged
+from syncline.errors import BadSettings, EpochChanged, LogChanged, StoreDamaged
 from syncline.server.backups import segments
 from syncline.server.backups.checking import read_register
 from syncline.server.backups.erasing import erase_again
@@ -123,8 +123,19 @@ class Restoring:
         for name in reversed(self._folder.names()):
             listing = self._folder.read(name)
             if listing.register is not None:
-                return copying.erasures(read_register(self._folder, listing))
+                return copying.erasures(self._telling(listing))
         return iter(())
+
+    def _telling(self, listing: Listing) -> bytes:
+        """The copy of the register that tells what was erased. Raises StoreDamaged, which says what to do then."""
+        try:
+            return read_register(self._folder, listing)
+        except StoreDamaged as error:
+            raise StoreDamaged(
+                f"{error.message} It tells what was erased, so without it nothing is restored from this folder. Put "
+                "the file back from another copy of the folder, or make a new backup; if neither can be, move "
+                f"{listing.name}.json away: then the backup before it tells, and what was erased since comes back."
+            ) from None
 
     def _fill(self, store: LogStore, space: str, log: Log, wanted: Wanted, note: Callable[[int], None]) -> Head:
         done, size = _begun(store, space, log, wanted), 0
@@ -148,10 +159,11 @@ class Restoring:
             after = Head(log.epoch, segment.last, bytes.fromhex(segment.tail), segment.at)
             if segment.last > done.seq:
                 for stretch in segments.read(self._folder, segment, before):
-                    if stretch.then.seq <= done.seq:
-                        _check_same(store, stretch.then)
-                    else:
+                    if before.seq < done.seq:
+                        _check_same(store, _met(stretch, before, done.seq))
+                    if stretch.then.seq > done.seq:
                         yield stretch
+                    before = stretch.then
             else:
                 _check_same(store, after)
             before = after
@@ -167,6 +179,14 @@ def _begun(store: LogStore, space: str, log: Log, wanted: Wanted) -> Head:
             f"{space} goes on to seq {done.seq} there, beyond what is wanted: restore into an empty place."
         )
     return done if done.epoch == log.epoch else store.adopt([], Head(log.epoch))
+
+
+def _met(stretch: segments.Stretch, before: Head, until: int) -> Head:
+    """Where a stretch leads, as far as it goes up to a seq that lies after its beginning."""
+    if stretch.then.seq <= until:
+        return stretch.then
+    digests = [entry.event.digest for entry in stretch.entries if entry.seq <= until]
+    return Head(before.epoch, before.seq + len(digests), chain_end(before.tail, digests))
 
 
 def _check_same(store: LogStore, then: Head) -> None:

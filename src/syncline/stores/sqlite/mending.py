@@ -40,7 +40,7 @@ def open_replica(path: Path | str, make_node: Callable[[], str]) -> SqliteReplic
         return _opened(path, make_node)
     except StoreDamaged as damage:
         aside, count = mend(path, make_node)
-        log.warning("%s It is kept as %s; %d local events were saved.", damage.message, aside.name, count)
+        log.warning("%s It is kept as %s; local events that were saved: %d.", damage.message, aside.name, count)
         return SqliteReplicaStore(path, make_node())
 
 
@@ -59,7 +59,7 @@ def _opened(path: Path, make_node: Callable[[], str]) -> SqliteReplicaStore:
         if missing := sorted(lost.keys() - store.holds(lost)):
             state = _anew(store.state(), make_node(), missing)
             store.commit(Change(outbox=[lost[id] for id in missing], state=state))
-            log.warning("%s-wal was damaged. %d local events were saved.", path.name, len(missing))
+            log.warning("%s-wal was damaged; local events that were saved: %d.", path.name, len(missing))
         opened.pop_all()
     return store
 

@@ -253,14 +253,14 @@ def _read(kind: type[_Pb], data: bytes) -> _Pb:
     try:
         return kind.FromString(data)  # type: ignore[no-any-return]
     except DecodeError:
-        raise BadRequest(f"Not a {kind.__name__} message of syncline.proto.") from None
+        raise BadRequest(f"No {kind.__name__} message of syncline.proto.") from None
 
 
 def _answer(kind: type[_Pb], data: bytes) -> _Pb:
     try:
         return kind.FromString(data)  # type: ignore[no-any-return]
     except DecodeError:
-        raise InternalError(f"The server's answer is not a {kind.__name__} message of syncline.proto.") from None
+        raise InternalError(f"The server's answer is no {kind.__name__} message of syncline.proto.") from None
 
 
 def _json(decoder: msgspec.json.Decoder[_Json], data: bytes) -> _Json:

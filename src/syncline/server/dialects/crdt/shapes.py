@@ -205,7 +205,7 @@ def _message(body: bytes, kind: type[Body]) -> Body:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"Not a {kind.__name__}: {error}") from None
+        raise BadRequest(f"No {kind.__name__}: {error}") from None
 
 
 def _read_op(kind: Any, op: dict[str, Any], index: int) -> AnyOp:
