@@ -276,6 +276,7 @@ def test_only_who_may_erases_and_only_what_may_be(root, home, device):
         ({"events": [entry["event"]["id"]] * 1_001}, "bad_request"),
     ]:
         assert mine.ask("POST", "erase", what).code == code, what
+    assert mine.ask("POST", "erase", {"what": 1}).json["detail"].startswith("No Erase message: ")
     assert root.ask("POST", "erase", {"events": [entry["event"]["id"]]}).code == "bad_request"
     assert erase(mine, items=["task.milk"])["events"] == 1
     assert root.ask("GET", "acl").json["rules"][-1]["action"] == ".erase"
