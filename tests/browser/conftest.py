@@ -28,13 +28,14 @@ def chromium():
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright():
+    """While it is there, an event loop runs in this thread, in which no other could: it goes before other tests."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright, chromium):
     """One browser for the tests of a worker; every page of `pages` has storage of its own."""
     launched = playwright.chromium.launch(
