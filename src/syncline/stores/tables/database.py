@@ -449,7 +449,10 @@ def _told_why(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.CantOpenError:
-        path.open("r+b" if path.exists() else "ab").close()
+        is_new = not path.exists()
+        path.open("ab" if is_new else "r+b").close()
+        if is_new:
+            path.unlink()
         raise
 
 
