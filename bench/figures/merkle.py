@@ -48,7 +48,7 @@ def measure(plan: Plan) -> Figure:
         Goal("100 differing found: round trips", figure.detail(FIND, SYNCLINE.name, "round_trips"), 7, at_most=True),
         Goal("100 differing found: kB", figure.detail(FIND, SYNCLINE.name, "kb"), 300, at_most=True),
         Goal("100 differing found: ms", figure.value(FIND, SYNCLINE.name), 1_000, at_most=True),
-        Goal("share of a push that a root every 10,000 takes", share(figure), 0.15, at_most=True),
+        Goal("share of a push that a root every 10,000 takes", share(figure), 0.1, at_most=True),
     ]
     return figure
 
