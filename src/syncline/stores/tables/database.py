@@ -9,6 +9,7 @@ may lose their last commits in one, and are made anew where others would be repo
 from __future__ import annotations
 
 import errno
+import os
 from array import array as integers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -449,10 +450,11 @@ def _told_why(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.CantOpenError:
-        is_new = not path.exists()
-        path.open("ab" if is_new else "r+b").close()
-        if is_new:
-            path.unlink()
+        if path.exists():
+            path.open("r+b").close()
+        next(path.parent.iterdir(), None)
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
         raise
 
 
