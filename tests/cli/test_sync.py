@@ -248,4 +248,4 @@ def test_heal_needs_a_server_and_a_file(terminal, titled):
 @pytest.mark.parametrize("verb", ["heal", "give"])
 def test_which_urls_are_taken_is_told(terminal, titled, verb):
     refused = terminal(verb, "a.db", "--server", "nats://localhost:4222", COLUMNS="200")
-    assert (refused.code, "no http:// or https:// URL" in refused.err) == (2, True), refused.err
+    assert (refused.code, "not a URL with http" in refused.err) == (2, True), refused.err

@@ -66,7 +66,7 @@ def check_url(url: str | None) -> str | None:
     """A server as somebody names it, if they do. Raises BadParameter."""
     if url is not None and not url.startswith(("http://", "https://")):
         raise typer.BadParameter(
-            f"{url!r} is no http:// or https:// URL, such as {DEFAULT_SERVER}; no others are taken here."
+            f"{url!r} is not a URL with http:// or https://, such as {DEFAULT_SERVER}; no others are taken here."
         )
     return url
 
