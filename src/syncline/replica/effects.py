@@ -275,9 +275,10 @@ def _mark_copied(store: ReplicaStore, event: Event) -> Change:
 
     What was heard is not ours to rename: it is refused, and tells nothing of this node.
     """
-    if any(each.event.id == event.id for each in store.outbox("heard")):
+    found = [each for each in store.outbox("pending", "heard", items=[event.item]) if each.event.id == event.id]
+    if any(each.status == "heard" for each in found):
         return _settle(store, [(event, NodeConflict("The server has later events of the node that made this one."))])
-    lost = [Outboxed(each.event) for each in store.outbox("pending") if each.event.id == event.id]
+    lost = [Outboxed(each.event) for each in found]
     return Change(outbox=lost, state=replace(store.state(), copied=True))
 
 
