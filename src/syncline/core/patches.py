@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396): ``apply`` and ``diff``, ``merge`` and ``merge_diff``.
+"""JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396): ``apply`` and ``diff``, ``merge``.
 
 Values are I-JSON as ``canonical.decode`` gives them, at most MAX_DEPTH deep. No function changes an argument: what is
 changed is copied, the path down to it and no more, and the rest of the result is the argument's own. So treat
@@ -411,22 +411,3 @@ def _merge(value: Any, patch: Any) -> Any:
         else:
             result[key] = _merge(result.get(key), change)
     return result
-
-
-def merge_diff(before: Any, after: Any) -> Any:
-    """The smallest JSON Merge Patch that makes ``after`` of ``before``; ``{}`` changes nothing of an object.
-
-    Raises PatchFailed where there is none: a merge patch cannot write null into an object. ``diff`` has no such gap.
-    """
-    if not isinstance(after, dict):
-        return after
-    known = before if isinstance(before, dict) else {}
-    return {key: _merge_member(known, after, key) for key in _changed(known, after)}
-
-
-def _merge_member(before: dict[str, Any], after: dict[str, Any], key: str) -> Any:
-    if key not in after:
-        return None
-    if after[key] is None:
-        raise PatchFailed(f"A merge patch cannot write null, as member {key[:64]!r} would need.")
-    return merge_diff(before.get(key), after[key])
